@@ -1,6 +1,6 @@
 """Ask the operator once for all hosts of a batch, and report whether there was a terminal.
 
-The module ansible.builtin.pause does not suffice. It returns an empty answer both for an empty line and without a
+The ansible.builtin.pause module does not suffice. It returns an empty answer both for an empty line and without a
 terminal, and fails if the operator interrupts the question.
 """
 

@@ -1,6 +1,6 @@
 """Write one archive of text files on this machine, within the process of ansible-playbook.
 
-The module community.general.archive would need another collection, and would need the files on disk.
+The community.general.archive module would need another collection, and would need the files on disk.
 """
 
 from __future__ import annotations

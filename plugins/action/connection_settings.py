@@ -38,7 +38,10 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     _supports_check_mode = True
 
     def run(self, tmp: str | None = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Return ``is_ssh``, and for SSH ``extra_args`` and ``pipelining``; failed if ssh refuses its arguments."""
+        """Return ``is_ssh``, and for SSH also ``extra_args`` and ``pipelining``.
+
+        The result is a failure if ssh rejects its arguments.
+        """
         done: dict[str, Any] = super().run(tmp, task_vars)
         connection = self._connection
         if connection.transport != "ssh":

@@ -14,7 +14,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     """Inspect ``database`` on the server whose socket is in ``host``.
 
     ``inspect`` has ``model``, ``readable`` (further relations that the service may read) and ``url_options`` (the
-    options of DATABASE_URL). ``port`` and ``user`` are parameters of the module read_catalogs.
+    options of DATABASE_URL). ``port`` and ``user`` are parameters of the read_catalogs module.
     """
 
     TRANSFERS_FILES = False

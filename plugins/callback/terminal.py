@@ -286,7 +286,7 @@ class CallbackModule(Default):  # type: ignore[misc]
         host, said = result.host.name, result.result
         self._hosts.setdefault(host, Progress())
         self._update(host, said.get("ansible_facts") or {})
-        # The module cutover returns after the service responds, and its times become facts only later.
+        # The cutover module returns after the service responds, and its times become facts only later.
         if any(stage["name"] == "start" for stage in said.get("stages") or ()):
             self._hosts[host].answered = True
         if result.task.action.rpartition(".")[2] != "debug" or "msg" not in said:

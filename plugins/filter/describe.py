@@ -1,4 +1,4 @@
-"""Filters of the role describe, which turn the content of the catalogs into a draft of the model."""
+"""Filters of the describe role, which turn the content of the catalogs into a draft of the model."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def plan_transaction(found: Findings, state: Document, source: Document, wanted:
 def is_committed(failed: Document, is_known: bool, left: Findings, planned: Findings) -> bool:
     """Return whether the change of a failed run is committed.
 
-    ``failed`` is Ansible's result of the failed task. The result of the module cutover shows it. ``is_known`` says
+    ``failed`` is Ansible's result of the failed task. The result of the cutover module shows it. ``is_known`` says
     whether an earlier call has committed. If the call was lost, the statements that are ``left`` are compared with
     those ``planned``.
     """
@@ -138,12 +138,13 @@ def _text(content: str) -> str:
 
 
 def rows_by_table(state: Document) -> dict[str, int]:
-    """Return the rows of each tenant table."""
+    """Return the number of rows in each tenant table."""
     return {name: document["rows"] for name, document in state["tables"].items() if document["exists"]}
 
 
 def rows_to_compare(state: Document, source: Document) -> dict[str, Any]:
-    """Return the rows of each tenant table, and for an adopted tenant column the rows of each tenant."""
+    """Return the number of rows in each tenant table or, for an adopted tenant column, the number of rows of each
+    tenant."""
     adopted = {table.name for table in model.parse(source).tables} if source.get("column_adopted") else set()
     return {
         name: document["column"]["tenants"] if name in adopted and document["column"] else document["rows"]

@@ -60,7 +60,7 @@ def bridge_query(_: Any = None) -> str:
 
 
 def tenancy_backfills(state: State, source: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the tables that have rows without a tenant, for the module postgresql_backfill."""
+    """Return the tables that have rows without a tenant, for the postgresql_backfill module."""
     return backfill.items(state, model.parse(source))
 
 

@@ -271,7 +271,7 @@ def shown(answer: Answer, caller: Caller) -> str:
 
 
 def answered(conversation: Conversation, caller: Caller, names: Names, request: Any) -> dict[str, Any]:
-    """Make one request and return its response, in the form that the module service_request returns."""
+    """Make one request and return its response, in the form that the service_request module returns."""
     headers = caller.headers(request["claims"])
     answer = conversation.ask(request["method"], request["path"], request["body"], headers)
     verdict, code = judged(answer, names)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from .quoting import derived_name, identifier, literal
 
-# The comment on a role that a run created. By this comment, the next run recognises and removes a leftover role.
+# The comment on a role that a run created. The comment lets the next run recognize and remove a leftover role.
 MARK = "made by the tenancy runbook for a backfill"
 POLICY = "tenancy_backfill"
 ATTRIBUTES = "LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS NOINHERIT CONNECTION LIMIT 1"

@@ -58,7 +58,8 @@ def masters(pids: Iterable[int], proc: Path = Path("/proc")) -> list[Master]:
             shared = files.get(child, {}).keys() & own.keys()
             process = identified(child, proc)
             if shared and process:
-                # Workers of old versions also hold the files of older workers, all of which have booted.
+                # Workers of old gunicorn versions also keep the files of older workers open. All of those workers have
+                # booted.
                 workers[process] = all(own[inode] for inode in shared)
         process = identified(pid, proc)
         if own and process:

@@ -15,7 +15,7 @@ def acting_as(user: str) -> Iterator[None]:
     Raises KeyError if the user does not exist.
     """
     entry = pwd.getpwnam(user)
-    # Other users may not enter root's home.
+    # Root's home directory may be the current directory, and other users cannot access it.
     os.chdir("/")
     os.setegid(entry.pw_gid)
     os.seteuid(entry.pw_uid)

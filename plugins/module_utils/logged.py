@@ -26,10 +26,10 @@ from psycopg2 import errorcodes
 
 QUIET, WARNING, ERROR = "info", "warning", "error"
 
-# Classes of SQLSTATEs (PostgreSQL manual, appendix A) that the change may cause. They are unsupported features (a
+# Classes of SQLSTATEs (PostgreSQL manual, appendix A) that the change may cause. They cover unsupported features (a
 # cached plan), cardinality, transaction states (read-only, aborted by an earlier error), logins, functions, names,
-# syntax and privileges. They are also PL/pgSQL exceptions, limits (a key that is too long), object states and internal
-# errors.
+# syntax and privileges. They also cover PL/pgSQL exceptions, exceeded limits (such as a key that is too long), object
+# states and internal errors.
 CHANGE_CLASSES = ("0A", "21", "25", "28", "38", "39", "3D", "3F", "42", "44", "54", "55", "P0", "XX")
 # Violations of NOT NULL, foreign keys and unique keys. A setting without a value, or with an invalid one.
 CHANGE_CODES = frozenset(("23000", "23502", "23503", "23505", "22P02", "22023"))
@@ -217,7 +217,7 @@ def _plain(text: str) -> str:
 
 
 def _level(text: str) -> str | None:
-    """Return the level of a line of text: a word in the usual place, or a field of logfmt."""
+    """Return the level of a plain-text line: a level name where loggers usually write it, or a logfmt field."""
     if found := _AT_ITS_PLACE.match(text):
         if found["glog"]:
             return _GLOG[found["glog"]]

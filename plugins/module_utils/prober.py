@@ -62,7 +62,7 @@ class Prober:
     """The requests, until the process is told to end or its time is over."""
 
     def __init__(self, wanted: Mapping[str, Any], alive: Path, write: Callable[..., None]) -> None:
-        """Initialize with the configuration (see the module service_probes), and the function that writes a sample.
+        """Initialize with the configuration (see the service_probes module), and the function that writes a sample.
 
         ``alive`` is the file that shows whether the run is alive.
         """

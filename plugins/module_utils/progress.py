@@ -26,7 +26,7 @@ SELECT relid::bigint, tuples_processed::float8
 FROM pg_catalog.pg_stat_progress_copy WHERE datname = pg_catalog.current_database()
 """
 COPIES_VERSION = 140000
-# Whether pg_dump works on the database.
+# Whether pg_dump is dumping the database.
 DUMPING = """
 SELECT count(*) FROM pg_catalog.pg_stat_activity
 WHERE datname = pg_catalog.current_database() AND application_name LIKE '%pg_dump%'

@@ -18,7 +18,7 @@ RESTORE_PER_DUMP = 4.0
 # Seconds of the migration and its rollback, which read every table twice, for each second of the restore.
 TRIP_PER_RESTORE = 1.0
 SECONDS_AT_LEAST = 10
-# The directory is used in unit properties and PostgreSQL settings, both of which have special characters.
+# The directory is used in unit properties and PostgreSQL settings, and both treat some characters specially.
 DIRECTORY = re.compile(r"(/[A-Za-z0-9.][A-Za-z0-9._-]*)+")
 # Bytes in addition to the database: the server itself, its WAL, definitions and samples.
 MARGIN_BYTES = 536_870_912
@@ -60,7 +60,7 @@ def room(size_bytes: int, mode: str) -> int:
 def cost(asked: Mapping[str, Any], size_bytes: int, mode: str, max_seconds: int, directory: str) -> dict[str, Any]:
     """Return ``{seconds, bytes, lines, obstacles}`` for a rehearsal.
 
-    ``asked`` is the result of the module rehearsal_cost: ``free_bytes``, ``shared`` (with the backups), ``load``,
+    ``asked`` is the result of the rehearsal_cost module: ``free_bytes``, ``shared`` (with the backups), ``load``,
     ``processors``, ``last`` (a manifest or None). ``lines`` describe the cost; ``obstacles`` are sentences that refuse
     the rehearsal.
     """

@@ -42,7 +42,7 @@ class Seen:
 def observe(run_command: Any, unit: str, sessions: Mapping[str, Any] | None = None) -> Seen:
     """Return what can be observed of a unit (with its suffix). Raises SystemctlError.
 
-    ``sessions`` is the result of the module service_witness, with ``seen``, the processes with their connections.
+    ``sessions`` is the result of the service_witness module, with ``seen``, the processes with their connections.
     """
     systemd = systemctl.Systemctl(run_command)
     properties = systemd.show([unit])[unit]

@@ -1,9 +1,9 @@
 """The end of a worker that resets no connection of a caller.
 
 A worker of uvicorn that ends closes each connection whose request it has not read yet, and the caller's request fails.
-So the worker is paused first, in which time the other workers accept all new connections. It is told to end at a moment
-at which it has read every request that it received, and at which no caller has just connected. A worker that would
-accept another connection before it ends is paused once more.
+So the worker is paused first, in which time the other workers accept all new connections. It is told to end when it
+has read every request that it received, and no caller has just connected. A worker that would accept another connection
+before it ends is paused once more.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from pathlib import Path
 
 from . import processes, sockets
 
-# uvicorn looks every 0.1 s whether it must end. After a longer pause it looks before it accepts anything.
+# uvicorn checks every 0.1 s whether it must exit. After a longer pause, it checks before it accepts a connection.
 PAUSED = 0.12
-# Before version 0.29, uvicorn looks before it notices the signal, and would work for another 0.1 s. It notices the
+# Before version 0.29, uvicorn checks before it notices the signal, and would run for another 0.1 s. It notices the
 # signal within this number of seconds.
 NOTICING = 0.005
 # A worker that still has to read is stopped only for an instant, and then continues. If a request arrives on an idle

@@ -33,7 +33,8 @@ def take(path: str, text: str) -> None:
 
 
 def release(path: str, text: str) -> bool:
-    """Release the lock if it still has this text: another run may have broken the lock and taken it. Raises OSError."""
+    """Release the lock if it still names this holder: another run may have broken the lock and taken it. Raises
+    OSError."""
     if holder(path) != text:
         return False
     os.unlink(path)

@@ -52,8 +52,8 @@ SETTINGS: Mapping[str, str] = {
     # The planner then uses no CHECK constraints, and evaluates none of their constants.
     "constraint_exclusion": "off",
 }
-# A read-only session cannot write by accident, and sees one state of the database. It fails if row security would
-# filter its rows.
+# A read-only session cannot write by accident, and sees one state of the database. A query fails if row security would
+# filter its result.
 READING: Mapping[str, str] = {
     "default_transaction_read_only": "on",
     "default_transaction_isolation": "repeatable read",
@@ -61,7 +61,7 @@ READING: Mapping[str, str] = {
     # A role that may read a table may also lock it and hold the lock.
     "lock_timeout": "60s",
 }
-# The server refuses a session with an unknown name in ``options``. These settings are therefore set after its start, if
+# The server rejects a session with an unknown name in ``options``. These settings are therefore set after its start, if
 # the server supports them. With them, no view of the database's owner can replace a table, the server detects a lost
 # client, and no setting ends the session early.
 OPTIONAL_SETTINGS: Mapping[str, str] = {

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-# The result that the modules service_request and service_smoke return for one request.
+# The result that the service_request and service_smoke modules return for one request.
 Answer = Mapping[str, Any]
 
 DENIED = "permission denied"

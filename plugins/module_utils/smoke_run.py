@@ -20,7 +20,7 @@ class SmokeError(Exception):
 class SmokeRun:
     """The steps of one test; ``outcome`` contains the results.
 
-    ``wanted`` are the options of the module service_smoke. ``ask`` makes a request and returns the response. ``look``
+    ``wanted`` are the options of the service_smoke module. ``ask`` makes a request and returns the response. ``look``
     returns the rows of the test's callers. ``remove`` gets tenants, callers and statements, and removes the rows.
     ``look`` and ``remove`` may raise SmokeError.
     """

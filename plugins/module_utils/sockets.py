@@ -18,8 +18,8 @@ LISTENS = "0A"
 # From linux/netlink.h, linux/sock_diag.h, linux/unix_diag.h and linux/inet_diag.h.
 _NETLINK, _SOCK_DIAG, _BY_FAMILY, _REQUEST_DUMP = 16, 4, 20, 0x301
 _ERROR, _DONE, _PEER, _SHOW_PEER = 2, 3, 2, 4
-# The attribute with a struct tcp_info (linux/tcp.h), the bit that requests it, and the places of two of its fields:
-# tcpi_last_data_recv in milliseconds, and tcpi_bytes_received, which Linux has since 4.1.
+# The attribute with a struct tcp_info (linux/tcp.h), and the bit that requests it. Then the places of two of its
+# fields: tcpi_last_data_recv in milliseconds, and tcpi_bytes_received, which Linux has since 4.1.
 _INFO, _SHOW_INFO, _LAST_DATA, _BYTES_RECEIVED = 2, 2, 52, 128
 _EVERY_STATE = 0xFFFFFFFF
 
@@ -183,8 +183,10 @@ def backlog() -> dict[str, int]:
 
 
 def silent(seconds: float) -> set[str]:
-    """Return the inodes of the TCP connections in our network namespace on which nothing has arrived yet, and which are
-    not older than this number of seconds. Raises OSError."""
+    """Return the inodes of the TCP connections in our network namespace on which nothing has arrived yet.
+
+    Connections that are older than this number of seconds are left out. Raises OSError.
+    """
     found = set[str]()
     for inode, message in _tcp_diagnosed(ESTABLISHED, _SHOW_INFO).items():
         # A header of 72 bytes, then the attributes.

@@ -34,7 +34,8 @@ SOCKET_BYTES = 107
 START_SECONDS = 600
 PREFIX = "tenancy-throwaway-"
 
-# Settings that the database's code and the restore may depend on, by PostgreSQL's own categories, and single settings.
+# Settings that the database's code and the restore may depend on: whole categories of PostgreSQL's settings, and
+# individual settings.
 CATEGORIES = (
     "Client Connection Defaults", "Version and Platform Compatibility", "Query Tuning", "Lock Management",
     "Customized Options",

@@ -168,9 +168,9 @@ def steps(
 ) -> Steps:
     """Return the entries in the order of the restore, with the role that restores each.
 
-    The superuser restores the objects of the roles ``superusers``. ``privileged`` lists, by schema and tag, functions
-    that an ordinary role may not create, even as their owner. ``excluded`` are kinds that are omitted. ``unrefreshed``
-    lists, by schema and name, materialized views that remain unpopulated.
+    The superuser restores the objects that the roles in ``superusers`` own. ``privileged`` lists, by schema and tag,
+    functions that an ordinary role may not create, even as their owner. ``excluded`` are kinds that are omitted.
+    ``unrefreshed`` lists, by schema and name, materialized views that remain unpopulated.
     """
     parts: dict[str, list[Entry]] = {name: [] for name in _PARTS}
     left_out = []

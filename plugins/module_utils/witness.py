@@ -268,7 +268,7 @@ class Witness:
         for process in self.seen:
             url = process["environment"].get(variable)
             if url is not None:
-                # A URL that is not valid text cannot be returned.
+                # A URL that is not valid UTF-8 cannot be returned.
                 url = url.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
                 entry = found.setdefault(url, {"url": url, "processes": [], "sessions": False})
                 entry["processes"].append({"pid": process["pid"], "name": process["name"]})

@@ -22,7 +22,7 @@ options:
     type: path
     required: true
   text:
-    description: Holder that takes or releases the lock; a lock with another text is not changed.
+    description: Name of the holder that takes or releases the lock. A lock that names another holder is not changed.
     type: str
     required: true
   state:

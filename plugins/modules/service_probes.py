@@ -14,12 +14,12 @@ module: service_probes
 short_description: Start or stop probes of a service, which show what its callers feel during a run
 description:
   - Starts a transient systemd unit on the server that sends O(request) every O(interval) seconds. A request is not sent
-    before the previous one has its response; requests that became due meanwhile count as waiting for that response.
+    before the previous one has its response; requests that became due in that time count as waiting for that response.
     Requests to O(health_url) are sent between them, at most one per second, and fewer if responses are slow.
   - A response fails if it is late, has an error or C(success) false, or lacks data that the same request returned
     before the start.
-  - The unit ends by itself O(limit) seconds after the last sign of the run, which is its start or the time of the file
-    RV(alive). A start ends the probes of a lost run.
+  - The unit stops by itself O(limit) seconds after the last sign of the run, which is its start or the time of the file
+    RV(alive). Starting the probes stops those of a lost run.
   - The samples contain only times, a status and a verdict. The secret and the headers remain on the server, in a file
     that only root may read until the prober has read it. If the service cannot be probed, the reason is returned, and
     the task does not fail. The headers may be secrets, so the task needs C(no_log). Runs as root.

@@ -1,4 +1,4 @@
-"""Code of ordinary roles that an administrator's session would run although the session only reads a table.
+"""Code owned by ordinary roles that an administrator's session would run even if it only reads a table.
 
 Any role that plans a query on a table evaluates, with its own privileges, the constants in the table's index
 expressions (PostgreSQL: get_relation_info, eval_const_expressions). Restoring a definition evaluates its literals.

@@ -201,8 +201,8 @@ shared AS (
     COLUMNS keys bigint PATH 'keys', rows bigint PATH 'rows') AS x
   WHERE x.keys > 0
 ),
--- The types that contain the row type of a table. PostgreSQL adds no column with a default to a table if a column
--- elsewhere has such a type.
+-- The types that contain the row type of a table. PostgreSQL cannot add a column with a default to a table if a column
+-- of another table has one of these types.
 row_type (relid, type) AS (
   SELECT c.oid, c.reltype FROM relation r JOIN pg_class c ON c.oid = r.oid
   UNION

@@ -18,7 +18,7 @@ from .change import HELD_BACK, Change, Ended, Rollback
 from .finding import Finding, finding
 from .statement import State, Statement, statement
 
-# The value of the setting after enforcing has removed the bridge.
+# The value of the setting after enforce.yml has removed the bridge.
 REMOVED = ""
 
 

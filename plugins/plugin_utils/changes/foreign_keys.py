@@ -174,7 +174,7 @@ def calling(state: State, schema: str, name: str, key: Document) -> list[str]:
     for own, other in zip(key["columns"], key["key"], strict=True):
         left = _converted(state, schema, name, own)
         right = _converted(state, references["schema"], references["table"], other)
-        # PostgreSQL compares values of one type without a conversion.
+        # PostgreSQL compares values of the same type without a conversion.
         if left != right:
             functions |= {function for _, function in left | right}
     if not functions:

@@ -1,7 +1,7 @@
 """The parts of a plan: the online steps, the statements for new logins, and the transaction of the cutover.
 
-The strategy ``atomic`` makes the change in one transaction while the service is stopped. The strategy ``online`` makes
-most of the change before the stop, in steps that do not block other sessions for long. The strategy ``live`` does not
+The ``atomic`` strategy makes the change in one transaction while the service is stopped. The ``online`` strategy makes
+most of the change before the stop, in steps that do not block other sessions for long. The ``live`` strategy does not
 stop the service. After the online steps it commits the bridge. Then the service's sessions are renewed, and the
 transaction runs.
 
@@ -35,7 +35,7 @@ def is_expanding(strategy: str) -> bool:
 
 
 def expand(statements: Sequence[Statement], strategy: str) -> list[Statement]:
-    """Return the statements that run in online steps. With the strategy ``atomic``, none do."""
+    """Return the statements that run in online steps. With the ``atomic`` strategy, none do."""
     return [item for item in statements if is_expanding(strategy) and item["online"]]
 
 
@@ -54,7 +54,8 @@ def steps(statements: Sequence[Statement]) -> list[Step]:
 
 
 def cutover(statements: Sequence[Statement], strategy: str) -> list[Statement]:
-    """Return the statements of the transaction, without the backfill. With ``live``, the service runs meanwhile."""
+    """Return the statements of the transaction, without the backfill. With ``live``, the service keeps running during
+    the transaction."""
     before = [*expand(statements, strategy), *early(statements, strategy)]
     return [item for item in statements if item["phase"] != BACKFILL and item not in before]
 

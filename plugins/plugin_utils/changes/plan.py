@@ -92,8 +92,8 @@ def document(
     service does not write, because counting takes longer with more rows. ``lacking`` are the tables without the tenant
     column.
 
-    ``live`` says whether the service runs meanwhile. In this case, no query of the transaction may read a whole table,
-    and every row that it reads is counted: see ``transaction.run``.
+    ``live`` says whether the service keeps running during the transaction. In this case, no query of the transaction
+    may read a whole table, and every row that it reads is counted: see ``transaction.run``.
     """
     tables = {table.name: qualified(model.schema, table.name) for table in model.guarded}
     # Compilation (JIT) of the catalog queries and of the proof takes far longer than their execution.
@@ -123,9 +123,9 @@ def _begin(
     statements: Sequence[Statement], tables: Mapping[str, str], lock_timeout: str, settings: Mapping[str, str]
 ) -> list[str]:
     """Return the first statements of the transaction, which set its ``settings`` and lock the tables."""
-    # The transaction locks all tables first. Otherwise a REVOKE changes the row of a table in pg_class without a lock
-    # on the table. If an autovacuum of the table then waits for this row, the next ALTER TABLE deadlocks with the
-    # autovacuum.
+    # The transaction locks all tables first. Otherwise, a REVOKE would update the table's row in pg_class without
+    # locking the table. If an autovacuum of the table then waited for this row, the next ALTER TABLE would deadlock
+    # with the autovacuum.
     mode = "ACCESS EXCLUSIVE" if statements else "ACCESS SHARE"
     return [
         f"SET LOCAL lock_timeout = {literal(lock_timeout)}",

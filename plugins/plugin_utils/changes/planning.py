@@ -81,7 +81,7 @@ def rehearsed(
 
     ``plan_made`` is the result of the plan role. ``wanted`` also has ``max_downtime`` in seconds. ``measured`` has
     ``locked_seconds``, and ``durations``, the seconds that statements took by their ids. The operator has confirmed
-    that the service is not stopped. Therefore a long transaction ends a run with the strategy ``live``.
+    that the service is not stopped. Therefore a long transaction ends a run with the ``live`` strategy.
     """
     chosen, found = str(plan_made["strategy"]), plan_made["statements"]
     reason = strategy.choose(found, plan_made["state"], model, wanted, measured["durations"])["strategy_reason"]
@@ -110,7 +110,7 @@ def refusals(entries: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def transaction(found: Sequence[Statement], state: State, model: Model, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the single transaction around the statements, for the modules postgresql_transaction and cutover.
+    """Return the single transaction around the statements, for the postgresql_transaction and cutover modules.
 
     ``wanted`` has ``goal``, ``strategy``, ``lock_timeout`` in PostgreSQL's units, ``url_options``, and the limits
     ``seconds`` for the transaction and ``proof_seconds`` for the proof. In a table with more than ``proof_rows`` rows,
@@ -118,7 +118,7 @@ def transaction(found: Sequence[Statement], state: State, model: Model, wanted: 
     whether rows of another tenant are refused. ``patience`` is the number of seconds for which the transaction is
     retried if a lock is not free.
 
-    With the strategy ``live``, callers wait for the whole transaction. Therefore it counts no rows, and the proof uses
+    With the ``live`` strategy, callers wait for the whole transaction. Therefore it counts no rows, and the proof uses
     only some rows of every table.
     """
     is_isolating, is_live = wanted["goal"] in ISOLATING, wanted["strategy"] == online.LIVE

@@ -17,8 +17,8 @@ QUOTING = ("function", "default", "build", "attach", "link", "restore")
 def upgraded(snapshot: State, state: State, model: Model) -> State:
     """Return a snapshot whose definitions are comparable with those of ``state``.
 
-    An earlier version read the catalogs with the search path of the session, so PostgreSQL omitted the schema in that
-    path from names. If a definition differs only in this, the current form replaces it.
+    An earlier version read the catalogs with the search path of the session, so PostgreSQL printed names without the
+    schema in that path. If a definition differs only in these schema names, the current form replaces it.
     """
     if snapshot.get("qualified"):
         return snapshot

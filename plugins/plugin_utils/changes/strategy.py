@@ -1,6 +1,6 @@
 """The choice of the strategy: whether the service is stopped for a plan, and why.
 
-The strategy ``live`` needs a service that can renew its sessions while it runs. It also needs a plan whose transaction
+The ``live`` strategy needs a service that can renew its sessions while it runs. It also needs a plan whose transaction
 reads or writes no large table, because callers wait for the transaction.
 """
 

@@ -1,4 +1,4 @@
-"""The facts about a host that a run needs, derived from the result of the module inspect_host."""
+"""The facts about a host that a run needs, derived from the result of the inspect_host module."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Answer = dict[str, Any]
 
 
 def of_inspection(inspected: Mapping[str, Any], wanted: Mapping[str, Any]) -> Answer:
-    """Return ``{service, refusals, notes, result}`` for the result of the module inspect_host.
+    """Return ``{service, refusals, notes, result}`` for the result of the inspect_host module.
 
     ``wanted`` has the run's requirements for the host, as defined in roles/preflight/vars/main.yml. ``service`` is the
     result of ``service.found.of_witness``, with the password, or empty if the service cannot be inspected. ``refusals``

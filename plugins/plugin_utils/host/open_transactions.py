@@ -11,7 +11,7 @@ Transactions = Sequence[Mapping[str, Any]]
 def refusals(found: Transactions, wanted: Mapping[str, Any]) -> list[str]:
     """Return why prepared transactions stop a run: PostgreSQL never ends them.
 
-    ``found`` are the transactions of the module other_clients; ``wanted`` has database and strategy. The online steps
+    ``found`` are the transactions of the other_clients module; ``wanted`` has database and strategy. The online steps
     wait for any prepared transaction, and LOCK TABLE waits for one with locks on the tables.
     """
     prepared = [item for item in found if _stops(item, wanted)]

@@ -1,4 +1,4 @@
-"""The reasons why a run does not start on a host: pure functions over the result of the module inspect_host."""
+"""The reasons why a run does not start on a host: pure functions of the result of the inspect_host module."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from . import open_transactions
 
 Found = Mapping[str, Any]
 SERVERS = ("postgres", "postmaster")
-# PostgreSQL's message to an ordinary role that uses the settings of the administrator's sessions.
+# PostgreSQL's error message when an ordinary role tries to set the parameters of the administrator's sessions.
 NO_SUPERUSER = "permission denied to set parameter"
 # PostgreSQL's message if it was built without libxml.
 NO_LIBXML = "unsupported XML feature"
@@ -92,7 +92,7 @@ def of_new_login(environment: str, state: Found, wanted: Found) -> list[str]:
 def of_clients(clients: Found, wanted: Found) -> list[str]:
     """Return why other clients of the database stop a run or, in a dry run, would stop it.
 
-    ``clients`` is the result of the module other_clients; ``wanted`` has service, database, dry_run, terminates
+    ``clients`` is the result of the other_clients module; ``wanted`` has service, database, dry_run, terminates
     (whether the run terminates other clients), strategy and may_stop. If the service is certainly not stopped, only
     other programs that use its role stop a run.
     """
@@ -128,7 +128,7 @@ def of_clients(clients: Found, wanted: Found) -> list[str]:
 
 
 def of_lock(lock: Found, database: str) -> list[str]:
-    """Return why the run did not get the lock; ``lock`` is the result of the module run_lock."""
+    """Return why the run did not get the lock; ``lock`` is the result of the run_lock module."""
     if lock["held"]:
         return []
     if lock["alive"]:

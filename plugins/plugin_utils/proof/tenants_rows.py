@@ -21,8 +21,8 @@ Document = Mapping[str, Any]
 
 
 def sample(means: Means, tenants: Tenants) -> samples.Sample:
-    """Return the row without its key. The columns of other unique keys are random, because these keys are unique over
-    all tenants."""
+    """Return the row without its key. The columns of other unique keys get random values, because these keys are unique
+    across all tenants."""
     document = means.documents.get(tenants.name, {})
     keys = [tuple(index["names"]) for index in document.get("indexes", []) if index["unique"] and index["plain"]]
     unique = tuple(key for key in keys if tenants.key not in key)

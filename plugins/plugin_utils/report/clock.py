@@ -22,7 +22,7 @@ def seconds(start: str, end: str | None = None) -> float:
 
 
 def phases(stages: Iterable[Mapping[str, Any]], current: str, ended: str | None = None) -> list[dict[str, str]]:
-    """Return the stages of the module cutover as phases (name, started), without ``current``, which has already
+    """Return the stages of the cutover module as phases (name, started), without ``current``, which has already
     started.
 
     ``ended`` is the time when the module's call ended (default: now).

@@ -28,7 +28,7 @@ def written_since_query(tables: Iterable[Mapping[str, Any]], schema: str) -> str
 def lines(chosen: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """Return the comparison of a backup with the database.
 
-    ``chosen`` is the result of the module backup_info. ``now`` has schema, tables (names), state (the tables of the
+    ``chosen`` is the result of the backup_info module. ``now`` has schema, tables (names), state (the tables of the
     state document) and written (the rows of ``written_since_query``).
     """
     manifest = chosen["manifest"]

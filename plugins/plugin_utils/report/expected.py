@@ -71,7 +71,7 @@ def _is_same(record: Record, facts: Facts) -> bool:
 
 
 def _has_worked(record: Record) -> bool:
-    """Return whether the run of a record found something to do."""
+    """Return whether the recorded run found something to do."""
     return bool(record.get("plan") or record.get("replaced_database"))
 
 

@@ -80,7 +80,7 @@ def pick(variables: Mapping[str, Any], template: Callable[[Any], Any]) -> dict[s
 
 
 def _changed(planned: Mapping[str, Any], applied: Mapping[str, Any], verified: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the results of the roles plan, apply and verify; empty if the run did not get that far."""
+    """Return the results of the plan, apply and verify roles; empty if the run did not get that far."""
     last = verified if "state" in verified else applied if "state" in applied else planned
     return {
         "plan": planned.get("statements"),

@@ -26,7 +26,7 @@ class Job:
     def line(self, result: Mapping[str, Any], now: float) -> str:
         """Return the progress as one line, with the most important part first.
 
-        ``result`` is that of the module job_progress, and ``now`` the seconds of any clock.
+        ``result`` is that of the job_progress module, and ``now`` the seconds of any clock.
         """
         stage, share = str(result.get("stage", "")), result.get("share")
         if share is None:

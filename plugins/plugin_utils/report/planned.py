@@ -79,6 +79,6 @@ def _online(early: Sequence[Statement], count: int, service: str, strategy: str)
 
 
 def _tables(statements: Sequence[Statement], reason: str) -> str:
-    """Return a colon and the tables of the statements with this reason, or an empty text."""
+    """Return a colon and the tables of the statements with this reason, or an empty string."""
     names = dict.fromkeys(item["table"] for item in statements if item["reason"] == reason and item["table"])
     return f": {', '.join(names)}" if names else ""

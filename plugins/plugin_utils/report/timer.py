@@ -64,7 +64,7 @@ def _specifiers(text: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Return a word in systemd's quotes."""
+    """Return a word quoted for a systemd unit."""
     return '"' + _specifiers(text.replace("\\", "\\\\").replace('"', '\\"')) + '"'
 
 

@@ -1,4 +1,4 @@
-"""The last result of each host, and the message about a change of this result."""
+"""The last result of each host, and the message that reports a change in it."""
 
 from __future__ import annotations
 

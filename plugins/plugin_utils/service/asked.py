@@ -51,7 +51,7 @@ def endpoint(where: Mapping[str, Any]) -> str:
 def judge(witness: Mapping[str, Any], files: Iterable[Mapping[str, Any]], wanted: Mapping[str, Any]) -> Answer:
     """Return the verdict on the witnesses: ``{ok, pending, confirmed, sentence, url, source, notes}``.
 
-    ``witness`` is the result of the module service_witness. ``files`` are {kind, path, real, text}. Their kind is
+    ``witness`` is the result of the service_witness module. ``files`` are {kind, path, real, text}. Their kind is
     ``file`` (the environment file of the inventory), ``url`` (URL_FILE) or ``kept`` (the environment file before the
     service got another login). The path is "" if none is set, and the text is None if the file does not exist. ``real``
     is the path with all symbolic links resolved. ``wanted`` has service, database, port, and role

@@ -1,4 +1,4 @@
-"""The times, units and notes of a call of the module cutover."""
+"""The times, units and notes of a call of the cutover module."""
 
 from __future__ import annotations
 

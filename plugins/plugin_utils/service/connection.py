@@ -10,14 +10,14 @@ from typing import Any
 # directory.
 ASKED = "tenancy-runbook"
 HOME_FULL = "tenancy-home:"
-# A key that the module inspect_host always returns.
+# A key that the inspect_host module always returns.
 INSPECTED = "service"
 
 
 def trouble(shell: Mapping[str, Any], answer: Mapping[str, Any], user: str, host: str) -> str:
     """Return a sentence about what prevents root access to a host, with the remedy; "" if nothing does.
 
-    ``shell`` is the result of the module raw as the login, ``answer`` the result of the module inspect_host as root.
+    ``shell`` is the result of the raw module as the login, ``answer`` the result of the inspect_host module as root.
     Both may have failed.
     """
     return _of_shell(shell, user, host) or ("" if INSPECTED in answer else _of_root(answer, user, host))

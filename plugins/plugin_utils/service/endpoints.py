@@ -21,7 +21,7 @@ def requests(
     *,
     own: str | None = None,
 ) -> list[dict[str, Any]]:
-    """Return the requests for endpoints of the model, as input of the module service_request.
+    """Return the requests for endpoints of the model, as input of the service_request module.
 
     ``caller`` replaces ``%(user_id)s`` in a path and in the strings of a body; ``own``, if set, replaces both.
     ``claims`` are the claims of the token; an endpoint with ``token: false`` gets no token. With ``method``, requests
@@ -80,7 +80,7 @@ def filed(found: Sequence[Found], endpoints: Iterable[Mapping[str, Any]], caller
 
 
 def leaks(endpoints: Iterable[Mapping[str, Any]], tenant: int | str, other: int | str) -> dict[str, Any]:
-    """Return the findings of the module service_endpoints: ``shown``, ``unproven`` (sentences), ``apart`` (number)."""
+    """Return the findings of the service_endpoints module: ``shown``, ``unproven`` (sentences), ``apart`` (number)."""
     shown, unproven, nothing, apart = [], [], [], 0
     for item in endpoints:
         if item["outcome"] == "apart":
@@ -104,7 +104,7 @@ def leaks(endpoints: Iterable[Mapping[str, Any]], tenant: int | str, other: int 
 def separation(read: Mapping[str, Any], tenants: Sequence[int | str], about: Mapping[str, Any]) -> dict[str, Any]:
     """Return the results of reading as two tenants: ``shown`` and ``unproven`` (sentences), and ``api`` for the report.
 
-    ``read`` is the result of the module service_endpoints; ``api`` has token, endpoints (how many) and apart (how many
+    ``read`` is the result of the service_endpoints module; ``api`` has token, endpoints (how many) and apart (how many
     of them separate tenants). ``tenants`` are the default tenant and the other one. ``about`` has service, and secret:
     the variable of the service that contains the secret of the tokens.
     """

@@ -26,7 +26,7 @@ def of_witness(
 ) -> dict[str, Any]:
     """Return the location and state of the service: ``{result, credentials}`` for the service role.
 
-    ``witness`` is the result of the module service_witness, and ``named`` are the files of ``files`` in the order in
+    ``witness`` is the result of the service_witness module, and ``named`` are the files of ``files`` in the order in
     which it read them. ``wanted`` is as in ``asked.judge``, whose result without the URL becomes ``result.location``.
     ``credentials`` are the ``url`` and the ``environment`` file in Base64, which contain the password. ``result`` does
     not contain it.

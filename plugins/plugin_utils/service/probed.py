@@ -27,11 +27,11 @@ def wanted(requests: Sequence[Document], smoke: str, *, probe: bool) -> dict[str
 def recorded(result: Document, probe: Document, answer: Document, about: Document) -> dict[str, Any]:
     """Return the result of the service role after the probes were started or stopped.
 
-    ``probe`` is the result of ``wanted``, and ``answer`` that of the module service_probes, which is empty if it was
-    not called. ``about`` has interval (seconds) and health_path. In the result, ``probing`` is whether probes are sent,
-    and ``probes_alive`` is the file that the run touches during long jobs. ``probed`` lists their requests (method and
-    path), with that of the health check. ``callers`` has the statistics of all probes, which are final when ``probing``
-    is false.
+    ``probe`` is the result of ``wanted``. ``answer`` is the result of the service_probes module, and is empty if the
+    module was not called. ``about`` has interval (seconds) and health_path. In the result, ``probing`` is whether
+    probes are sent, and ``probes_alive`` is the file that the run touches during long jobs. ``probed`` lists their
+    requests (method and path), with that of the health check. ``callers`` has the statistics of all probes, which are
+    final when ``probing`` is false.
     """
     request = probe["request"] or {"name": None}
     unsent = answer.get("msg", "no answer")

@@ -11,7 +11,7 @@ Answer = dict[str, Any]
 def judge(route: Mapping[str, Any], wanted: Mapping[str, Any]) -> Answer:
     """Return the verdict on the route: ``{verdict, sentence, address}``.
 
-    ``route`` is the result of the module service_route, which may have failed (``msg``). ``wanted`` has user, host,
+    ``route`` is the result of the service_route module, which may have failed (``msg``). ``wanted`` has user, host,
     port (of the URL), database and setting (the tenant setting).
 
     The verdict is one of these:

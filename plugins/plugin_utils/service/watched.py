@@ -21,7 +21,7 @@ def samples(minutes: int | str, interval: int | str) -> list[int]:
 def sampled(watched: Document, journal: Document, health: Document, about: Document) -> dict[str, Any]:
     """Return the record of a watch after one more sample.
 
-    ``journal`` and ``health`` are the results of the modules service_journal and service_health. ``about`` has service,
+    ``journal`` and ``health`` are the results of the service_journal and service_health modules. ``about`` has service,
     health_path, seconds (since the start of the watch), and processes: the main process ids at the start of the watch
     and now. The id is 0 while the service is being started.
     """

@@ -26,7 +26,7 @@ def text(item: Mapping[str, Any], content: str, reason: str) -> Taken:
 
 
 def outputs(results: Iterable[Mapping[str, Any]], raw: bool) -> list[Taken]:
-    """Return the output of programs, from the results of the module command in a loop over items (with argv).
+    """Return the output of programs, from the results of the command module in a loop over items (with argv).
 
     With ``raw``, an item that has a ``raw`` kind is also returned with this kind, so that it is shown unchanged.
     """
@@ -60,7 +60,7 @@ def runs(directory_of_runs: str, host: str, count: int | str, raw: bool) -> list
 
 
 def newest_log(files: Iterable[Mapping[str, Any]], directory: str) -> str:
-    """Return the path of the newest log among ``files``, as the module find returns them, or a pattern."""
+    """Return the path of the newest log among ``files``, as the find module returns them, or a pattern."""
     newest = max(files, key=lambda file: file["mtime"], default={"path": f"{directory}/*.log"})
     return str(newest["path"])
 
