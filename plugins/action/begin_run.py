@@ -26,7 +26,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     _supports_check_mode = True
 
     def run(self, tmp: str | None = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Return the initial ``result`` of the run; failed if its log cannot be written.
+        """Return the initial ``result`` of the run. The task fails if the log of the run cannot be written.
 
         A run without a log must not start.
         """

@@ -38,7 +38,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     _supports_check_mode = True
 
     def run(self, tmp: str | None = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Return Ansible's result with path and size in bytes; failed if the archive cannot be written."""
+        """Return Ansible's result with path and size in bytes; the task fails if the archive cannot be written."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         _, arguments = self.validate_argument_spec(
             {"path": {"type": "path", "required": True}, "files": {"type": "dict", "required": True}}

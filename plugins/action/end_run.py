@@ -21,7 +21,7 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import (
 
 
 def write(known: Mapping[str, Any], log: Path) -> str:
-    """Write the three files, and return a sentence about the first file that cannot be written, or an empty text.
+    """Write the three files, and return a sentence about the first file that cannot be written, or an empty string.
 
     The log and the page are rendered only from the record, so that they contain the same facts.
     """

@@ -21,7 +21,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     _supports_check_mode = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return Ansible's result with ``state`` and ``audit``; failed if the catalogs cannot be read."""
+        """Return Ansible's result with ``state`` and ``audit``; the task fails if the catalogs cannot be read."""
         done: dict[str, Any] = super().run(tmp, task_vars)
         text = {"type": "str", "required": True}
         _, wanted = self.validate_argument_spec(

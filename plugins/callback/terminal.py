@@ -25,7 +25,7 @@ short_description: Shows the phases of a run instead of its tasks
 description:
   - For the playbooks of this collection it shows one line for each phase, with its state and duration. It shows the
     messages of C(debug) and every failure in full, and the current task at the bottom of the terminal.
-  - For any other playbook, and with C(-v), it behaves like the callback C(ansible.builtin.default).
+  - For any other playbook, and with C(-v), it behaves like the C(ansible.builtin.default) callback.
 extends_documentation_fragment:
   - default_callback
   - result_format_callback
@@ -224,7 +224,7 @@ class CallbackModule(Default):  # type: ignore[misc]
         path = Path(playbook._file_name).resolve()
         self.phased = not self._display.verbosity and path.parent in (installed.ROOT, installed.ROOT / "playbooks")
         if self.phased:
-            # In this case, the callback verdict prints one document, and standard output must contain nothing else.
+            # In this case, the verdict callback prints one document, and standard output must contain nothing else.
             self._silent = installed.prints_json(path, load_extra_vars(playbook._loader))
             # Looking up a filter loads the whole collection. It is loaded here once, instead of in the process of each
             # task.

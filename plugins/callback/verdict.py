@@ -16,8 +16,9 @@ name: verdict
 type: aggregate
 short_description: Reports the result of verify.yml to monitoring
 description:
-  - At the end of C(playbooks/verify.yml), it prints the result as one JSON document if C(verify_output) is C(json).
-    It notifies the webhook if the result changed, with C(verify_state_directory), and writes C(verify_metrics_file).
+  - At the end of C(playbooks/verify.yml), it prints the result as one JSON document if C(verify_output) is C(json). If
+    C(verify_state_directory) is set, it notifies the webhook of a changed result. If C(verify_metrics_file) is set, it
+    writes this file.
   - Unlike a task, a callback also runs after a host was unreachable. It does nothing for any other playbook.
 author: AI-Memory operations
 """

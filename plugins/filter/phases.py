@@ -66,9 +66,9 @@ def plan_transaction(found: Findings, state: Document, source: Document, wanted:
 def is_committed(failed: Document, is_known: bool, left: Findings, planned: Findings) -> bool:
     """Return whether the change of a failed run is committed.
 
-    ``failed`` is Ansible's result of the failed task. The result of the cutover module shows it. ``is_known`` says
-    whether an earlier call has committed. If the call was lost, the statements that are ``left`` are compared with
-    those ``planned``.
+    ``failed`` is Ansible's result of the failed task. A result of the cutover module shows whether the change is
+    committed. ``is_known`` says whether an earlier call has committed. If the call was lost, the statements that are
+    ``left`` are compared with those ``planned``.
     """
     if is_known or "stages" in failed:
         return is_known or "result" in failed

@@ -65,7 +65,7 @@ def tenancy_backfills(state: State, source: Mapping[str, Any]) -> list[dict[str,
 
 
 def login_reaching(state: State, source: Mapping[str, Any], writes: bool) -> list[dict[str, Any]]:
-    """Return the attempts to reach rows over the service's own login; ``writes`` adds those that write."""
+    """Return the attempts to reach rows with the service's own login; ``writes`` adds those that write."""
     return login.reaching(state, model.parse(source), writes)
 
 

@@ -23,7 +23,8 @@ class AgeError(TenancyError):
 
 
 def encrypt(directory: str, user: str, identity: str) -> None:
-    """Encrypt the parts of a backup into one archive with the key ``identity``, then decrypt and compare it.
+    """Encrypt the parts of a backup into one archive with the key ``identity``, then decrypt the archive and compare it
+    with them.
 
     tar writes to age and reads from age, so the unencrypted archive is never on disk. The parts themselves are kept.
     Raises AgeError and OSError.
@@ -92,7 +93,7 @@ def _piped(
             with source.stdout:
                 target = subprocess.Popen(second, stdin=source.stdout, stdout=output or said, **options)
             if source.stdin is not None:
-                # A program that fails immediately may not read its input.
+                # A program that fails immediately may leave its input unread.
                 with contextlib.suppress(BrokenPipeError), source.stdin:
                     source.stdin.write(f"{given}\n".encode())
         except OSError:

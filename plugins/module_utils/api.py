@@ -36,7 +36,8 @@ _SUCCESS, _REFUSED, _TOO_MANY = range(200, 300), (401, 403), 429
 OPTIONS = {
     "unit": {"type": "str", "required": True}, "url": {"type": "str", "required": True},
     "timeout": {"type": "int", "required": True},
-    # The task is not logged. With no_log, Ansible would mask a header value that is an ordinary word in every result.
+    # The task is not logged. With no_log, Ansible would mask each header value in every result, even if the value is an
+    # ordinary word.
     "headers": {"type": "dict", "default": {}, "no_log": False},
     "secret": {"type": "str", "default": "", "no_log": False}, "seconds": {"type": "int", "default": 300},
     "file": {"type": "str", "default": ""}, "names": {"type": "dict", "required": True},

@@ -56,7 +56,7 @@ def manifest(
     """Return the manifest of the backup in ``path``.
 
     ``dump`` is the result of ``dumping.Dump.take`` and ``layout`` is the format of the dump. ``proven_seconds`` is the
-    duration of the restore into a throwaway server and of the comparison, or None without a test restore.
+    duration of the restore into a throwaway server and of the comparison, or None if there was no test restore.
     """
     return {
         "version": 1, "path": path, "database": database, "server_version": server_version,
@@ -68,7 +68,7 @@ def manifest(
 
 
 def incomplete(tables: Iterable[Mapping[str, Any]], schema: str, names: Iterable[str]) -> str:
-    """Return the sentence that refuses a dump without the rows of a table in ``names``, or "" if it contains all of
+    """Return the sentence that rejects a dump without the rows of a table in ``names``, or "" if it contains all of
     them."""
     missing = lacking(tables, schema, names)
     if not missing:
@@ -77,7 +77,7 @@ def incomplete(tables: Iterable[Mapping[str, Any]], schema: str, names: Iterable
 
 
 def unproven(differences: Sequence[str]) -> str:
-    """Return the sentence that refuses a backup whose restored copy differs from the dump, or "" if they are equal."""
+    """Return the sentence that rejects a backup whose restored copy differs from the dump, or "" if they are equal."""
     if not differences:
         return ""
     return f"The test restore failed: the restored copy differs from the dump: {'; '.join(differences)}."

@@ -12,7 +12,7 @@ ROOTS = (Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/systemd"), Path("/sys/fs/c
 def processes(control_group: str, roots: tuple[Path, ...] = ROOTS) -> list[int]:
     """Return the processes in a unit's control group and in those below it.
 
-    ``control_group`` is the unit's ControlGroup as systemctl shows it. It is empty for a unit that does not run.
+    ``control_group`` is the unit's ControlGroup as systemctl shows it. It is empty for a unit that is not running.
     """
     if not control_group.strip("/"):
         return []

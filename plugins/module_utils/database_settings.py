@@ -20,7 +20,8 @@ ASSIGNED = r"""
                FROM regexp_matches(value, '\s*(?:"((?:[^"]|"")*)"|([^,"\s]+))\s*(?:,|$)', 'g')
                     WITH ORDINALITY AS m (found, n))
          ELSE quote_literal(value) END)"""
-# Named arguments: source, target (databases), setting (the bridge). Because of them, every percent sign is doubled.
+# Named arguments: source, target (databases), setting (the bridge). The query has arguments, so every percent sign is
+# doubled.
 QUERY = rf"""
 WITH source AS (
   SELECT d.*, to_jsonb(d) AS document, pg_get_userbyid(d.datdba) AS owner, t.spcname AS tablespace
@@ -85,8 +86,9 @@ SELECT json_build_object(
 def read(cursor: Any, source: str, target: str, setting: str | None = None) -> dict[str, Any]:
     """Return the statements that give ``target`` the properties of ``source``.
 
-    ``create`` creates it on the same server. ``elsewhere`` creates it on another server, which has no tablespaces.
-    ``replay`` lists the statements to run next, and ``bridge`` lists those that set ``setting``. Raises psycopg2.Error.
+    ``create`` creates the database on the same server. ``elsewhere`` creates it on another server, which has no
+    tablespaces. ``replay`` lists the statements to run next, and ``bridge`` lists those that set ``setting``. Raises
+    psycopg2.Error.
     """
     cursor.execute(QUERY, {"source": source, "target": target, "setting": setting})
     found: dict[str, Any] = cursor.fetchone()[0]

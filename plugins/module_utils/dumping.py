@@ -22,9 +22,9 @@ class DumpError(TenancyError):
 class Dump:
     """A dump of ``database`` in the directory ``path``, owned by ``user``.
 
-    ``database`` is the dump itself. A dump of one database lacks the roles with their password verifiers
-    (``globals.sql``) and the database's settings (``settings.sql``). ``SHA256SUMS`` contains the SHA-256 checksum of
-    every file. ``run`` runs a program, like Ansible's run_command.
+    In this directory, ``database`` is the dump itself. A dump of one database lacks the roles with their password
+    verifiers and the database's settings. ``globals.sql`` and ``settings.sql`` contain these. ``SHA256SUMS`` contains
+    the SHA-256 checksum of every file. ``run`` runs a program, like Ansible's run_command.
     """
 
     run: Callable[..., tuple[int, str, str]]

@@ -24,7 +24,7 @@ _CREATED = 0o600
 
 
 class UnreadableError(OSError):
-    """Neither root nor its user may read the open files of a process."""
+    """Neither root nor the user of a process can read the open files of the process."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def masters(pids: Iterable[int], proc: Path = Path("/proc")) -> list[Master]:
 
 
 def worker_files(pids: Iterable[int], proc: Path = Path("/proc")) -> dict[int, dict[str, bool]]:
-    """Return the files of workers that processes hold, by their inode, with whether the worker has booted.
+    """Return the workers' files that processes keep open, by their inode, with whether the worker has booted.
 
     Processes that have ended are omitted. Raises UnreadableError.
     """
@@ -81,7 +81,7 @@ def worker_files(pids: Iterable[int], proc: Path = Path("/proc")) -> dict[int, d
         except PermissionError:
             with contextlib.suppress(FileNotFoundError):
                 held = _read_as_owner(pid, proc)
-                # A process that is exiting has no memory, and even its user may not read its files.
+                # A process that is exiting has no memory, and even its user cannot read its files.
                 if held is None and "VmSize" in _status(pid, proc):
                     raise UnreadableError(
                         f"neither root nor its user may read the open files of process {pid}"
@@ -126,7 +126,7 @@ def identified(pid: int, proc: Path = Path("/proc")) -> Process | None:
         fields = (proc / str(pid) / "stat").read_text().rpartition(")")[2].split()
     except OSError:
         return None
-    # A zombie has ended. The name of a program may contain spaces and parentheses, so it was cut off.
+    # A zombie has ended. The program's name may contain spaces and parentheses, so only the fields after it are split.
     return None if fields[0] in "ZX" else Process(pid, int(fields[19]))
 
 

@@ -44,7 +44,7 @@ def unit(name: str, run_command: RunCommand) -> dict[str, Any]:
 
 
 def logins(run_command: RunCommand) -> list[dict[str, str]]:
-    """Return the PostgreSQL logins in the environments of the host's services; none if systemctl fails."""
+    """Return the PostgreSQL logins in the environments of the host's services, or an empty list if systemctl fails."""
     try:
         return unit_environment.logins(systemctl.Systemctl(run_command).run)
     except systemctl.SystemctlError:
@@ -132,7 +132,7 @@ def program_version(program: str, user: str, run_command: RunCommand) -> str:
 def directory(path: str) -> dict[str, bool]:
     """Return the kind of file at a path: ``{exists, is_directory, is_link, writable}``.
 
-    The check runs as root, which only a read-only file system or an immutable directory prevents from writing.
+    The check runs as root. Only a read-only file system or an immutable directory prevents root from writing.
     """
     try:
         mode = os.lstat(path).st_mode

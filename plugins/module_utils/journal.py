@@ -56,7 +56,7 @@ class Line:
 class Wanted:
     """The names and patterns to search a journal for: the unit's name, the model's names, and regular expressions.
 
-    ``failures`` are the application's own patterns, in addition to the errors that ``logged`` recognises.
+    ``failures`` are the application's own patterns, in addition to the errors that ``logged`` recognizes.
     """
 
     unit: str
@@ -93,7 +93,7 @@ def without_requests(found: list[Line], requests: Iterable[Mapping[str, str]]) -
 
 def _of_entry(fields: Mapping[str, Any]) -> Iterator[Line]:
     said = fields.get("MESSAGE")
-    # journalctl prints a message that is not text as a list of numbers.
+    # journalctl prints a message with unprintable or invalid characters as a list of numbers.
     text = bytes(said).decode("utf-8", errors="replace") if isinstance(said, list) else str(said or "")
     speaker = str(fields.get("SYSLOG_IDENTIFIER", "-"))
     host, pid = fields.get("_HOSTNAME", "-"), int(fields.get("_PID", 0))

@@ -2,7 +2,7 @@
 
 A word that also occurs in success messages (a table, a column, a driver's name) is not relevant. A line is
 
-* **quiet** (info) if it has a level such as INFO, DEBUG or NOTICE in the usual place: nothing else in it matters;
+* **quiet** (info) if it has a level such as INFO, DEBUG or NOTICE in the usual place: the rest of it does not matter;
 * an **error** if that level is ERROR or worse;
 * a **failure** if it is not quiet and contains a PostgreSQL error of a relevant kind. A change to a schema, policies,
   privileges or a login may cause these kinds. The last line of a traceback has no level, and is a failure because of
@@ -10,7 +10,7 @@ A word that also occurs in success messages (a table, a column, a driver's name)
 
 The kind of an error is its SQLSTATE, which is found from the client's name for it, from its code, or from PostgreSQL's
 English message. If a line contains only the word for ERROR in another language, its kind is unknown, and it counts as a
-failure. A message in another language without a name, a code or such a word is not recognised: the line then only
+failure. A message in another language without a name, a code or such a word is not recognized: the line then only
 counts as an error.
 """
 
@@ -217,7 +217,7 @@ def _plain(text: str) -> str:
 
 
 def _level(text: str) -> str | None:
-    """Return the level of a plain-text line: a level name where loggers usually write it, or a logfmt field."""
+    """Return the level of a plain-text line: a level name in the usual place, or a logfmt field."""
     if found := _AT_ITS_PLACE.match(text):
         if found["glog"]:
             return _GLOG[found["glog"]]

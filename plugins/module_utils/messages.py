@@ -148,7 +148,7 @@ def _joined(*names: str | None) -> str:
     return ".".join(name for name in names if name)
 
 
-# In plain text, the parts of a message are recognised only by their form. Each part except the first begins with a
+# In plain text, the parts of a message are recognized only by their form. Each part except the first begins with a
 # label in any language and a colon ("DETAIL: ", "DÉTAIL : ", "詳細: "). The colon or a parenthesis may be full-width.
 _BREAK, _BLANK = r"(?:\n|\\n|\A)", r"[ \u00a0]"
 _LABEL = re.compile(

@@ -125,7 +125,7 @@ def failure(findings: Iterable[Mapping[str, Any]]) -> str:
 
 
 _ROWS = re.compile(r"(\d+) rows")
-# Classes of SQLSTATEs, or single SQLSTATEs, that a value in a row causes: data exceptions, constraints, generated
+# Classes of SQLSTATEs, or individual SQLSTATEs, that a value in a row causes: data exceptions, constraints, generated
 # columns.
 _OF_A_VALUE = ("22", "23", "428C9")
 
@@ -145,7 +145,7 @@ def _remedy(found: Mapping[str, Any]) -> str:
 
 
 def _number(outcome: str) -> int:
-    """Return the number of rows of an outcome, 0 for an error."""
+    """Return the number of rows of an outcome, or 0 for an error."""
     match = _ROWS.fullmatch(str(outcome))
     return int(match[1]) if match else 0
 

@@ -37,7 +37,7 @@ class Probe:
 
 @dataclass(frozen=True)
 class Samples:
-    """The lines of a prober. ``unanswered`` is the time at which a request without an answer was due, and ``ended`` is
+    """The lines of a prober. ``unanswered`` is the time at which a request without a response was due, and ``ended`` is
     when the prober ended.
 
     Both are None if there is no such line. ``timed_out`` is true if the prober ended because its time was over.
@@ -76,8 +76,9 @@ def summary(samples: Samples, interval: float) -> dict[str, Any]:
 
     An unanswered request ends when the prober ends, and is omitted if that time is unknown. The result has sent,
     failed, reasons (verdicts with their numbers), worst, p99, gap, seconds, slices, and health (sent, failed, worst).
-    The times and slices are None without a request. ``gap`` is the longest time without a good answer. ``slices`` has
-    step (seconds of one slice), and worst and failed for each slice; worst is None for a slice without a request.
+    The times and slices are None if there is no request. ``gap`` is the longest time without a good response.
+    ``slices`` has step (seconds of one slice), and worst and failed for each slice; worst is None for a slice without a
+    request.
     """
     answered = list(samples.reads)
     if samples.unanswered is not None and samples.ended is not None:
@@ -99,7 +100,7 @@ def summary(samples: Samples, interval: float) -> dict[str, Any]:
 
 
 def _due(answer: Probe, interval: float) -> Iterator[Probe]:
-    """Yield a request, and those that became due before its end: they waited for the same answer."""
+    """Yield a request, and those that became due before its end: they waited for the same response."""
     for number in range(int(answer.waited / interval) + 1):
         yield Probe(answer.due + number * interval, answer.ended, answer.verdict)
 
@@ -109,13 +110,13 @@ def _worst(probes: Sequence[Probe]) -> float | None:
 
 
 def _percentile(values: Sequence[float], percent: int) -> float:
-    """Return the smallest value that at least ``percent`` of the values do not exceed (nearest rank)."""
+    """Return the smallest value such that at least this percentage of the values is not larger (nearest rank)."""
     return sorted(values)[math.ceil(len(values) * percent / 100) - 1]
 
 
 def _gap(answered: Sequence[Probe], ended: float) -> float:
-    """Return the longest time between two good answers; the first request and the prober's end count as good
-    answers."""
+    """Return the longest time between two good responses; the first request and the prober's end count as good
+    responses."""
     good = [probe.ended for probe in answered if not probe.failed]
     moments = [answered[0].due, *good, ended]
     return _rounded(max(later - earlier for earlier, later in itertools.pairwise(moments)))

@@ -14,7 +14,7 @@ from typing import Any
 
 from . import probe_samples, prober, systemctl, units
 
-# systemd ends a prober that does not end itself, and kills one that waits for an answer.
+# systemd stops a prober that does not exit by itself, and kills one that waits for a response.
 LONGEST_SECONDS, STOP_SECONDS = 24 * 60 * 60, 3
 RUN = Path("/run")
 
@@ -74,6 +74,6 @@ class ProbeUnit:
         if self.place.exists():
             shutil.rmtree(self.place)
         if samples is not None and samples.ended is None and running:
-            # The prober waited for an answer until systemd killed it.
+            # The prober waited for a response until systemd killed it.
             samples = dataclasses.replace(samples, ended=ended)
         return samples

@@ -83,7 +83,7 @@ class Prober:
             due = begun + tick * interval
             self._write(BEGUN, due)
             self._read(due)
-            # Requests that became due meanwhile are not sent late: the statistics count them as waiting.
+            # Requests that became due in the meantime are not sent late: the statistics count them as waiting.
             tick = int((time.monotonic() - begun) / interval) + 1
         self._write(ENDED, time.monotonic(), self._lost)
 
@@ -98,7 +98,7 @@ class Prober:
             pause = health_pause(ended - due)
 
     def _wait(self, moment: float) -> bool:
-        """Wait until a time; return false if the process must end before it."""
+        """Wait until a time; return false if the process must end before then."""
         while not (self._over or self._lost):
             self._lost = time.time() - self._alive.stat().st_mtime > self._wanted["limit"]
             left = moment - time.monotonic()

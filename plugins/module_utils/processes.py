@@ -1,6 +1,6 @@
 """The environment and the connections of another user's process.
 
-Root without CAP_SYS_PTRACE, as in a container, may read neither, but the process's own user may. A child process
+Root without CAP_SYS_PTRACE, as in a container, can read neither, but the process's own user can. A child process
 therefore reads them with that user's privileges. The child has changed its user since its start, so other processes of
 that user cannot read the child.
 """
@@ -35,7 +35,7 @@ def read(pids: Iterable[int], proc: Path = Path("/proc")) -> list[Process]:
 
     Each is ``{pid, name, arguments, user, group, readable, environment, sockets, connections}``. ``user`` and ``group``
     are numbers, and ``environment`` is the environment at its start. ``sockets`` are the inodes of all its sockets, and
-    ``connections`` are the connected ones, as module_utils/sockets.py returns them. If neither root nor its user may
+    ``connections`` are the connected ones, as module_utils/sockets.py returns them. If neither root nor its user can
     read the process, these are empty and ``readable`` is false.
     """
     found = []
@@ -216,7 +216,7 @@ def _merge_connections(some: list[sockets.Connection], others: list[sockets.Conn
 
 
 def _namespace(place: Path) -> str:
-    """Return the name of a process's network namespace, or "" if root may not see it."""
+    """Return the name of a process's network namespace, or "" if root cannot see it."""
     try:
         return os.readlink(place / "ns" / "net")
     except OSError:

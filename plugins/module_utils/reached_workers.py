@@ -1,4 +1,5 @@
-"""Requests to a service until each of its workers has answered one with a statement in its own database session."""
+"""Requests to a service until each of its workers has handled one with a statement in the worker's own database
+session."""
 
 from __future__ import annotations
 
@@ -26,12 +27,12 @@ UNMARKED = "unmarked"
 
 
 class ReadError(TenancyError):
-    """A worker did not answer, or answered with an error; the message names it."""
+    """A worker did not respond, or responded with an error; the message names the worker."""
 
 
 @dataclass(frozen=True)
 class Exchange:
-    """The answer to a request (as api.answered returns it), and the port of its connection, or 0 if it was closed."""
+    """The response to a request (as api.answered returns it), and the port of its connection, or 0 if it was closed."""
 
     answer: Mapping[str, Any]
     port: int
@@ -93,7 +94,7 @@ class Host:
 
 def read_through_each(host: Host, ask: Callable[[], Exchange], limits: Limits) -> dict[str, Any]:
     """Return ``{workers, requests, unproven}``: the processes, the number of requests, and a sentence about the
-    processes that did not answer, or "". Raises ReadError for an answer with an error.
+    processes that did not respond, or "". Raises ReadError for a response with an error.
 
     ``ask`` makes one request over a new connection. A worker counts if it accepted a request of a round in which a
     statement started in its own session, and no request failed. If the service closes its connections immediately, the

@@ -61,8 +61,8 @@ def cost(asked: Mapping[str, Any], size_bytes: int, mode: str, max_seconds: int,
     """Return ``{seconds, bytes, lines, obstacles}`` for a rehearsal.
 
     ``asked`` is the result of the rehearsal_cost module: ``free_bytes``, ``shared`` (with the backups), ``load``,
-    ``processors``, ``last`` (a manifest or None). ``lines`` describe the cost; ``obstacles`` are sentences that refuse
-    the rehearsal.
+    ``processors``, ``last`` (a manifest or None). ``lines`` describe the cost; ``obstacles`` are sentences that explain
+    why the rehearsal is refused.
     """
     if mode not in ("full", "schema", "none"):
         raise TenancyError(f"migrate_rehearse is {mode}: it must be full, schema or none.")

@@ -21,7 +21,7 @@ class Seen:
     """The facts that were observed.
 
     ``holders`` are the names of processes with a session, by their id. ``unread`` are the names of processes whose
-    sessions neither root nor their user may read. ``poolers`` are the programs with the sessions of the service, and
+    sessions neither root nor their user can read. ``poolers`` are the programs with the sessions of the service, and
     ``companions`` are the units that stop with it. ``reloads`` is true if the unit has ExecReload. ``problem`` is the
     reason why gunicorn was not observed, or why none of its workers can be tried.
     """

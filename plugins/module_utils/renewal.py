@@ -26,7 +26,7 @@ RUNNING = ("active", "activating", "deactivating", "reloading")
 PAUSE = 0.1
 # The seconds within which gunicorn notices that a worker has ended.
 REPLACED = 1.5
-# A renewal takes this many of its steps at most for each worker, and some more for its start and its end.
+# A renewal takes at most this many steps for each worker, and some more for its start and its end.
 STEPS, MORE = 3, 4
 
 
@@ -99,7 +99,7 @@ class Renewal:
         return order
 
     def _most_workers(self, number: int) -> int:
-        """Return the largest number of workers in some time: gunicorn replaces a worker that ends by itself."""
+        """Return the largest number of workers in some time: gunicorn replaces a worker that exits by itself."""
         deadline = time.monotonic() + REPLACED
         while time.monotonic() < deadline:
             time.sleep(PAUSE)
@@ -121,7 +121,7 @@ class Renewal:
         return int(state.get("want", 0))
 
     def _start(self, order: Mapping[str, Any]) -> None:
-        # The service's user reaches its trial in this directory.
+        # The trial runs as the service's user, which needs access to this directory.
         self.directory.mkdir(exist_ok=True)
         self.directory.chmod(0o711)
         install(self.directory)

@@ -2,8 +2,8 @@
 
 It runs in a transient systemd unit, which starts it again if it is killed. Its only argument is a directory: it reads
 ``order.json`` there, keeps ``state.json``, and writes ``result.json`` at its end. It continues from the observed
-workers and its state, so that a signal that was sent twice or not at all is corrected. It needs no other installed code
-than the standard library.
+workers and its state, so that a signal that was sent twice or not at all is corrected. It needs no installed code
+except the standard library.
 """
 
 from __future__ import annotations
@@ -23,8 +23,7 @@ from typing import Any
 from . import cgroups, gunicorn, retirement, trial
 
 PAUSE = 0.05
-# The seconds to wait for the effect of a signal that an earlier process may have sent. A worker may
-# need long to end.
+# The seconds to wait for the effect of a signal that an earlier process may have sent. A worker may take long to exit.
 UNCERTAIN = {"steady": 0.0, "adding": 2.0, "removing": 6.0}
 # The seconds for which a new worker must serve before an old worker ends.
 PROVEN = 1.0
@@ -32,7 +31,8 @@ PROVEN = 1.0
 LACKING = 3.0
 # The seconds for which a failed renewal waits for its additional worker, so that it can restore the number of workers.
 LATE = 600.0
-# The seconds in which systemd starts a service again that has ended. Its remaining workers first have TimeoutStopSec.
+# The seconds within which systemd restarts a failed service. Before that, its remaining workers have TimeoutStopSec to
+# exit.
 RESTARTED = 60.0
 TIME_LIMIT = "time limit"
 
@@ -225,7 +225,7 @@ class Renewer:
         )
 
     def _remains(self, count: int) -> bool:
-        """Return whether gunicorn keeps the number of workers, and is not about to start one that ended."""
+        """Return whether gunicorn keeps the number of workers, and is not about to replace one that ended."""
         try:
             self._wait(lambda found: len(found) != count, LACKING)
         except RenewerError as error:
@@ -265,7 +265,8 @@ class Renewer:
         """End the oldest worker, and wait until it has ended; do nothing unless all others have proven to serve."""
         found = self._look()
         count = len(found)
-        # A worker that ends again and again is started again at any time. The signal would end an old one instead.
+        # If gunicorn keeps replacing a worker that fails, a replacement may start at any time. The signal would then
+        # end an old worker.
         if count <= self.state["want"] or not self._is_proven(found):
             return
         self._end(min(found, key=lambda worker: (worker.started, worker.pid)))

@@ -27,7 +27,7 @@ from .identity import acting_as
 # The number of rows of each table that a restore of the definitions includes.
 SAMPLE_ROWS = 100
 LOGIN_NAME = "tenancy_restore_"
-# The comment by which a run recognises logins that a lost run left behind.
+# The comment by which a run recognizes logins that a lost run left behind.
 MARK = "Login of a restore, removed at its end"
 # With this niceness, programs yield to the running database. If a process with normal priority never sleeps, they get a
 # quarter of a processor. With niceness 10 they would get a tenth, and a rehearsal of a few minutes would take an hour
@@ -35,14 +35,14 @@ MARK = "Login of a restore, removed at its end"
 NICENESS = 5
 NICE = ("nice", "-n", str(NICENESS))
 IDLE = ("ionice", "-c", "3")
-# An ordinary role may not change all settings that an administrator's session changes.
+# An ordinary role cannot change every setting that an administrator's session changes.
 ORDINARY = {
     "search_path": "pg_catalog,pg_temp", "statement_timeout": "0", "lock_timeout": "0",
     "idle_in_transaction_session_timeout": "0", "default_transaction_read_only": "off",
 }  # fmt: skip
 
 ROLES = "SELECT rolname::text, rolsuper FROM pg_catalog.pg_roles"
-# Functions that an ordinary role may not create, even as their owner.
+# Functions that an ordinary role cannot create, even as their owner.
 PRIVILEGED = """
 SELECT n.nspname::text, pg_catalog.format('%%s(%%s)', p.proname, pg_catalog.oidvectortypes(p.proargtypes))
 FROM pg_catalog.pg_proc p
@@ -57,8 +57,8 @@ WHERE n.nspname NOT IN ('pg_catalog', 'information_schema')
                WHERE s.context = 'superuser'))
 """
 # All objects that the expressions of the objects in "start" call, by the number of the object in "start". They are
-# functions (also those of operators, operator classes and domains) and views, whose queries run at each read. Tables
-# and materialized views are excluded, because they contain only data.
+# functions (also those of operators, operator classes and domains) and views, whose queries run whenever the view is
+# read. Tables and materialized views are excluded, because they contain only data.
 _REACHED = """
 reached (number, classid, objid) AS (
   SELECT number, classid, objid FROM start

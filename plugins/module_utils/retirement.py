@@ -1,8 +1,8 @@
-"""The end of a worker that resets no connection of a caller.
+"""How to end a worker without resetting a caller's connection.
 
-A worker of uvicorn that ends closes each connection whose request it has not read yet, and the caller's request fails.
-So the worker is paused first, in which time the other workers accept all new connections. It is told to end when it
-has read every request that it received, and no caller has just connected. A worker that would accept another connection
+A uvicorn worker that exits closes each connection whose request it has not read yet, and the caller's request fails. So
+the worker is paused first, in which time the other workers accept all new connections. It is told to end when it has
+read every request that it received, and no caller has just connected. A worker that would accept another connection
 before it ends is paused once more.
 """
 
@@ -24,7 +24,7 @@ PAUSED = 0.12
 # signal within this number of seconds.
 NOTICING = 0.005
 # A worker that still has to read is stopped only for an instant, and then continues. If a request arrives on an idle
-# connection while the worker is paused, it continues too. This is the maximum number of instants and of pauses.
+# connection while the worker is paused, the worker continues too. This is the maximum number of instants and of pauses.
 INSTANTS, PAUSES = 100, 8
 READING = 0.01
 # Seconds that the other workers get to accept the connections that wait.
@@ -78,7 +78,7 @@ def _prefer(pid: int) -> None:
 
 
 def _pause_if_listening(pid: int, proc: Path) -> None:
-    """Pause a worker that has noticed the signal, but would accept connections until it looks again."""
+    """Pause a worker that has noticed the signal, but would accept connections until it checks again."""
     with contextlib.suppress(OSError):
         time.sleep(NOTICING)
         os.kill(pid, signal.SIGSTOP)
@@ -111,10 +111,10 @@ def has_to_read(pid: int, proc: Path = Path("/proc"), *, slow: bool = True) -> b
     """Return whether a process has a TCP connection from which it has not read everything that has arrived.
 
     With ``slow``, a new connection on which nothing has arrived yet counts too, if the process is in the network
-    namespace of this one. False if nothing can be known.
+    namespace of this one. The result is false if the connections cannot be read.
     """
     try:
-        # Its sockets are read first: that may take long, and the answer must not be old.
+        # The process's sockets are read first: that may take long, and the state of the connections must be current.
         held = _sockets(pid, proc)
         if held & sockets.unread(proc / str(pid) / "net"):
             return True

@@ -1,8 +1,8 @@
 """The administrator's sessions: all their settings come from here, not from the role, the database or the environment.
 
 The service's login may own functions and operators, and may set the settings of its role and database. A session of the
-administrator never resolves names to these objects and never uses these settings. If it runs such code nevertheless,
-another session limits its time, because code inside the session can catch or reset a timeout.
+administrator never resolves names to these objects and never uses these settings. If the session runs such code
+nevertheless, another session limits its time, because code inside the session can catch or reset a timeout.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ try:
 except ImportError:
     psycopg2 = None
 
-# The name of a run's sessions, by which a later run recognises a session that still exists.
+# The name of a run's sessions, by which a later run recognizes a session that still exists.
 APPLICATION = "tenancy runbook"
 
 # Settings at the start of a session override those of the role and the database (PostgreSQL manual, 20.1.3).
@@ -129,7 +129,7 @@ def options(
 
 
 def written(settings: Mapping[str, str]) -> str:
-    """Return settings as libpq's ``options``, for a login that may not change all settings that the administrator
+    """Return settings as libpq's ``options``, for a login that cannot change every setting that the administrator
     changes."""
     return " ".join(f"-c {name}={_escaped(value)}" for name, value in settings.items())
 

@@ -16,7 +16,7 @@ def judged(answer: Answer, about: Mapping[str, Any]) -> dict[str, str]:
     """Return the verdict on a response (ok, unproven or trouble), with a sentence for the last two.
 
     ``about`` has service, secret (the variable's name) and token (the kind of token). ``before`` is true before the
-    change. ``ended`` are the errors that the plan fixes. Each has ``codes`` (SQLSTATEs), ``needle`` (a text in the
+    change. ``ended`` are the errors that the plan fixes. Each has ``codes`` (SQLSTATEs), ``needle`` (a string in the
     error) and ``secured`` (whether row security causes it).
 
     Before the change every error is trouble, unless the plan fixes it. After the change, if the database does not cause

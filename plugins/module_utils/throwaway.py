@@ -1,8 +1,8 @@
 """The throwaway server: the running server's programs, its own directory, and a system user without privileges.
 
-It runs as a transient systemd unit that ends after a time limit and removes its directory. Nothing remains if the run
-is lost. A probe tests each sandbox property first, because systemd accepts some properties that have no effect on the
-host.
+The server runs as a transient systemd unit that stops after a time limit and removes its directory. Nothing remains if
+the run is lost. A probe tests each sandbox property first, because systemd accepts some properties that have no effect
+on the host.
 """
 
 from __future__ import annotations
@@ -354,7 +354,7 @@ class Server:
                 *properties, "LimitSTACK=infinity", f"RuntimeMaxSec={seconds}", f"Nice={NICENESS}",
                 "IOSchedulingClass=idle", "UMask=0077",
                 "KillSignal=SIGQUIT", "TimeoutStopSec=10", f"WorkingDirectory={self.place}",
-                # The directory is removed when the unit ends, for any reason.
+                # The directory is removed when the unit stops, for any reason.
                 f"ExecStopPost=+{shutil.which('rm')} -rf {self.place}",
             ], script)  # fmt: skip
             self._wait()

@@ -5,7 +5,7 @@ PostgreSQL parses, plans or evaluates a definition when it creates the object. A
 domain calls the domain's CHECK, a generated column is planned, and a partition's bound is evaluated. A constraint reads
 every row. To attach an index, PostgreSQL compares it with the parent index and evaluates constants in both. A login
 that is a member of the owner only therefore restores every object that may contain an expression. The superuser
-restores the others, and those that an ordinary role may not create.
+restores the others, and those that an ordinary role cannot create.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ EXPRESSIONS = frozenset({
     "INDEX", "INDEX ATTACH", "MATERIALIZED VIEW", "MATERIALIZED VIEW DATA", "POLICY", "PROCEDURE", "RULE", "STATISTICS",
     "TABLE", "TABLE ATTACH", "TABLE DATA", "TRIGGER", "VIEW",
 })  # fmt: skip
-# Kinds that an ordinary role may create only in some languages and with some settings.
+# Kinds that an ordinary role can create only in some languages and with some settings.
 _FUNCTIONS = ("FUNCTION", "PROCEDURE")
 # Kinds that contain no expression, or that only a superuser can create.
 OTHERS = frozenset({
@@ -169,7 +169,7 @@ def steps(
     """Return the entries in the order of the restore, with the role that restores each.
 
     The superuser restores the objects that the roles in ``superusers`` own. ``privileged`` lists, by schema and tag,
-    functions that an ordinary role may not create, even as their owner. ``excluded`` are kinds that are omitted.
+    functions that an ordinary role cannot create, even as their owner. ``excluded`` are kinds that are omitted.
     ``unrefreshed`` lists, by schema and name, materialized views that remain unpopulated.
     """
     parts: dict[str, list[Entry]] = {name: [] for name in _PARTS}

@@ -180,12 +180,13 @@ def _become(place: Path, start: str, uid: int, gid: int, groups: list[int]) -> N
 
 
 def _limit(status: str) -> None:
-    """Give up the capabilities that another process can never get, and setuid programs if it may not use them."""
+    """Give up the capabilities that another process can never get, and setuid programs if that process cannot use
+    them."""
     found = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
     libc, bounding = ctypes.CDLL(None), int(found["CapBnd"], 16)
     for number in range(64):
         if not bounding >> number & 1:
-            # The kernel refuses the numbers of capabilities that it does not know.
+            # The kernel rejects the numbers of capabilities that it does not know.
             libc.prctl(PR_CAPBSET_DROP, number, 0, 0, 0)
     if found["NoNewPrivs"].strip() == "1":
         libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)

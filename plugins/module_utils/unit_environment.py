@@ -87,7 +87,7 @@ def logins(run: Run) -> list[dict[str, str]]:
 
 
 def _logins(url: str) -> list[dict[str, str]]:
-    """Return the login in a URL; none if the URL has no user or cannot be parsed."""
+    """Return the login in a URL; the list is empty if the URL has no user or cannot be parsed."""
     try:
         parts = urllib.parse.urlsplit(url)
         given = dict(urllib.parse.parse_qsl(parts.query))

@@ -22,7 +22,7 @@ PROPERTIES = (
     "ExecCondition", "ExecStartPre", "ExecStart", "ExecSearchPath", "WorkingDirectory", "User", "DynamicUser",
     *FILES_OF_ITS_OWN,
 )  # fmt: skip
-# The directories in which systemd looks for a program without a directory (systemd.exec(5), ExecSearchPath=).
+# The directories in which systemd looks for a program given without a path (systemd.exec(5), ExecSearchPath=).
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # Units with these relations stop with a unit, but do not start again with it.
 FOLLOWERS = ("RequiredBy", "BoundBy", "ConsistsOf", "PropagatesStopTo")
@@ -90,7 +90,7 @@ def surroundings(unit: str, show: Show) -> Surroundings:
 
 
 class Files:
-    """The files and users on the host that a start needs."""
+    """The files and users on the host that are needed to start a unit."""
 
     def exists(self, path: str) -> bool:
         """Return whether a file or directory exists."""
@@ -99,7 +99,7 @@ class Files:
     def runs(self, program: str, search: str = SEARCH_PATH) -> bool:
         """Return whether a program can be run, judged by its file and that of its interpreter.
 
-        ``search`` contains the directories in which to look for a program without a directory, separated by colons.
+        ``search`` contains the directories in which to look for a program given without a path, separated by colons.
         """
         path = shutil.which(program, path=search)
         if path is None:
@@ -119,7 +119,7 @@ class Files:
 
 
 def obstacles(unit: str, show: Show, files: Files | None = None) -> list[str]:
-    """Return the reasons for which ``systemctl stop`` or ``systemctl start`` of the unit or its triggers would fail.
+    """Return the reasons why ``systemctl stop`` or ``systemctl start`` of the unit or its triggers would fail.
 
     Each reason is one sentence with the remedy. A stopped unit that systemd has not loaded has no obstacle.
     """
@@ -173,7 +173,7 @@ _COMMAND = re.compile(r"\{ path=(.*?) ; argv\[\]=.* ; ignore_errors=no ; ")
 
 
 def _missing(block: Properties, files: Files) -> list[str]:
-    """Return what is missing on the host for a start of the unit, if the unit sees the host's files."""
+    """Return what the host lacks to start the unit, if the unit sees the host's files."""
     found = []
     user = block.get("User", "")
     if user and block.get("DynamicUser") != "yes" and not files.is_user(user):

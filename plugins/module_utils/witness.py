@@ -60,7 +60,7 @@ SELECT r.rolname, r.rolsuper OR r.rolbypassrls OR EXISTS (
 FROM pg_roles r WHERE r.rolname = ANY(%(roles)s)
 """
 PAUSE = 0.1
-# While a connection opens or closes, it may have no session yet, or a session may have no connection any more.
+# While a connection opens or closes, it may have no session yet, or a session may no longer have a connection.
 LOOKS = 4
 HEALTH_ATTEMPTS = 5
 # A session for a single request exists for milliseconds: a second request shows a session that the first reading

@@ -32,9 +32,9 @@ description:
     while other sessions write.
   - Adds the roles (C(pg_dumpall --globals-only), with their password verifiers) and the settings of the database, which
     a dump of one database lacks. Writes the SHA-256 checksum of every file to C(SHA256SUMS).
-  - Restores the dump into a throwaway server and compares the rows. Then it writes C(manifest.json), gives the
-    directory its name, and removes the oldest backups. Until then the directory's name is O(path) with the suffix
-    C(.partial).
+  - Restores the dump into a throwaway server and compares the restored rows with the dumped ones. Then it writes
+    C(manifest.json), gives the directory its name, and removes the oldest backups. Until then the directory's name is
+    O(path) with the suffix C(.partial).
   - After a failure, everything is removed. Runs as root.
 extends_documentation_fragment:
   - aimemory.tenancy.database
@@ -181,8 +181,8 @@ class Backup:
         return {"manifest": manifest, "throwaway": copy if wanted["proof"] == "kept" else {}, "left": left}
 
     def _prove(self, tables: list[dict[str, Any]]) -> dict[str, Any]:
-        """Restore the dump and compare it, because a dump that was never restored proves nothing. Raises
-        TenancyError."""
+        """Restore the dump and compare the copy with the dumped rows, because a dump that was never restored proves
+        nothing. Raises TenancyError."""
         try:
             copy = self.copy.make(self.partial, tables, "full")
         except (TenancyError, psycopg2.Error, OSError) as error:

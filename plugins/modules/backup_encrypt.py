@@ -16,10 +16,10 @@ module: backup_encrypt
 short_description: Encrypt a backup that was taken for encryption, and give it its name
 description:
   - Continues after M(aimemory.tenancy.backup) with O(aimemory.tenancy.backup#module:encrypt=true). Creates one archive
-    with C(age), decrypts and compares it, and removes the unencrypted files. Then it writes C(manifest.json), gives the
-    directory its name, and removes the oldest backups.
-  - Does not run as a background job, whose files would contain the key. After a failure, everything is removed. Runs as
-    root.
+    with C(age), decrypts it, compares it with the unencrypted files, and removes these files. Then it writes
+    C(manifest.json), gives the directory its name, and removes the oldest backups.
+  - Must not run as a background job, because the job's files would contain the key. After a failure, everything is
+    removed. Runs as root.
 options:
   user:
     description: System user that owns the backup.

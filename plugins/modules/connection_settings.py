@@ -30,7 +30,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 is_ssh:
-  description: Whether Ansible connects with the plugin ansible.builtin.ssh.
+  description: Whether Ansible connects with the ansible.builtin.ssh plugin.
   returned: always
   type: bool
 extra_args:

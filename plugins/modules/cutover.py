@@ -93,7 +93,7 @@ options:
         type: str
         required: true
       command:
-        description: The command of the way V(command).
+        description: The command that V(command) runs.
         type: list
         elements: str
         default: []

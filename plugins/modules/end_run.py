@@ -29,7 +29,7 @@ lines:
   type: list
   elements: dict
 problem:
-  description: A sentence about the first file that was not written, or an empty text.
+  description: A sentence about the first file that was not written, or an empty string.
   returned: success
   type: str
 """

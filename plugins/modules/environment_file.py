@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Replace the text of an environment file and keep its owner, mode and attributes."""
+"""Replace the content of an environment file and keep its owner, mode and attributes."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ansible.module_utils.basic import AnsibleModule
 
 DOCUMENTATION = r"""
 module: environment_file
-short_description: Replace the text of an environment file and keep its owner, mode and attributes
+short_description: Replace the content of an environment file and keep its owner, mode and attributes
 description:
-  - Follows a symbolic link and replaces its target atomically, so that a reader gets either the old text or the new
-    text. Owner, group, mode and extended attributes, such as an ACL and an SELinux label, are preserved and checked
+  - Follows a symbolic link and replaces its target atomically, so that a reader gets either the old content or the new
+    content. Owner, group, mode and extended attributes, such as an ACL and an SELinux label, are preserved and checked
     afterwards. The file is never readable by more users than before.
-  - Refuses a file that cannot be replaced in this way, because it has several hard links, is immutable or append-only,
+  - Rejects a file that cannot be replaced in this way, because it has several hard links, is immutable or append-only,
     or is not a regular file. Without O(content), the module only checks the file.
 options:
   path:
@@ -27,7 +27,7 @@ options:
     type: path
     required: true
   content:
-    description: The new text.
+    description: The new content.
     type: str
 author: AI-Memory operations
 """

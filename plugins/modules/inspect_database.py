@@ -6,7 +6,7 @@ DOCUMENTATION = r"""
 module: inspect_database
 short_description: Read the catalogs of a database, and audit them
 description:
-  - Runs the module M(aimemory.tenancy.read_catalogs) on the server, and converts its rows on this machine.
+  - Runs the M(aimemory.tenancy.read_catalogs) module on the server, and converts its rows on this machine.
 options:
   database:
     description: The name of the database.

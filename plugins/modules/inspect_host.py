@@ -33,7 +33,7 @@ options:
   queries:
     description:
       - Queries, which run in one read-only session and see one state of the database. The first error ends the session.
-      - Reading a table may run code of ordinary roles. Queries must read only catalogs until this is ruled out.
+      - Reading a table may run code owned by ordinary roles. Queries must read only catalogs until this is ruled out.
     type: list
     elements: dict
     required: true
@@ -100,7 +100,8 @@ service:
   returned: success
   type: dict
 unit:
-  description: obstacles and notes, sentences about the unit's stop and start; problem, the reason if systemctl failed.
+  description: obstacles and notes, sentences about stopping and starting the unit; problem, the reason if systemctl
+    failed.
   returned: success
   type: dict
 renewal:

@@ -20,7 +20,7 @@ module: job_progress
 short_description: Report the progress of a long job on a database
 description:
   - Reads the state of a job that the same user, root, started with C(async). Changes nothing.
-  - If the progress is unknown, for example because PostgreSQL does not answer, the task does not fail.
+  - If the progress is unknown, for example because PostgreSQL does not respond, the task does not fail.
 extends_documentation_fragment:
   - aimemory.tenancy.database
   - aimemory.tenancy.database.user

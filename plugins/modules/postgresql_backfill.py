@@ -45,7 +45,7 @@ options:
     type: str
     default: ""
   items:
-    description: The tables, as the filter C(tenancy_backfills) returns them.
+    description: The tables, as the C(tenancy_backfills) filter returns them.
     type: list
     elements: dict
     required: true

@@ -38,7 +38,7 @@ extends_documentation_fragment:
   - aimemory.tenancy.database.user
 options:
   source:
-    description: The database that will be replaced; its catalogs show which objects an ordinary role may not create.
+    description: The database that will be replaced; its catalogs show which objects an ordinary role cannot create.
     type: str
     required: true
   setting:

@@ -34,7 +34,7 @@ extends_documentation_fragment:
   - aimemory.tenancy.database.queries
 options:
   transaction:
-    description: Result of the filter P(aimemory.tenancy.plan_transaction#filter).
+    description: Result of the P(aimemory.tenancy.plan_transaction#filter) filter.
     type: dict
     required: true
   commit:

@@ -11,7 +11,7 @@ DOCUMENTATION = r"""
 module: read_catalogs
 short_description: Read the catalogs of a database in one read-only session
 description:
-  - The action inspect_database passes the queries, and derives the state and the audit from their results.
+  - The inspect_database action passes the queries, and derives the state and the audit from their results.
 extends_documentation_fragment:
   - aimemory.tenancy.database
   - aimemory.tenancy.database.socket

@@ -7,7 +7,7 @@ module: run_transaction
 short_description: Run a transaction, and inspect the database afterwards
 description:
   - >-
-    Runs the module M(aimemory.tenancy.postgresql_transaction), which has the same options, and converts
+    Runs the M(aimemory.tenancy.postgresql_transaction) module, which has the same options, and converts
     the rows of the inspection on this machine.
 options:
   inspect:

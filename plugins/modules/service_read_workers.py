@@ -11,9 +11,9 @@ DOCUMENTATION = r"""
 module: service_read_workers
 short_description: Send a request to a service until each of its workers has answered it from the database
 description:
-  - Sends the request over new connections, in rounds of one request for each worker. Ends when each worker has answered
-    without an error, and a statement has started in the worker's own session meanwhile. The task fails if a response is
-    an error.
+  - Sends the request over new connections, in rounds of one request for each worker. Ends when each worker has
+    responded without an error, and a statement has started in the worker's own session during the round. The task fails
+    if a response is an error.
   - A response without the request's marker counts as an error.
   - This proves that each worker can read with its session after a change. It does not prove that the response is
     complete. If the service closes each connection immediately, requests of other callers may have caused the
@@ -64,7 +64,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 workers:
-  description: The processes that answered.
+  description: The processes that responded.
   returned: success
   type: list
 requests:
@@ -72,7 +72,7 @@ requests:
   returned: success
   type: int
 unproven:
-  description: A sentence about the processes whose answer was not observed, or "" if there are none.
+  description: A sentence about the processes whose response was not observed, or "" if there are none.
   returned: success
   type: str
 """

@@ -19,7 +19,7 @@ description:
   - While a worker ends, uvicorn may reset a connection whose request it has not read. The client can repeat the
     request.
   - A transient systemd unit does the work. If the task is lost, the work continues. If the unit is killed, systemd
-    starts it again. A later call waits for it, and then renews the sessions again.
+    starts it again. A later call waits for the unit, and then renews the sessions again.
   - Runs as root.
 options:
   unit:

@@ -43,7 +43,7 @@ options:
         description: Claims of the token; without claims, no token is sent.
         type: dict
       marker:
-        description: A text to search for in the response.
+        description: A string to search for in the response.
         type: str
         default: ""
 author: AI-Memory operations

@@ -1,8 +1,7 @@
--- The relations that the rules of the audit select from. The query only reads.
--- Named arguments: schema, tables (a JSON list of names), column, setting, application_role, natural_keys (a JSON list
--- of {table, columns}), and readable. The argument readable is a JSON list of the other relations, as schema.name, that
--- the application role may read.
--- A percent sign is doubled because the query has named arguments. In the rules, which have none, it is not doubled.
+-- The relations that the rules of the audit select from. The query only reads. Named arguments: schema, tables (a JSON
+-- list of names), column, setting, application_role, natural_keys (a JSON list of {table, columns}), and readable. The
+-- readable argument is a JSON list of the other relations, as schema.name, that the application role may read. A
+-- percent sign is doubled because the query has named arguments. In the rules, which have none, it is not doubled.
 WITH RECURSIVE
 -- The model: one row.
 given AS (

@@ -31,7 +31,7 @@ def without_body(definition: str) -> tuple[str, str]:
 
 
 def literals(state: State, what: str, texts: Iterable[str | None], path: str | None) -> list[str]:
-    """Return one obstacle for each type in ``texts`` whose literals call code of an ordinary role.
+    """Return one obstacle for each type in ``texts`` whose literals call code owned by an ordinary role.
 
     The names in ``texts`` are qualified, except those in the schema ``path`` if it is not None.
     """
@@ -44,7 +44,7 @@ def literals(state: State, what: str, texts: Iterable[str | None], path: str | N
 
 
 def domains(state: State, texts: Iterable[str | None], path: str | None) -> list[str]:
-    """Return the qualified names of the types whose literals in ``texts`` call code of an ordinary role."""
+    """Return the qualified names of the types whose literals in ``texts`` call code owned by an ordinary role."""
     return [*_found(state["code"]["types"], texts, path, r'::{}(?![\w$"])', catalog.printed)]
 
 

@@ -2,7 +2,7 @@
 
 Any role that plans a query on a table evaluates, with its own privileges, the constants in the table's index
 expressions (PostgreSQL: get_relation_info, eval_const_expressions). Restoring a definition evaluates its literals.
-Neither a search path nor row security prevents this, so the run refuses such code before it reads any table.
+Neither a search path nor row security prevents this, so the run rejects such code before it reads any table.
 
 The planner evaluates a call if every argument is, or becomes, a constant. It adds the defaults of missing arguments,
 and replaces the call of a simple SQL function with its body. It evaluates the CHECKs of a domain in the same way for a

@@ -143,7 +143,7 @@ path (relid, side, place, reached, joins) AS (
      FROM unnest(l.own_names, l.other_names) AS u (own, other)))
   FROM path p
   JOIN complete_link l ON l.relid = p.reached AND l.taken AND NOT l.has_tenant AND l.is_comparable
-  -- A cycle of foreign keys must not recurse forever; the plan refuses its tables.
+  -- A cycle of foreign keys must not recurse forever; the plan rejects the tables of a cycle.
   WHERE p.place < (SELECT count(*) FROM wanted)
 ),
 -- The expression that returns the tenant of a table's rows.
@@ -174,7 +174,7 @@ crossing AS (
   -- Null if the columns cannot be compared.
   WHERE x.rows IS DISTINCT FROM 0
 ),
--- Values that several tenants already have, so that a key over all tenants cannot be created.
+-- Values that several tenants already have, so that a key that is unique across all tenants cannot be created.
 shared_key AS (
   SELECT k.entry ->> 'table' AS name, w.relid,
          ARRAY(SELECT json_array_elements_text(k.entry -> 'columns')) AS columns
@@ -368,7 +368,7 @@ SELECT json_build_object(
   -- Whether the server records statements, so that earlier statements of the service can be read.
   'records_statements', EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_stat_statements')
     AND coalesce(current_setting('pg_stat_statements.track', true), 'none') <> 'none',
-  -- Whether an interrupted run left its backfill login behind. A later step refuses any other role with this name.
+  -- Whether an interrupted run left its backfill login behind. A later step rejects any other role with this name.
   'backfill_login', EXISTS (SELECT FROM pg_roles WHERE rolname = %(backfill_role)s),
   'duplicates', (
     SELECT coalesce(json_agg(json_build_object('table', name, 'columns', columns, 'keys', keys, 'rows', rows)

@@ -108,8 +108,8 @@ def holders(state: Document, model: Model, wanted: Table) -> list[Relation]:
 
 
 def tenant_column(state: Document, name: str) -> Document | None:
-    """Return the type, nullability, default, number of NULLs and tenants of the tenant column, or None without the
-    column."""
+    """Return the type, nullability, default, number of NULLs and tenants of the tenant column, or None if the table
+    lacks it."""
     column: Document | None = required(state, name)["column"]
     return column
 

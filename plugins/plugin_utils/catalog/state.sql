@@ -108,7 +108,7 @@ check_list AS (
 ),
 lookup_list AS (
   -- Foreign keys to tables that are not tenant tables, each with one existing value of the referenced key. The value is
-  -- null if the table is empty, or if reading it would run code of the owner of its type.
+  -- null if the table is empty, or if reading it would run code that the owner of its type wrote.
   SELECT k.conrelid AS relid, json_agg(json_build_object(
       'name', k.conname, 'columns', c.columns, 'references', format('%%s.%%s', n.nspname, f.relname), 'readable',
         c.is_readable,
@@ -160,8 +160,8 @@ counted AS (
   CROSS JOIN LATERAL XMLTABLE(
     '/row' PASSING query_to_xml(
       CASE
-        -- The plan refuses foreign tables and views. They are not counted, because the foreign server may be down, and
-        -- a view would run functions of its owner.
+        -- The plan rejects foreign tables and views. They are not counted, because the foreign server may be down, and
+        -- a view would run its owner's functions.
         WHEN EXISTS (SELECT FROM tree t JOIN pg_class f ON f.oid = t.relid WHERE t.root = w.relid
           AND f.relkind NOT IN ('r', 'p'))
         THEN 'SELECT ''{}''::json AS tenants, 0 AS nulls, 0 AS rows'

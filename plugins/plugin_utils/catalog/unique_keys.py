@@ -82,7 +82,7 @@ def serves(index: Document, model: Model, key: Iterable[str], *, pointed: bool) 
 
 
 def is_plain(index: Document) -> bool:
-    """Return whether an index is unique over plain columns, so that a foreign key or ON CONFLICT can name these
+    """Return whether an index is a unique index on plain columns, so that a foreign key or ON CONFLICT can name these
     columns."""
     key = index["key"]
     return bool(index["unique"] and index["plain"] and not key["period"] and not key["deferrable"])
@@ -91,8 +91,8 @@ def is_plain(index: Document) -> bool:
 def arbiters(document: Document, model: Model, table: Table) -> list[tuple[str, ...]]:
     """Return the natural keys of a table that ON CONFLICT can infer from their columns.
 
-    The migration creates missing keys in this form. ON CONFLICT cannot infer a key with an expression, or a key of a
-    single partition, in this way.
+    The migration creates missing keys in this form. ON CONFLICT cannot infer a key with an expression, or a key of an
+    individual partition, in this way.
     """
     alone = [
         index

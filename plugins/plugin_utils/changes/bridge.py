@@ -29,7 +29,7 @@ def value(state: State, model: Model) -> str | None:
 
 
 def is_enforced(state: State, model: Model) -> bool:
-    """Return whether enforcing removed the bridge of the application role, or of the role that the application role
+    """Return whether enforce.yml removed the bridge of the application role, or of the role that the application role
     replaces."""
     return any(state["bridges"].get(role) == REMOVED for role in (model.application_role, model.replaced_role))
 
@@ -55,7 +55,7 @@ def hazards(state: State, model: Model) -> list[str]:
 
 
 def plan(state: State, model: Model) -> list[Statement]:
-    """Return the statements that install the bridge, or keep it removed if enforcing removed it."""
+    """Return the statements that install the bridge, or keep it removed if enforce.yml removed it."""
     if is_enforced(state, model):
         return plan_keep_removed(state, model)
     return plan_install(state, model) + plan_reset(state, model, model.replaced_role) if model.bridge else []
@@ -84,17 +84,17 @@ def plan_reset(state: State, model: Model, role: str | None) -> list[Statement]:
 
 
 def plan_remove(state: State, model: Model) -> list[Statement]:
-    """Return the statements that remove the bridge, its usage record, and the mark that enforcing set."""
+    """Return the statements that remove the bridge, its usage record, and the mark that enforce.yml set."""
     return plan_reset(state, model, model.application_role) + bridge_record.plan_remove(state, model)
 
 
 def plan_remove_for_good(state: State, model: Model) -> list[Statement]:
-    """Return the statements that remove the bridge and its usage record, and set the mark of enforcing."""
+    """Return the statements that remove the bridge and its usage record, and set the mark of enforce.yml."""
     return (_plan_empty(model) if value(state, model) is not None else []) + bridge_record.plan_remove(state, model)
 
 
 def plan_keep_removed(state: State, model: Model) -> list[Statement]:
-    """Return the statements that copy the mark of enforcing to the service's own login."""
+    """Return the statements that copy the mark of enforce.yml to the service's own login."""
     kept = _plan_empty(model) if state["bridges"].get(model.application_role) != REMOVED else []
     return kept + plan_reset(state, model, model.replaced_role)
 

@@ -32,7 +32,7 @@ NOTE, USED, ARGUMENT = "tenancy_bridge_note", "tenancy_bridge_used", "text"
 COMMANDS = ("SELECT", "INSERT", "UPDATE", "DELETE")
 RECORD = "Record when a session still needs the bridge, and for which kind of statement"
 REPLACED = "Replace the record of an earlier release"
-# A session records a kind at most once in this number of seconds. No session waits for a sequence, but writing one
+# A session records a kind at most once in this number of seconds. No session waits for a sequence, but writing to one
 # makes the commit slower.
 RESOLUTION = 10
 
@@ -300,7 +300,7 @@ def rollback(back: Rollback) -> list[Statement]:
     """Return the statements that restore the record on its original relations, and remove it from others."""
     if not was_kept(back):
         return plan_remove(back.state, back.model)
-    # A table that was added after the snapshot has the record, unless enforcing has removed it.
+    # A table that was added after the snapshot has the record, unless enforce.yml has removed it.
     watched = {item.table.name for item in back.known if is_on(item)}
     later = {table.name for table in back.model.tables} - watched
     reason = "Stop recording the use of the bridge on newer tables"

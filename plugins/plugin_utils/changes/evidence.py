@@ -1,4 +1,4 @@
-"""The evidence that nothing needs the bridge any more, derived from its usage record.
+"""The evidence that nothing needs the bridge any longer, derived from its usage record.
 
 A kind of statement is a table and a command. The record contains the time of the last use of each kind, and this time
 shows which code used the bridge. Start-up code uses it in the first seconds of a process of the service, and never
@@ -99,7 +99,7 @@ def judge(
 
 
 def unnoted(record: Mapping[str, Any], since: int) -> list[str]:
-    """Return readable names of the kinds that the record does not show after the time ``since``."""
+    """Return readable names of the kinds for which the record shows no use since the time ``since``."""
     return [
         f"{use['command']} on {visible(use['table'])}"
         for use in record["uses"]
@@ -112,8 +112,8 @@ def _owner(use: Use, starts: Sequence[int], startup_seconds: int, asked_at: int 
     used_at = use["used_at"]
     if any(start - TOLERANCE < used_at <= start + startup_seconds for start in starts):
         return START
-    # The session that answers may have recorded the kind shortly before, and then records nothing now. A health check
-    # only reads.
+    # The session that handles the health check may have recorded the kind shortly before, and then does not record it
+    # again. A health check only reads.
     if asked_at is not None and use["command"] == "SELECT" and used_at >= asked_at - RESOLUTION - TOLERANCE:
         return HEALTH
     return CALLER
@@ -153,7 +153,7 @@ def _more(groups: Sequence[str], shown: int) -> list[str]:
 
 
 def _groups(owned: Sequence[tuple[str, Use]], owner: str, now: int, starts: Sequence[int]) -> list[str]:
-    """Return one text for each table, with its commands and the time of their last use. The most recently used table
+    """Return one string for each table, with its commands and the time of their last use. The most recently used table
     comes first."""
     tables: dict[str, list[Use]] = {}
     for whose, use in owned:

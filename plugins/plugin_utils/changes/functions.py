@@ -3,7 +3,7 @@
 CREATE OR REPLACE keeps the owner and the privileges. Because the plan uses the header from the catalogs, the SECURITY,
 volatility and SET clauses also remain. CREATE OR REPLACE can change neither the argument names nor the result type
 (PostgreSQL manual, "CREATE FUNCTION"). If a body uses other argument names, the plan declares them as aliases. It
-refuses a body for another result type.
+rejects a body for another result type.
 """
 
 from __future__ import annotations
@@ -153,8 +153,8 @@ def rollback(back: Rollback) -> list[Statement]:
             # is dropped.
             phase = "function" if before["body"] else "restore"
             planned.append(statement(identity, "", phase, before["definition"].strip(), reason))
-            # A new function belongs to the role that creates it, here a superuser. This would be dangerous if the
-            # function is SECURITY DEFINER.
+            # A new function belongs to the role that creates it, here a superuser. This would be dangerous for a
+            # SECURITY DEFINER function.
             if now is None or now["owner"] != before["owner"]:
                 sql = f"ALTER {function.kind} {signature} OWNER TO {identifier(before['owner'])}"
                 planned.append(statement(f"{identity}.owner", "", phase, sql, reason))
@@ -162,7 +162,7 @@ def rollback(back: Rollback) -> list[Statement]:
 
 
 def rollback_obstacles(back: Rollback) -> list[str]:
-    """Return an obstacle for code of ordinary roles that restoring the functions would run."""
+    """Return an obstacle for code owned by ordinary roles that restoring the functions would run."""
     found = []
     for function in back.model.functions:
         now, before = _now_and_before(back, function)

@@ -193,7 +193,7 @@ def _duplicates(state: State, model: Model) -> list[str]:
 
 
 def _is_exchanged(state: State, model: Model, item: Document) -> bool:
-    """Return whether an existing key has these columns, even a partial key or one of a single partition. Its
+    """Return whether an existing key has these columns, even a partial key or one of an individual partition. Its
     replacement allows the same rows."""
     (table,) = (table for table in model.tables if table.name == item["table"])
     return any(
@@ -334,8 +334,7 @@ def _event_trigger(item: Document) -> str:
 
 
 def tags(item: Document) -> str:
-    """Return the commands of an event trigger for the end of a list, or an empty string if it fires for all
-    commands."""
+    """Return the commands of an event trigger as the end of a list, or an empty string if it fires for all commands."""
     return f", {', '.join(item['tags'])}" if item["tags"] else ""
 
 

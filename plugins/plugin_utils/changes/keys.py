@@ -241,7 +241,7 @@ def _key_change(
 
 
 class _Exchange:
-    """The replacement of one key, of a table or of a single partition, with the same key that contains the tenant
+    """The replacement of one key, of a table or of an individual partition, with the same key that contains the tenant
     column."""
 
     def __init__(self, state: State, model: Model, relation: Relation, index: Document) -> None:
@@ -593,7 +593,7 @@ def _of_before(back: Rollback, item: RelationRollback) -> list[Document]:
 
 
 def _shared(back: Rollback, item: RelationRollback) -> list[str]:
-    """Return an obstacle for each key over all tenants if several tenants now share its values."""
+    """Return an obstacle for each key that was unique across all tenants, if several tenants now share its values."""
     again = [set(index["names"]) for index in _of_before(back, item) if index["unique"] and index["plain"]]
     return [
         f"({', '.join(shared['columns'])}) of {item.title} was unique over all tenants, and {shared['rows']:,} rows "
@@ -604,7 +604,8 @@ def _shared(back: Rollback, item: RelationRollback) -> list[str]:
 
 
 def rollback_obstacles(back: Rollback) -> list[str]:
-    """Return obstacles: code of ordinary roles that restored indexes would run, and rows that violate restored keys."""
+    """Return obstacles: code owned by ordinary roles that restored indexes would run, and rows that violate restored
+    keys."""
     found = [text for item in back.relations for text in _shared(back, item)]
     for item in back.relations:
         for index in _of_before(back, item):

@@ -39,7 +39,7 @@ def index(relation: Relation, name: str) -> Made:
 
 def key(relation: Relation, name: str, taken: str, gone: Sequence[str]) -> Made:
     """Return the name of a new key. ``taken`` is the index that gets the name, and ``gone`` are the keys that are
-    dropped before."""
+    dropped first."""
     free = name == taken or name in gone
     kind = "constraint" if free else "key"
     return {"kind": kind, "schema": relation.schema, "table": relation.name, "name": name, "gone": list(gone)}

@@ -26,7 +26,7 @@ PHASES = (
     "bridge", "default", "policy", "enable", "force",
 )  # fmt: skip
 # While the service runs, an autovacuum must yield its lock early. It yields when the deadlock timeout of the waiting
-# session ends, and PostgreSQL's own value is 1 s.
+# session expires, and PostgreSQL's default is 1 s.
 YIELDING = {"deadlock_timeout": "20ms"}
 # While the service runs, no query may take longer with more rows. Therefore PostgreSQL must use an index for each row
 # that it reads. The costs let it choose the index that reads the fewest rows, even in a small table. The rows that
@@ -87,10 +87,10 @@ def document(
     ``statements``.
 
     ``lock_timeout`` limits the wait for each lock, in PostgreSQL's units. ``seconds`` limits the whole transaction.
-    ``patience`` is the number of seconds for which it is retried if a lock is not free. ``checks`` is SQL that raises
-    an error if the statements must not run. ``counted`` says whether the rows are counted. Count them only if the
-    service does not write, because counting takes longer with more rows. ``lacking`` are the tables without the tenant
-    column.
+    ``patience`` is the number of seconds for which the transaction is retried if a lock is not free. ``checks`` is SQL
+    that raises an error if the statements must not run. ``counted`` says whether the rows are counted. Count them only
+    if the service does not write, because counting takes longer with more rows. ``lacking`` are the tables without the
+    tenant column.
 
     ``live`` says whether the service keeps running during the transaction. In this case, no query of the transaction
     may read a whole table, and every row that it reads is counted: see ``transaction.run``.

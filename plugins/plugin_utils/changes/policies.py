@@ -124,7 +124,7 @@ def _changed(back: Rollback, item: RelationRollback) -> list[Document]:
 
 
 def rollback_obstacles(back: Rollback) -> list[str]:
-    """Return an obstacle for code of ordinary roles that restoring the policies would run."""
+    """Return an obstacle for code owned by ordinary roles that restoring the policies would run."""
     return [
         text
         for item in back.relations

@@ -1,6 +1,6 @@
 """Policies for roles other than the application role (tenancy_readers), and the rows that each other role sees.
 
-A policy applies to every role that has the privileges of the policy's role. A role is therefore refused if the service
+A policy applies to every role that has the privileges of the policy's role. A role is therefore rejected if the service
 has its privileges, or can get them with SET ROLE.
 """
 

@@ -16,7 +16,7 @@ from .statement import State, Statement
 
 # The value with which the run chooses the strategy.
 AUTO = "auto"
-# How the sessions are renewed, for each way of the renewal. Every other way stops the service.
+# How the sessions are renewed, for each way to renew them. Every other way stops the service.
 RENEWED = {
     "gunicorn": "gunicorn replaces its workers one by one",
     "reload": "systemctl reload replaces its processes",
@@ -68,7 +68,8 @@ def _live(wanted: Mapping[str, Any]) -> str:
 
 
 def _stopping(state: State, goal: str, wanted: Mapping[str, Any]) -> str:
-    """Return the strategy with which the service is stopped. A rollback is one transaction, and so is enforcing."""
+    """Return the strategy with which the service is stopped. A rollback is one transaction, and so is the change of
+    enforce.yml."""
     asked = wanted["strategy"]
     if goal != "migrate":
         return ATOMIC

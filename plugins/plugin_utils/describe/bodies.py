@@ -1,7 +1,7 @@
 """Bodies of functions: analysis of the tables that their statements write to, and proposals with the tenant in each
 statement.
 
-A body is analysed as text, and a proposed body is a draft that the operator reviews. A statement in an unusual form is
+A body is analyzed as text, and a proposed body is a draft that the operator reviews. A statement in an unusual form is
 not changed, and its line is reported.
 """
 

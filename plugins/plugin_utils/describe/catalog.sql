@@ -1,5 +1,5 @@
 -- The relations and functions of a database as one JSON document, without a model. The query takes no arguments. It
--- reads only the catalogs and no tables, and runs no code of an ordinary role.
+-- reads only the catalogs and no tables, and does not run code owned by ordinary roles.
 WITH
 -- Relations that are not members of an extension.
 relation AS (

@@ -24,7 +24,7 @@ def of_host(inspected: Found, service: Found, wanted: Found) -> list[str]:
     """Return the sentences about the first cause only, because further problems may be consequences of it.
 
     ``service`` and ``wanted`` are as in ``found.of_inspection``. The order is: the unit, the service's database,
-    PostgreSQL's answer, the server, code that reading would run, and the requirements of a backup.
+    PostgreSQL's response, the server, code that reading would run, and the requirements of a backup.
     """
     causes = (_unit, _service, _answer, _server, _code, _backup)
     return next(filter(None, (cause(inspected, service, wanted) for cause in causes)), [])
@@ -93,8 +93,8 @@ def of_clients(clients: Found, wanted: Found) -> list[str]:
     """Return why other clients of the database stop a run or, in a dry run, would stop it.
 
     ``clients`` is the result of the other_clients module; ``wanted`` has service, database, dry_run, terminates
-    (whether the run terminates other clients), strategy and may_stop. If the service is certainly not stopped, only
-    other programs that use its role stop a run.
+    (whether the run terminates other clients), strategy and may_stop. If it is certain that the run will not stop the
+    service, only other programs that use the service's role stop the run.
     """
     service, database, is_dry = wanted["service"], wanted["database"], wanted["dry_run"]
     is_live = not wanted["may_stop"]
@@ -253,7 +253,8 @@ def _server(inspected: Found, service: Found, wanted: Found) -> list[str]:
 
 
 def _clock(clock: float, times: Found, wanted: Found) -> list[str]:
-    """Return why the clocks are refused. Times of both clocks are used in file names and in queries of the journal.
+    """Return why the difference between the clocks stops the run. Times of both clocks are used in file names and in
+    queries of the journal.
 
     The server's clock was read between two readings of this machine's clock. Only a time outside this interval shows a
     difference.
@@ -272,7 +273,7 @@ def _clock(clock: float, times: Found, wanted: Found) -> list[str]:
 
 
 def _role(roles: Mapping[str, bool], user: str, wanted: Found) -> list[str]:
-    """Return why the role in DATABASE_URL is refused; ``roles`` has for each role whether it bypasses row security."""
+    """Return why the role in DATABASE_URL is rejected; ``roles`` has for each role whether it bypasses row security."""
     if user not in roles:
         return [f"The user in DATABASE_URL, {visible(user)}, is not a role of this server: correct DATABASE_URL."]
     if roles[user] and wanted["isolating"] and not wanted["provides_login"]:

@@ -133,7 +133,7 @@ def _elements(text: str) -> list[str]:
 
 
 def holds(expression: str, row: Mapping[str, Any]) -> bool | Unknown:
-    """Return whether a CHECK accepts a row, which maps columns to values. PostgreSQL refuses a row only if the CHECK is
+    """Return whether a CHECK accepts a row, which maps columns to values. PostgreSQL rejects a row only if the CHECK is
     false."""
     found = evaluate(expression, row)
     return found if isinstance(found, Unknown) else found is not False

@@ -38,8 +38,8 @@ BEGIN
     found_one := NULL;
     is_done := false;
     theirs := NULL;
-    -- Each attempt starts like a new session of the service, whatever an earlier attempt has set. An attempt that is not
-    -- kept is rolled back together with its settings.
+    -- Each attempt starts like a new session of the service, whatever an earlier attempt has set. An attempt that is
+    -- not kept is rolled back together with its settings.
     IF NOT is_fresh THEN
       RESET ALL;
       FOR number IN 1 .. pg_catalog.jsonb_array_length(settings) LOOP

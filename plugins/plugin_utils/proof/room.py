@@ -1,7 +1,7 @@
 """The rows to delete or change before the proof tries to reference another tenant's row.
 
 The tenant may have a row with the same natural key, which would be referenced instead. It may also have a row with the
-same keys as the referencing row. If a key must be unique over all tenants, for example because it is also a foreign
+same keys as the referencing row. If a key must be unique across all tenants, for example because it is also a foreign
 key, the other tenant deletes its row.
 """
 
@@ -45,7 +45,7 @@ class Room:
 
 
 def of(means: Means, table: Table, key: ForeignKey) -> Room | None:
-    """Return the changes after which only the foreign key ``key`` can refuse the row of ``table``, or None if this is
+    """Return the changes after which only the foreign key ``key`` can reject the row of ``table``, or None if this is
     impossible."""
     parent = means.table(key.references)
     rows, changed, values = list[Table](), dict[str, str](), _apart(means, table, key)
@@ -129,8 +129,8 @@ def _needed(means: Means, table: Table, key: ForeignKey, gone: Sequence[Table]) 
 
 
 def _lacks_rows(means: Means, table: Table, key: ForeignKey, deleted: Sequence[Table]) -> bool:
-    """Return whether a column of another foreign key must have a value, although all rows that it could reference are
-    deleted."""
+    """Return whether a column of another foreign key must have a value, even though all rows that it could reference
+    are deleted."""
     required = {
         item["name"] for item in means.documents.get(table.name, {}).get("attributes", []) if item["not_null"]
     }  # fmt: skip
@@ -142,7 +142,7 @@ def _lacks_rows(means: Means, table: Table, key: ForeignKey, deleted: Sequence[T
 
 
 def _apart(means: Means, table: Table, key: ForeignKey) -> dict[str, str]:
-    """Return NULL for the columns of other foreign keys that share a column with this one, because those would refuse
+    """Return NULL for the columns of other foreign keys that share a column with this one, because those would reject
     the row first."""
     document = means.documents.get(table.name, {})
     return {

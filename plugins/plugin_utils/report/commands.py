@@ -12,7 +12,7 @@ ROLL_BACK = ("policies", "schema", "restore")
 
 
 def playbook(facts: Mapping[str, Any]) -> str:
-    """Return the command ansible-playbook with the inventory and the host of a run; ``facts`` are those of ``record``.
+    """Return the ansible-playbook command with the inventory and the host of a run; ``facts`` are those of ``record``.
 
     Without these options, the command would apply to all hosts in production. They come first, so that even a partly
     copied command does not apply to production.
@@ -34,7 +34,7 @@ def near(path: str, root: str) -> str:
 def following(start: str, kind: str, mode: str = "") -> list[dict[str, str]]:
     """Return the possible commands after a run that changed the database, as label and command; never empty.
 
-    ``start`` is the command ansible-playbook with inventory and limit. ``kind`` is the kind of the run, and ``mode`` is
+    ``start`` is the ansible-playbook command with inventory and limit. ``kind`` is the kind of the run, and ``mode`` is
     its rollback mode. Raises KeyError for a run without following commands.
     """
     first = ("Migrate:", "migrate") if kind == "rollback" else ("Verify:", "verify")

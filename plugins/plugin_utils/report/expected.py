@@ -18,7 +18,7 @@ Record = Mapping[str, Any]
 
 # Without a measurement: the seconds of all phases that do not depend on the size of the database.
 FIXED_SECONDS = 30
-# The bytes of tables of which the transaction builds new indexes in one second.
+# The bytes of table data for which the transaction builds new indexes in one second.
 BUILD_RATE = 20_000_000
 # The part of the interruption that no rehearsal measures.
 SWITCH = "its own stop and start"

@@ -54,7 +54,7 @@ def judged(items: Sequence[Item]) -> list[dict[str, Any]]:
 
 
 def _named(found: Collection[str], names: Collection[str]) -> str:
-    """Return the names of tables, or only their number if all of more than SEVERAL tables are meant."""
+    """Return the names of tables, or only their number if they are all of the tables and more than SEVERAL."""
     return f"all {len(names)} tables" if len(found) == len(names) > SEVERAL else ", ".join(found)
 
 

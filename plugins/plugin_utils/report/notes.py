@@ -68,7 +68,7 @@ def _is_migrated(state: State, item: Document, model: Model) -> bool:
 
 
 def _upserts(state: State, model: Model) -> list[str]:
-    """Return a note about keys that an INSERT of the service may use, if the server records no statements."""
+    """Return a note about keys that the service's INSERTs may use, if the server does not record statements."""
     if state["hazards"]["records_statements"]:
         return []
     exchanged = [

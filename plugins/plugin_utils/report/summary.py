@@ -11,7 +11,7 @@ from . import aftermath, answers, callers, page, record, result
 from .wrapping import column, wrapped
 
 Facts = Mapping[str, Any]
-# The width of a line in the box on a terminal of 80 columns.
+# The width of a line in the box on an 80-column terminal.
 WIDTH = 76
 
 

@@ -15,7 +15,7 @@ _SPECIAL = re.compile(r"[^\n -~]")
 
 
 def write(path: Path, text: str) -> None:
-    """Write a text. Raises OSError."""
+    """Write text to a file. Raises OSError."""
     files.put(path, messages.visible(text, lines=True).encode())
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from ...module_utils import messages
 from . import database_url
 
-# Hosts that can mean this server. The test of the route shows to which server they lead.
+# Hosts in a URL that can stand for this server. The test of the route shows to which server they lead.
 LOCAL = ("localhost", "127.0.0.1", "::1", "", "/var/run/postgresql", "/run/postgresql")
 SERVERS = ("postgres", "postmaster")
 URL_FILE = "service_database_url_file"
@@ -58,8 +58,8 @@ def judge(witness: Mapping[str, Any], files: Iterable[Mapping[str, Any]], wanted
     (the login that the run provides).
 
     ``pending`` means that PostgreSQL did not respond, so no verdict is possible yet. ``confirmed`` means that sessions
-    of a running service match the claim, or that the service does not run. Otherwise, a note describes what is missing.
-    ``sentence`` describes the problem and the remedy, or the result; unlike ``url``, it contains no password.
+    of a running service match the claim, or that the service is not running. Otherwise, a note describes what is
+    missing. ``sentence`` describes the problem and the remedy, or the result; unlike ``url``, it contains no password.
     """
     claims = _claims(witness, files)
     try:

@@ -22,7 +22,7 @@ def judge(route: Mapping[str, Any], wanted: Mapping[str, Any]) -> Answer:
     * ``unfit``: the sessions belong to another role, are shared with other clients, or start with a tenant.
 
     ``sentence`` describes the problem and the remedy, or a pooler or proxy. It is empty for a direct connection.
-    ``address`` is the client address of an accepted pooler ("" for a Unix socket), and None without a pooler.
+    ``address`` is the client address of an accepted pooler ("" for a Unix socket), or None if there is no pooler.
     """
     where = f"{wanted['host'] or 'the Unix socket'}, port {wanted['port']}"
     if "problem" not in route:

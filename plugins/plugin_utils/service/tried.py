@@ -7,7 +7,7 @@ from typing import Any
 
 from ...module_utils.smoke import Answer, judged
 
-# The part of the result of the module service_smoke that is shown: the sentences unproven and shown.
+# The part of the service_smoke module's result that is shown: the sentences unproven and shown.
 Result = Mapping[str, Any]
 
 

@@ -22,7 +22,8 @@ def health_refusal(health: Document, url: str) -> str:
 
 
 def unconfirmed(result: Document, service: str, database: str) -> str:
-    """Return why a service that was inspected during a request stops the run; ``result`` is of the service role."""
+    """Return why a service that was inspected during a request stops the run; ``result`` is that of the service
+    role."""
     location, state = result["location"], result["state"]
     if not location["ok"]:
         return str(location["sentence"])

@@ -1,4 +1,4 @@
-"""The service's role has the attribute BYPASSRLS."""
+"""The service's role has the BYPASSRLS attribute."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The setting row_security is off in the service's sessions."""
+"""The row_security setting is off in the service's sessions."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ RULE = Rule(
     why="A key without the tenant column reveals the values of one tenant to another.",
     remedy="Add its columns to natural_keys in tenancy_tables, and migrate.",
     judge=_judge,
-    # The planner refuses a key that is not in the model before the audit is evaluated.
+    # The planner rejects a key that is not in the model before the audit is evaluated.
     fixed_by_plan=_judge,
     bad=Sql("CREATE UNIQUE INDEX one_per_caller ON caller_profiles (user_id);"),
     good=Sql("""
