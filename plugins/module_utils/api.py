@@ -53,7 +53,7 @@ SHOWN, _MAX_BYTES = 300, 4 * 2**20
 # The minimum length of a value that identifies a row, such as a caller's number, an id or a sentence.
 _MIN_IDENTIFYING = 12
 _REMOVED = "[removed]"
-# A shorter secret could be an ordinary word, which would then be removed from all texts.
+# A shorter secret could be an ordinary word, which would then be removed from all strings.
 _MIN_SECRET = 8
 
 
@@ -202,7 +202,7 @@ def caller(module: Any) -> tuple[str, Caller]:
 
 
 def names(wanted: Mapping[str, Any]) -> Names:
-    """Return the option ``names`` of a module."""
+    """Return the ``names`` option of a module."""
     return Names(wanted["column"], wanted["setting"], tuple(wanted["tables"]))
 
 

@@ -23,7 +23,7 @@ PACKAGE = __name__.rpartition(".")[0]
 CONFIGURATION, SAMPLES, PROGRAM = "configuration.json", "samples", "prober.zip"
 # The modification time of this file is the run's last sign of life: a run that waits for a long job touches it.
 ALIVE = "alive"
-# The kinds of lines. If no answer follows a line BEGUN, the read request was never answered.
+# The kinds of lines. If no response follows a BEGUN line, the read request was never answered.
 BEGUN, READ, HEALTH, ENDED = "begun", "read", "health", "ended"
 # The verdicts on one request: good, unanswered (two kinds), an error (also HTTP 200 with success: false), and less data
 # than before the run.

@@ -1,7 +1,7 @@
 """The progress of a dump or a restore of a database, from the tables that are being read or written.
 
 The progress is the share of the tables' bytes that are copied. For a table that is being copied, the share of its rows
-is used, because the size of the copy differs from that of the table.
+is used. The copy does not have the same size as the table.
 """
 
 from __future__ import annotations

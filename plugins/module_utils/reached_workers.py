@@ -22,7 +22,7 @@ WHERE backend_type = 'client backend' AND query_start > %(since)s::pg_catalog.ti
 """
 NOW = "SELECT pg_catalog.clock_timestamp()::pg_catalog.text"
 PAUSE = 0.02
-# The verdict on a response without the text that the request names as its marker.
+# The verdict on a response without the string that the request names as its marker.
 UNMARKED = "unmarked"
 
 

@@ -187,7 +187,7 @@ class Renewer:
     def _end(self, worker: gunicorn.Process) -> None:
         """End the oldest worker. gunicorn would end it too, but at any moment (see retirement.py)."""
         self.keep(phase="removing")
-        # gunicorn learns that it needs one worker less before the worker has ended, and starts no other one.
+        # gunicorn learns that it needs one worker less before the worker has ended, so it does not start another one.
         retirement.end(worker.pid, partial(os.kill, self.order["master"][0], signal.SIGTTOU))
 
     def _resume(self) -> None:
@@ -206,7 +206,7 @@ class Renewer:
             try:
                 found = self._wait(lambda seen: len(seen) != want or all(seen.values()), seconds)
                 if len(found) < want:
-                    # gunicorn replaces a worker that has ended by itself.
+                    # gunicorn replaces a worker that has exited by itself.
                     found = self._wait(lambda seen: len(seen) >= want, LACKING)
                 elif len(found) > want:
                     self._wait(lambda seen: len(seen) <= want or self._is_proven(seen), seconds)

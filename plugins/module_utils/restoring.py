@@ -1,4 +1,4 @@
-"""Restore a dump into a new database; the code of each owner runs with that owner's privileges at most.
+"""Restore a dump into a new database; each owner's code runs with at most that owner's privileges.
 
 The superuser restores objects without code. A login that is a member of only one ordinary role restores that role's
 objects (``toc``), so that the role's code cannot gain privileges. An ordinary login also restores the rows of

@@ -40,7 +40,7 @@ def end(pid: int, reduce: Callable[[], None], proc: Path = Path("/proc")) -> Non
 
     ``reduce`` tells gunicorn that it needs one worker less. gunicorn then ends its oldest worker itself, if that has
     not ended. This is the only signal if requests arrive in every pause: a pause would collect them, and lose them all.
-    It is also the only one if the worker has ended by itself, because gunicorn would start another one.
+    It is also the only one if the worker has exited by itself, because gunicorn would start another one.
     """
     pauses = 0
     with contextlib.suppress(ProcessLookupError):

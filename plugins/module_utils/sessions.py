@@ -49,7 +49,7 @@ SETTINGS: Mapping[str, str] = {
     "default_transaction_read_only": "off",
     "default_transaction_isolation": "read committed",
     "default_transaction_deferrable": "off",
-    # The planner then uses no CHECK constraints, and evaluates none of their constants.
+    # The planner then does not use CHECK constraints, and does not evaluate their constants.
     "constraint_exclusion": "off",
 }
 # A read-only session cannot write by accident, and sees one state of the database. A query fails if row security would

@@ -3,9 +3,9 @@ owner.
 
 PostgreSQL parses, plans or evaluates a definition when it creates the object. A default whose type is an array of a
 domain calls the domain's CHECK, a generated column is planned, and a partition's bound is evaluated. A constraint reads
-every row. To attach an index, PostgreSQL compares it with the parent index and evaluates constants in both. A login
-that is a member of the owner only therefore restores every object that may contain an expression. The superuser
-restores the others, and those that an ordinary role cannot create.
+every row. To attach an index, PostgreSQL compares it with the parent index and evaluates constants in both. Therefore,
+a login that is a member of only the owner restores every object that may contain an expression. The superuser restores
+the others, and those that an ordinary role cannot create.
 """
 
 from __future__ import annotations

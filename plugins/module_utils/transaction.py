@@ -16,7 +16,7 @@ from . import clients, open_transactions, outcomes, sessions
 from .errors import TenancyError
 from .quoting import dollar_quoted, identifier
 
-# A setting of only this transaction: an idle session would keep its locks.
+# A setting for this transaction only, because an idle session would keep its locks.
 SETTINGS: Mapping[str, str] = {"idle_in_transaction_session_timeout": "2s"}
 
 # Every target must be a table: a view runs its functions with the privileges of the role that reads it.

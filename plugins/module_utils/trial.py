@@ -23,7 +23,7 @@ from pathlib import Path
 from . import gunicorn, processes
 
 PAUSE = 0.05
-# Even a unit with ProtectSystem=strict may write there.
+# Even a unit with ProtectSystem=strict can write to this directory.
 MEMORY = Path("/dev/shm")
 # Numbers from linux/prctl.h.
 PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 24, 38
@@ -128,7 +128,7 @@ def boot(trial: Trial, master: int, worker: int, name: str, start: str, proc: Pa
     directory.mkdir(mode=0o700)
     os.chown(directory, *_user_of(worker, uid, gid, proc))
     environment = {name: value for name, value in found[0]["environment"].items() if name not in _OF_SYSTEMD}
-    # gunicorn 25 keeps its control socket there, and would replace that of the service.
+    # gunicorn 25 keeps its control socket in XDG_RUNTIME_DIR, so the trial would replace that of the service.
     environment["XDG_RUNTIME_DIR"] = str(directory)
     place = proc / str(master)
     # Only root or the user itself may read the link. With this option, gunicorn has left the directory since its start.

@@ -6,7 +6,7 @@ DOCUMENTATION = r"""
 module: bundle
 short_description: Write files into an archive on this machine
 description:
-  - Writes texts into a compressed archive that only its owner can read.
+  - Writes text files into a compressed archive that only its owner can read.
   - In check mode, the archive is not written.
 options:
   path:

@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""List the clients of a database that would remain after the stop of a service."""
+"""List the clients of a database that would remain after a service is stopped."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import (
 
 DOCUMENTATION = r"""
 module: other_clients
-short_description: List the clients of a database that would remain after the stop of a service
+short_description: List the clients of a database that would remain after a service is stopped
 description:
   - Omits sessions of the unit's processes, of the units that stop with it, and of the service's pooler. Also omits
     sessions that end within a short time.

@@ -17,7 +17,7 @@ description:
     It accepts no network connections, writes no WAL for replication and runs no autovacuum.
   - The new server gets the roles of the running server, without their passwords, and a restored dump. Code of the
     database's roles never gets more privileges there than its owner has.
-  - Nothing is written to the running server. The throwaway server stops after the time in the option C(seconds) of
+  - Nothing is written to the running server. The throwaway server stops after the time in the C(seconds) option of
     O(server), and removes its files. Leftovers of a lost run are removed first.
   - Subscriptions and user mappings are omitted; publications and event triggers are kept.
   - Runs as root.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: write_text
-short_description: Write a text or a document to a file on this machine
+short_description: Write text or a document to a file on this machine
 description:
   - Replaces the file atomically, and creates its directory. Only its owner can read both.
   - The task never reports a change, because a record is not a change.

@@ -192,7 +192,7 @@ def made(document: Any) -> Any:
     if isinstance(document, Mapping):
         # A snapshot of an earlier version lacks these fields. "root" is the index to which an index is attached.
         found = {"root": None, "enforced": True, "period": False, **document}
-        # "casts" are missing there too. "key" repeats parts of the definition.
+        # "casts" is missing in such a snapshot too. "key" repeats parts of the definition.
         left_out = ("dependents", "valid", "clustered", "casts", "key")
         return {name: value for name, value in found.items() if name not in left_out}
     return document

@@ -1,10 +1,10 @@
 """The evidence that nothing needs the bridge any longer, derived from its usage record.
 
 A kind of statement is a table and a command. The record contains the time of the last use of each kind, and this time
-shows which code used the bridge. Start-up code uses it in the first seconds of a process of the service, and never
-again. The health check uses it when the check is called, and the run itself calls it. Every other use belongs to a
-caller, or to another job that uses the service's login. If a caller reads a table that the health check also reads, the
-two uses cannot be distinguished.
+shows which code used the bridge. Start-up code uses it in the first seconds of a service process, and never again. The
+health check uses it when the check is called, and the run itself calls it. Every other use belongs to a caller, or to
+another job that uses the service's login. If a caller reads a table that the health check also reads, the two uses
+cannot be distinguished.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ def statements(
 ) -> list[Statement]:
     """Return the ordered statements that turn ``state`` into ``goal``.
 
-    ``snapshot`` is the state that the goal ``schema`` restores. ``url_options`` are the options of DATABASE_URL. With
+    ``snapshot`` is the state that the ``schema`` goal restores. ``url_options`` are the options of DATABASE_URL. With
     ``careful``, a rollback is refused if another tenant has rows, and a migration is refused if it would fail. Raises
     TenancyError for obstacles and for an unknown goal.
     """

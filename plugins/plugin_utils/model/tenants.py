@@ -149,7 +149,7 @@ class Text(TenantType):
     """A tenant that is a string. Any string is a tenant, but leading spaces are not part of the tenant."""
 
     def tenant(self, value: Any) -> Tenant:
-        """Return the text."""
+        """Return the string."""
         if not isinstance(value, str) or not value or value.startswith(" "):
             raise ModelError(
                 "tenancy_default_tenant must be a non-empty string that does not start with a blank, since "
