@@ -17,10 +17,8 @@ LISTENS = "0A"
 
 # From linux/netlink.h, linux/sock_diag.h, linux/unix_diag.h and linux/inet_diag.h.
 _NETLINK, _SOCK_DIAG, _BY_FAMILY, _REQUEST_DUMP = 16, 4, 20, 0x301
+_ESTABLISHED = 1 << int(ESTABLISHED, 16)
 _ERROR, _DONE, _PEER, _SHOW_PEER = 2, 3, 2, 4
-# The attribute with a struct tcp_info (linux/tcp.h), and the bit that requests it. Then the places of two of its
-# fields: tcpi_last_data_recv in milliseconds, and tcpi_bytes_received, which Linux has since 4.1.
-_INFO, _SHOW_INFO, _LAST_DATA, _BYTES_RECEIVED = 2, 2, 52, 128
 _EVERY_STATE = 0xFFFFFFFF
 
 Connection = dict[str, Any]
@@ -153,19 +151,13 @@ def unix_peers() -> dict[str, str]:
     body = struct.pack("=BBHIII2I", socket.AF_UNIX, 0, 0, _EVERY_STATE, 0, _SHOW_PEER, 0, 0)
     for message in _diagnosed(body):
         # A header of 16 bytes with the inode at offset 4, then the attributes.
-        inode = struct.unpack_from("=I", message, 4)[0]
-        for value in _attributes(message, 16, _PEER):
-            peers[str(inode)] = str(struct.unpack_from("=I", value)[0])
+        inode, attribute = struct.unpack_from("=I", message, 4)[0], 16
+        while attribute < len(message):
+            size, name = struct.unpack_from("=HH", message, attribute)
+            if name == _PEER:
+                peers[str(inode)] = str(struct.unpack_from("=I", message, attribute + 4)[0])
+            attribute += size + 3 & ~3
     return peers
-
-
-def _attributes(message: bytes, start: int, wanted: int) -> Iterator[bytes]:
-    """Yield the values of the attributes of one kind, which begin at ``start``."""
-    while start < len(message):
-        size, name = struct.unpack_from("=HH", message, start)
-        if name == wanted:
-            yield message[start + 4 : start + size]
-        start += size + 3 & ~3
 
 
 def established() -> dict[str, bytes]:
@@ -173,38 +165,9 @@ def established() -> dict[str, bytes]:
 
     This takes less than a millisecond, but reading /proc/net/tcp takes ten; connection() parses one message.
     """
-    return _tcp_diagnosed(ESTABLISHED)
-
-
-def backlog() -> dict[str, int]:
-    """Return the number of connections that no process has accepted yet, by the inode of each TCP socket that listens
-    in our network namespace. Raises OSError."""
-    return {inode: struct.unpack_from("=I", message, 56)[0] for inode, message in _tcp_diagnosed(LISTENS).items()}
-
-
-def silent(seconds: float) -> set[str]:
-    """Return the inodes of the TCP connections in our network namespace on which nothing has arrived yet.
-
-    Connections that are older than this number of seconds are left out. Raises OSError.
-    """
-    found = set[str]()
-    for inode, message in _tcp_diagnosed(ESTABLISHED, _SHOW_INFO).items():
-        # A header of 72 bytes, then the attributes.
-        for info in _attributes(message, 72, _INFO):
-            if len(info) < _BYTES_RECEIVED + 8:
-                continue
-            milliseconds = struct.unpack_from("=I", info, _LAST_DATA)[0]
-            received = struct.unpack_from("=Q", info, _BYTES_RECEIVED)[0]
-            if received == 0 and milliseconds <= seconds * 1000:
-                found.add(inode)
-    return found
-
-
-def _tcp_diagnosed(state: str, shown: int = 0) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
-    states = 1 << int(state, 16)
     for family in (socket.AF_INET, socket.AF_INET6):
-        body = struct.pack("=BBBBI48x", family, socket.IPPROTO_TCP, shown, 0, states)
+        body = struct.pack("=BBBBI48x", family, socket.IPPROTO_TCP, 0, 0, _ESTABLISHED)
         found |= {str(struct.unpack_from("=I", message, 68)[0]): message for message in _diagnosed(body)}
     return found
 

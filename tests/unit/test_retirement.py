@@ -1,4 +1,4 @@
-"""A worker that exits has read everything that it received, and is never left paused."""
+"""A worker that ends has read everything that it received, and is never left paused."""
 
 from __future__ import annotations
 
@@ -12,17 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import retirement, sockets
+from ansible_collections.aimemory.tenancy.plugins.module_utils import retirement
 
-# A worker that accepts one connection immediately, and reads its request if it gets SIGUSR1.
+# A worker that accepts one connection at once, and reads its request if it gets SIGUSR1.
 WORKER = """
 import signal, socket, sys
-stays = len(sys.argv) > 1
 listener = socket.create_server(("127.0.0.1", 0))
 print(listener.getsockname()[1], flush=True)
 connection, _ = listener.accept()
 signal.signal(signal.SIGUSR1, lambda *_: print(connection.recv(100).decode(), flush=True))
-signal.signal(signal.SIGTERM, lambda *_: stays or sys.exit(7))
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))
 print("accepted", flush=True)
 while True:
     signal.pause()
@@ -32,10 +31,9 @@ while True:
 class Worker:
     """A worker with one connection."""
 
-    def __init__(self, *arguments: str) -> None:
-        """Start it and connect. With an argument, it notices SIGTERM and goes on."""
-        command = [sys.executable, "-c", WORKER, *arguments]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    def __init__(self) -> None:
+        """Start it and connect."""
+        self.process = subprocess.Popen([sys.executable, "-c", WORKER], stdout=subprocess.PIPE, text=True)
         self.pid = self.process.pid
         self.caller = socket.create_connection(("127.0.0.1", int(self.line())))
         assert self.line() == "accepted"
@@ -59,44 +57,26 @@ def wait_until(reached: Callable[[], bool]) -> None:
 @pytest.fixture
 def worker() -> Iterator[Worker]:
     """Yield a worker, and kill it at the end."""
-    yield from started()
-
-
-@pytest.fixture
-def listening_worker() -> Iterator[Worker]:
-    """Yield a worker that does not end at once, like that of uvicorn before 0.29."""
-    yield from started("stays")
-
-
-def started(*arguments: str) -> Iterator[Worker]:
-    made = Worker(*arguments)
-    yield made
-    made.process.kill()
-    made.process.wait()
-    made.caller.close()
+    started = Worker()
+    yield started
+    started.process.kill()
+    started.process.wait()
+    started.caller.close()
 
 
 def test_data_that_a_process_has_not_read_is_seen(worker: Worker) -> None:
-    assert not retirement.has_to_read(worker.pid, slow=False)
+    assert not retirement.has_unread(worker.pid)
     worker.caller.send(b"request")
-    assert retirement.has_to_read(worker.pid, slow=False)
+    assert retirement.has_unread(worker.pid)
     os.kill(worker.pid, signal.SIGUSR1)
     assert worker.line() == "request"
-    assert not retirement.has_to_read(worker.pid)
-
-
-def test_a_new_connection_without_a_request_is_seen(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retirement, "SLOWEST", 3600)
-    assert retirement.has_to_read(worker.pid)
-    # A connection that never gets a request prevents nothing.
-    monkeypatch.setattr(retirement, "SLOWEST", -1)
-    assert not retirement.has_to_read(worker.pid)
+    assert not retirement.has_unread(worker.pid)
 
 
 def test_a_process_that_has_ended_has_nothing_unread(worker: Worker) -> None:
     worker.process.kill()
     worker.process.wait()
-    assert not retirement.has_to_read(worker.pid)
+    assert not retirement.has_unread(worker.pid)
 
 
 def test_gunicorn_is_told_while_the_worker_is_paused(worker: Worker) -> None:
@@ -111,96 +91,28 @@ def test_a_worker_with_an_unread_request_reads_it_first(worker: Worker, monkeypa
     worker.caller.send(b"request")
     read: list[bool] = []
 
-    def has_to_read(pid: int, proc: Path, *, slow: bool) -> bool:
-        found = original(pid, proc, slow=slow)
+    def has_unread(pid: int, proc: Path) -> bool:
+        found = original(pid, proc)
         if found:
             # It reads when it continues.
             os.kill(pid, signal.SIGUSR1)
         read.append(not found)
         return found
 
-    original = retirement.has_to_read
-    monkeypatch.setattr(retirement, "has_to_read", has_to_read)
+    original = retirement.has_unread
+    monkeypatch.setattr(retirement, "has_unread", has_unread)
     retirement.end(worker.pid, lambda: None)
-    # It is paused only after it has read the request.
-    assert read == [False, True, True]
+    assert read == [False, True]
     assert worker.line() == "request"
     assert worker.process.wait(10) == 7
 
 
 def test_gunicorn_ends_a_worker_that_never_has_read_everything(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retirement, "INSTANTS", 3)
+    monkeypatch.setattr(retirement, "ATTEMPTS", 2)
     worker.caller.send(b"request")
     seen: list[bool] = []
     retirement.end(worker.pid, lambda: seen.append(worker.is_paused()))
     assert seen == [False]
-    assert worker.process.poll() is None
-
-
-def test_other_workers_accept_the_connections_that_wait(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
-    held = sockets.inodes(Path(f"/proc/{worker.pid}"))
-    seen: list[bool] = []
-
-    def backlog() -> dict[str, int]:
-        seen.append(worker.is_paused())
-        return dict.fromkeys(held, 1) if len(seen) < 3 else {}
-
-    monkeypatch.setattr(retirement, "ACCEPTING", 3600)
-    monkeypatch.setattr(sockets, "backlog", backlog)
-    worker.caller.send(b"request")
-    os.kill(worker.pid, signal.SIGUSR1)
-    assert worker.line() == "request"
-    retirement.end(worker.pid, lambda: None)
-    assert seen[:3] == [True, True, True]
-    assert worker.process.wait(10) == 7
-
-
-def paused_at(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    """Return whether the worker is paused, for each time at which the others accept connections."""
-    seen: list[bool] = []
-    monkeypatch.setattr(retirement, "_let_others_accept", lambda *_: seen.append(worker.is_paused()))
-    return seen
-
-
-def test_a_worker_that_still_listens_is_paused_again(listening_worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = paused_at(listening_worker, monkeypatch)
-    retirement.end(listening_worker.pid, lambda: None)
-    assert seen == [True, True]
-    assert not listening_worker.is_paused()
-
-
-def test_a_worker_that_listens_no_more_is_paused_once(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = paused_at(worker, monkeypatch)
-    # As if it had closed its socket.
-    monkeypatch.setattr(sockets, "backlog", dict)
-    retirement.end(worker.pid, lambda: None)
-    assert seen == [True]
-    assert worker.process.wait(10) == 7
-
-
-def test_a_caller_that_never_sends_prevents_no_end(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retirement, "SLOWEST", 3600)
-    monkeypatch.setattr(retirement, "INSTANTS", 3)
-    seen: list[bool] = []
-    retirement.end(worker.pid, lambda: seen.append(worker.is_paused()))
-    assert seen == [True]
-    assert worker.process.wait(10) == 7
-
-
-def test_gunicorn_ends_a_worker_that_gets_a_request_in_every_pause(
-    worker: Worker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    looks: list[None] = []
-
-    def has_to_read(pid: int, proc: Path, *, slow: bool) -> bool:
-        looks.append(None)
-        return len(looks) % 2 == 0
-
-    monkeypatch.setattr(retirement, "has_to_read", has_to_read)
-    seen: list[bool] = []
-    retirement.end(worker.pid, lambda: seen.append(worker.is_paused()))
-    assert seen == [False]
-    assert len(looks) == 2 * retirement.PAUSES
     assert worker.process.poll() is None
 
 
