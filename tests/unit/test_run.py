@@ -50,7 +50,9 @@ def test_batches_are_numbers_or_percentages(value: object) -> None:
     assert run.are_batches(value)
 
 
-@pytest.mark.parametrize("value", [0, "", [], [[1]], "0%", "101%", "-1", 1.5, "1 host", [1, 0], ["50%", "1\n"]])
+@pytest.mark.parametrize(
+    "value", [0, "", [], [[1]], "0%", "101%", "-1", 1.5, "one", "1 host", [1, 0], [1, "x"], ["50%", "1\n"]]
+)
 def test_nothing_else_is_a_batch(value: object) -> None:
     assert not run.are_batches(value)
 
