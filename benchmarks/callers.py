@@ -8,12 +8,14 @@ from __future__ import annotations
 import contextlib
 import datetime
 import itertools
+import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import answers
 from databases import SIZES as DIMENSIONS
 from lab import ROOT, ROWS, Host
 from load import summary
@@ -29,6 +31,8 @@ SHELL, STOP, LIVE = "shell script", "stop", "live"
 # The seconds of the load before and after a change. The load before the change is the comparison.
 BEFORE, AFTER = 20, 5
 CONFIRMED = ("migrate.yml", "-emigrate_confirm=YES", "-ebackup_copy_max_bytes=0")
+# The message of a run that the health of the service refuses, from the path on.
+UNHEALTHY = re.compile(r"https?://[^/\s]+(/.+) before anything was stopped: ")
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ class Felt:
     """The result of a cell: its requests, the summaries before and during the change, and the times of its phases.
 
     ``began`` and ``ended`` of the change are in seconds since the epoch, like the starts of the phases. ``locked`` is
-    in seconds, or None if the record of the run does not contain it.
+    in seconds, or None if the record of the run does not contain it. ``refused`` is why the run changed nothing, or "".
     """
 
     cell: Cell
@@ -63,6 +67,7 @@ class Felt:
     during: dict[str, Any]
     locked: float | None = None
     phases: list[tuple[str, float]] = field(default_factory=list)
+    refused: str = ""
 
 
 def cells(rows: Sequence[int], workers: Sequence[int], rates: Sequence[int], ways: Sequence[str]) -> list[Cell]:
@@ -77,9 +82,33 @@ def by_hand(host: Host) -> dict[str, Any]:
     return {}
 
 
+def refusal(record: Mapping[str, Any]) -> str:
+    """Return why the health of the service refused a run, or "" if the run ended in any other way.
+
+    A service that its load keeps too busy is a result of the load. Any other failure is an error of the run. An empty
+    record is that of the shell script, which refuses nothing.
+    """
+    failure = record.get("failure")
+    if failure is None or not answers.is_untouched(record):
+        return ""
+    found = UNHEALTHY.match(failure["message"])
+    return found[1] if found else ""
+
+
 def run_with(strategy: str) -> Callable[[Host], dict[str, Any]]:
-    """Return a function that runs migrate.yml with a strategy and returns its record."""
-    return lambda host: host.playbook(*CONFIRMED, f"-etenancy_strategy={strategy}").record
+    """Return a function that runs migrate.yml with a strategy and returns its record.
+
+    The run must succeed or be refused.
+    """
+
+    def change(host: Host) -> dict[str, Any]:
+        run = host.playbook(*CONFIRMED, f"-etenancy_strategy={strategy}", check=None)
+        # A run that fails early has no record.
+        if run.returncode != 0 and not ("run.json" in run.files() and refusal(run.record)):
+            raise AssertionError(f"migrate.yml ended with {run.returncode}:\n{run.output}")
+        return run.record
+
+    return change
 
 
 WAYS: dict[str, Callable[[Host], dict[str, Any]]] = {
@@ -143,7 +172,7 @@ def measure(host: Host, cell: Cell) -> Felt:
     phases = [(phase["name"], _seconds(phase["started"])) for phase in record.get("phases", ())]
     return Felt(
         cell, sent.requests, began, ended, summary(before, []), summary(during, sent.summary["row_faults"]),
-        record.get("locked_seconds"), phases,
+        record.get("locked_seconds"), phases, refusal(record),
     )  # fmt: skip
 
 

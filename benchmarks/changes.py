@@ -8,13 +8,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg2.extensions
 import yaml
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import sessions, transaction
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import online, planning
 from cluster import Cluster
-from planner import Database
+from planner import Database, run_document
 
 HERE = Path(__file__).resolve().parent
 # The limits of each part are the runbook's defaults.
@@ -34,11 +32,6 @@ LIMITS = {
     # Here, the atomic change also runs under load, so it waits for its locks as the live one does.
     "patience": DEFAULTS["tenancy_live_patience_seconds"],
 }  # fmt: skip
-
-
-def _session(cluster: Cluster, database: str) -> psycopg2.extensions.connection:
-    """Return a session with the settings of the runbook's sessions."""
-    return cluster.connect(database, options=sessions.options(None, "writing", transaction.SETTINGS))
 
 
 @contextlib.contextmanager
@@ -77,12 +70,7 @@ def run_transaction(strategy: str) -> Callable[[Cluster, str], None]:
             found = online.cutover(planned.plan(), strategy)
             wanted: dict[str, Any] = {**LIMITS, "strategy": strategy}
             document = planning.transaction(found, planned.state(), planned.model, wanted)
-        with (
-            contextlib.closing(_session(cluster, database)) as connection,
-            contextlib.closing(cluster.connect(database)) as guard,
-        ):
-            connection.autocommit = False
-            transaction.run(connection, guard, document)
+        run_document({"host": str(cluster.directory), "dbname": database, "user": "postgres"}, document)
 
     return change
 

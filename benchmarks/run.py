@@ -32,19 +32,27 @@ Sections = Iterator[tuple[str, str]]
 
 
 def stall_sections(rounds: int, sizes: list[int], found: dict[str, Results]) -> Sections:
-    """Yield the section about the changes of a database under load. ``found`` gets the results of each part."""
+    """Yield the section about the changes of a database under load, once for each measured size.
+
+    ``found`` gets the results of each part.
+    """
+    felt = found["stalls"] = []
     with running() as cluster:
         made_by = f"Medians of {rounds} rounds. {_machine(cluster.sql('postgres', 'SHOW server_version'))}"
-        felt = found["stalls"] = stalls(cluster, sizes, rounds)
-    report.plot(felt, HERE / "stalls.svg")
-    yield (
-        "What callers notice while the database changes",
-        f"{made_by}\n\n![Worst stall of an INSERT](stalls.svg)\n\n"
-        + report.table(
-            ["rows", "change", *COLUMNS.values(), "rounds"],
-            [[item["rows"], item["change"], *(item[name] for name in COLUMNS), item["rounds"]] for item in felt],
-        ),
-    )
+        for of_size in stalls(cluster, sizes, rounds):
+            felt += of_size
+            report.plot(felt, HERE / "stalls.svg")
+            yield (
+                "What callers notice while the database changes",
+                f"{made_by}\n\n![Worst stall of an INSERT](stalls.svg)\n\n"
+                + report.table(
+                    ["rows", "change", *COLUMNS.values(), "rounds"],
+                    [
+                        [item["rows"], item["change"], *(item[name] for name in COLUMNS), item["rounds"]]
+                        for item in felt
+                    ],
+                ),
+            )
 
 
 def query_sections(rounds: int, sizes: list[int], found: dict[str, Results]) -> Sections:
@@ -138,15 +146,18 @@ def loaded_sections(selected: list[Cell]) -> Sections:
     known = {tuple(row[: len(KEY)]): row for row in report.rows(RESULTS.read_text(), title, len(heads))}
     measured = []
     for felt in callers(selected):
-        measured.append(felt)
-        report.plot_latency(measured, HERE / "latency.svg")
+        # A refused run changed nothing, so its load is not a result.
+        if not felt.refused:
+            measured.append(felt)
+            report.plot_latency(measured, HERE / "latency.svg")
         known[_key(felt.cell)] = [*_key(felt.cell), *map(report.text, [*_numbers(felt), commit])]
         found = [known[key] for key in map(_key, ALL_CELLS) if key in known]
         yield (
             title,
             f"One round of {len(found)} of {len(ALL_CELLS)} cells. {made_by} A request fails if it is not answered "
             f"correctly within 10 s. The latencies are those of correct answers. *Without* is the same load in the "
-            f"{BEFORE} s before the change. With 1,000,000 rows, embeddings have 3 dimensions instead of 768.\n\n"
+            f"{BEFORE} s before the change. With 1,000,000 rows, embeddings have 3 dimensions instead of 768. A run is "
+            "*refused* if the service does not work under its load: the run ended before it changed anything.\n\n"
             "![Latency over time](latency.svg)\n\n" + report.table(heads, found),
         )
 
@@ -164,13 +175,16 @@ def _key(cell: Cell) -> tuple[str, ...]:
 
 
 def _numbers(felt: Felt) -> list[Any]:
+    """Return the values of the columns in FELT, except the commit. Those of a refused run's change do not exist."""
     during, before = felt.during, felt.before
     gap = during["longest_gap_s"]
-    return [
+    of_change = [
         felt.ended - felt.began, during["sent"], during["failed"], during["wrong"], _cell(during["p99_ms"]),
         _cell(during["worst_ms"]), _cell(gap and gap * 1000), _cell(felt.locked and felt.locked * 1000),
-        before["failed"] + before["wrong"], _cell(before["p99_ms"]), _cell(before["worst_ms"]),
     ]  # fmt: skip
+    if felt.refused:
+        of_change = [f"refused: {felt.refused}", *("-" for _ in of_change[1:])]
+    return [*of_change, before["failed"] + before["wrong"], _cell(before["p99_ms"]), _cell(before["worst_ms"])]
 
 
 def _cell(value: float | None) -> float | str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from changes import CHANGES, Change
@@ -33,10 +33,11 @@ def measure(cluster: Cluster, database: str, change: Change) -> dict[str, float]
     }  # fmt: skip
 
 
-def stalls(cluster: Cluster, sizes: Iterable[int], rounds: int) -> list[dict[str, Any]]:
-    """Return the rows, the change, the rounds and the median of each measurement, for each size and part of a
-    change."""
-    found = []
+def stalls(cluster: Cluster, sizes: Iterable[int], rounds: int) -> Iterator[list[dict[str, Any]]]:
+    """Yield a list for each size as soon as it is measured.
+
+    The list contains the rows, the change, the rounds and the median of each measurement, for each part of a change.
+    """
     for rows in sizes:
         template = seed(cluster, rows)
         made: dict[str, list[dict[str, float]]] = {part: [] for parts in CHANGES.values() for part in parts}
@@ -49,10 +50,9 @@ def stalls(cluster: Cluster, sizes: Iterable[int], rounds: int) -> list[dict[str
                 for part, change in parts.items():
                     made[part].append(measure(cluster, name, change))
                 cluster.drop(name)
-        found += [
+        cluster.drop(template)
+        yield [
             {"rows": rows, "change": part, "rounds": len(results)}
             | {name: statistics.median(result[name] for result in results) for name in COLUMNS}
             for part, results in made.items()
         ]
-        cluster.drop(template)
-    return found

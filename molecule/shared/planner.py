@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import json
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import psycopg2
@@ -244,6 +244,22 @@ class Database:
         }
         found = findings.collect(after, self.model, rows)
         return [item for item in found if not item["ok"]]
+
+
+def run_document(
+    where: Mapping[str, Any], document: Mapping[str, Any], check: Callable[[Any], None] | None = None
+) -> dict[str, Any]:
+    """Run a transaction document in sessions like those of the modules, and return the result of ``transaction.run``.
+
+    ``where`` contains the superuser's connection parameters.
+    """
+    options = sessions.options(None, "writing", transaction.SETTINGS)
+    with (
+        contextlib.closing(psycopg2.connect(**where, options=options)) as connection,
+        contextlib.closing(psycopg2.connect(**where)) as guard,
+    ):
+        guard.autocommit = True
+        return transaction.run(connection, guard, document, check=check)
 
 
 @contextlib.contextmanager

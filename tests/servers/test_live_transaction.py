@@ -13,11 +13,11 @@ import psycopg2
 import pytest
 
 import temporary
-from ansible_collections.aimemory.tenancy.plugins.module_utils import service_sessions, sessions, transaction
+from ansible_collections.aimemory.tenancy.plugins.module_utils import service_sessions, transaction
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import plan
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.proof import proof
 from lab import OWNER
-from planner import MAX_ROWS, Database
+from planner import MAX_ROWS, Database, run_document
 from server import Server
 
 NAME = "ai_memory_live"
@@ -49,13 +49,7 @@ def _document(database: Database, statements: Any, made: Any, patience: float) -
 
 def run(server: Server, name: str, wanted: dict[str, Any], check: Callable[[Any], None] | None = None) -> Any:
     """Run a document in sessions like those of the modules."""
-    where = {"host": str(server.directory), "dbname": name, "user": "postgres"}
-    with (
-        contextlib.closing(psycopg2.connect(**where, options=sessions.options(None, "writing", transaction.SETTINGS)))
-        as connection,
-        contextlib.closing(server.connect(name)) as guard,
-    ):  # fmt: skip
-        return transaction.run(connection, guard, wanted, check=check)
+    return run_document({"host": str(server.directory), "dbname": name, "user": "postgres"}, wanted, check)
 
 
 def has_column(server: Server, name: str) -> bool:
