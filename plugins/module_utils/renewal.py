@@ -15,11 +15,26 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from . import cgroups, gunicorn, processes, renewability, renewer, retirement, sockets, systemctl, trial, units
+from . import (
+    cgroups,
+    forwarding,
+    gunicorn,
+    handover,
+    processes,
+    renewability,
+    renewer,
+    retirement,
+    sockets,
+    systemctl,
+    trial,
+    units,
+)
 from .errors import TenancyError
 
 # The program of the transient unit, and the modules that it imports.
-PROGRAM: tuple[ModuleType, ...] = (renewer, retirement, trial, gunicorn, processes, sockets, cgroups)
+PROGRAM: tuple[ModuleType, ...] = (
+    renewer, retirement, handover, forwarding, trial, gunicorn, processes, sockets, cgroups,
+)  # fmt: skip
 PACKAGE = "renewing"
 DIRECTORY = Path("/run")
 RUNNING = ("active", "activating", "deactivating", "reloading")

@@ -1,8 +1,9 @@
-"""The end of a worker that resets no connection of a caller.
+"""The end of a worker that lets no caller's request fail.
 
 A worker of uvicorn that ends closes each connection whose request it has not read yet, and the caller's request fails.
 So the worker is paused first, in which time the other workers accept all new connections. It is told to end at a moment
-at which it has read every request that it received, and before it can accept another one.
+at which it has read every request that it received. The connections from which it has read nothing when it closes them
+are handed over to the other workers (see handover.py).
 """
 
 from __future__ import annotations
@@ -15,38 +16,44 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from . import processes, sockets
+from . import processes
+from .handover import Handover, UnheldError
 
 # uvicorn looks every 0.1 s whether it must end. After a longer pause it looks before it accepts anything.
 PAUSED = 0.12
+# Before version 0.29, it looks before it notices the signal, which takes at most this many seconds. It would accept
+# connections until it looks again, so it is paused again, at most MORE times.
+NOTICING = 0.005
+MORE = 2
 # Requests arrive during a pause, on connections that were accepted before. The worker reads them, and is paused again
 # before it has accepted many new connections.
 ATTEMPTS = 8
 READING = 0.01
+# The seconds that a worker gets for its last responses; this is also gunicorn's own default.
+LAST = 30.0
+# The seconds after which a child process that does all this is lost.
+LOST = LAST + ATTEMPTS * (PAUSED + READING) + 5
 
 
 def end(pid: int, reduce: Callable[[], None], proc: Path = Path("/proc")) -> None:
-    """End gunicorn's oldest worker when it has read everything that it received.
+    """End gunicorn's oldest worker when it has read everything that it received, and wait until it has ended.
 
     ``reduce`` tells gunicorn that it needs one worker less. gunicorn then ends its oldest worker itself, if that has
     not ended. This is the only signal if requests arrive in every pause: a pause would collect them, and lose them all.
-    It is also the only one if the worker has ended by itself, because gunicorn would start another one.
+    It is also the only one if the worker has ended by itself, because gunicorn would start another one. Returns after
+    LAST seconds if the worker has not ended then. Raises OSError, for example if gunicorn has ended.
     """
-    with contextlib.suppress(ProcessLookupError):
-        for _ in range(ATTEMPTS):
-            os.kill(pid, signal.SIGSTOP)
-            try:
-                time.sleep(PAUSED)
-                is_idle = not has_unread(pid, proc)
-                if is_idle:
-                    os.kill(pid, signal.SIGTERM)
-                    reduce()
-            finally:
-                resume(pid)
-            if is_idle:
-                return
-            time.sleep(READING)
-    reduce()
+    work = partial(_end, pid, reduce, proc)
+    try:
+        # Root may be denied what the worker's user is allowed (see processes.py).
+        is_done = work() or processes.as_user(*processes.credentials(pid, proc), work, patience=LOST)
+    except (FileNotFoundError, ProcessLookupError):
+        is_done = False
+    finally:
+        # The child may be lost.
+        resume(pid)
+    if not is_done:
+        reduce()
 
 
 def resume(pid: int) -> None:
@@ -55,22 +62,45 @@ def resume(pid: int) -> None:
         os.kill(pid, signal.SIGCONT)
 
 
-def has_unread(pid: int, proc: Path = Path("/proc")) -> bool:
-    """Return whether a process has a TCP connection from which it has not read everything that has arrived.
-
-    False if this cannot be known.
-    """
+def _end(pid: int, reduce: Callable[[], None], proc: Path) -> bool:
+    """End the worker, or return False if it has ended or its connections cannot be held. Raises OSError."""
     try:
-        # Its sockets are read first: that may take long, and the answer must not be old.
-        held = _sockets(pid, proc)
-        return bool(held & sockets.unread(proc / str(pid) / "net"))
-    except OSError:
+        with Handover(pid, proc) as handover:
+            if _tell_when_idle(pid, reduce, handover):
+                _pause_while_listening(pid, handover)
+            else:
+                reduce()
+            handover.finish(LAST)
+    except (ProcessLookupError, UnheldError):
         return False
+    return True
 
 
-def _sockets(pid: int, proc: Path) -> set[str]:
-    place = proc / str(pid)
-    try:
-        return set(sockets.inodes(place))
-    except PermissionError:
-        return set(processes.as_user(*processes.credentials(pid, proc), partial(sockets.inodes, place)))
+def _tell_when_idle(pid: int, reduce: Callable[[], None], handover: Handover) -> bool:
+    """Tell the worker and gunicorn in a pause in which nothing is unread. Returns whether there was one."""
+    for _ in range(ATTEMPTS):
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            time.sleep(PAUSED)
+            if handover.is_idle():
+                os.kill(pid, signal.SIGTERM)
+                reduce()
+                return True
+        finally:
+            resume(pid)
+        time.sleep(READING)
+    return False
+
+
+def _pause_while_listening(pid: int, handover: Handover) -> None:
+    """Pause a worker that was told to end but can still accept connections."""
+    for _ in range(MORE):
+        time.sleep(NOTICING)
+        if not handover.is_listening():
+            break
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            time.sleep(PAUSED)
+        finally:
+            resume(pid)

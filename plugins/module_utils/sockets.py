@@ -110,13 +110,6 @@ def tcp_connections(net: Path, state: str = ESTABLISHED) -> dict[str, Connection
     }  # fmt: skip
 
 
-def unread(net: Path) -> set[str]:
-    """Return the inodes of the TCP connections whose process has not read everything that has arrived."""
-    return {
-        fields[9] for fields in _tcp_lines(net) if fields[3] == ESTABLISHED and int(fields[4].partition(":")[2], 16)
-    }
-
-
 def _tcp_lines(net: Path) -> Iterator[list[str]]:
     for name in ("tcp", "tcp6"):
         # A kernel without IPv6 does not have this file.

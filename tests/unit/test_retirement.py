@@ -5,47 +5,16 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import subprocess
-import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import retirement
-
-# A worker that accepts one connection at once, and reads its request if it gets SIGUSR1.
-WORKER = """
-import signal, socket, sys
-listener = socket.create_server(("127.0.0.1", 0))
-print(listener.getsockname()[1], flush=True)
-connection, _ = listener.accept()
-signal.signal(signal.SIGUSR1, lambda *_: print(connection.recv(100).decode(), flush=True))
-signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))
-print("accepted", flush=True)
-while True:
-    signal.pause()
-"""
-
-
-class Worker:
-    """A worker with one connection."""
-
-    def __init__(self) -> None:
-        """Start it and connect."""
-        self.process = subprocess.Popen([sys.executable, "-c", WORKER], stdout=subprocess.PIPE, text=True)
-        self.pid = self.process.pid
-        self.caller = socket.create_connection(("127.0.0.1", int(self.line())))
-        assert self.line() == "accepted"
-
-    def line(self) -> str:
-        """Return the next line of its output."""
-        assert self.process.stdout
-        return self.process.stdout.readline().strip()
-
-    def is_paused(self) -> bool:
-        """Return whether the kernel says that it is stopped."""
-        return "\nState:\tT" in Path(f"/proc/{self.pid}/status").read_text()
+from accepting import Successor, Worker, worker
+from ansible_collections.aimemory.tenancy.plugins.module_utils import processes, retirement
+from ansible_collections.aimemory.tenancy.plugins.module_utils.handover import Handover, UnheldError
 
 
 def wait_until(reached: Callable[[], bool]) -> None:
@@ -55,87 +24,179 @@ def wait_until(reached: Callable[[], bool]) -> None:
 
 
 @pytest.fixture
-def worker() -> Iterator[Worker]:
-    """Yield a worker, and kill it at the end."""
-    started = Worker()
-    yield started
-    started.process.kill()
-    started.process.wait()
-    started.caller.close()
+def process() -> Iterator[Worker]:
+    """Yield a worker."""
+    with worker() as found:
+        yield found
 
 
-def test_data_that_a_process_has_not_read_is_seen(worker: Worker) -> None:
-    assert not retirement.has_unread(worker.pid)
-    worker.caller.send(b"request")
-    assert retirement.has_unread(worker.pid)
-    os.kill(worker.pid, signal.SIGUSR1)
-    assert worker.line() == "request"
-    assert not retirement.has_unread(worker.pid)
+@pytest.fixture
+def caller(process: Worker) -> Iterator[socket.socket]:
+    """Yield a connection on which the worker has read a request."""
+    with process.caller() as found:
+        found.sendall(b"first")
+        process.obey("read 5")
+        yield found
 
 
-def test_a_process_that_has_ended_has_nothing_unread(worker: Worker) -> None:
-    worker.process.kill()
-    worker.process.wait()
-    assert not retirement.has_unread(worker.pid)
-
-
-def test_gunicorn_is_told_while_the_worker_is_paused(worker: Worker) -> None:
+def test_gunicorn_is_told_while_the_worker_is_paused(process: Worker) -> None:
     seen: list[bool] = []
-    retirement.end(worker.pid, lambda: seen.append(worker.is_paused()))
+    retirement.end(process.pid, lambda: seen.append(process.is_paused()))
     # It is told once.
     assert seen == [True]
-    assert worker.process.wait(10) == 7
+    assert process.process.wait(10) == 7
 
 
-def test_a_worker_with_an_unread_request_reads_it_first(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
-    worker.caller.send(b"request")
-    read: list[bool] = []
+def test_a_worker_with_an_unread_request_reads_it_first(
+    process: Worker, caller: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[bool] = []
 
-    def has_unread(pid: int, proc: Path) -> bool:
-        found = original(pid, proc)
-        if found:
+    def is_idle(self: Handover) -> bool:
+        found.append(original(self))
+        if found == [False]:
             # It reads when it continues.
-            os.kill(pid, signal.SIGUSR1)
-        read.append(not found)
-        return found
+            process.tell("read 6")
+        return found[-1]
 
-    original = retirement.has_unread
-    monkeypatch.setattr(retirement, "has_unread", has_unread)
-    retirement.end(worker.pid, lambda: None)
-    assert read == [False, True]
-    assert worker.line() == "request"
-    assert worker.process.wait(10) == 7
+    original = Handover.is_idle
+    monkeypatch.setattr(Handover, "is_idle", is_idle)
+    caller.sendall(b"second")
+    retirement.end(process.pid, lambda: None)
+    assert (found[0], found[-1]) == (False, True)
+    process.wait()
+    assert process.process.wait(10) == 7
 
 
-def test_gunicorn_ends_a_worker_that_never_has_read_everything(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_request_that_the_worker_did_not_read_is_served_after_its_end(process: Worker) -> None:
+    with process.caller() as caller:
+        caller.sendall(b"request")
+        # The successor accepts while the worker is paused.
+        told: list[Successor] = []
+        ending = threading.Thread(
+            target=retirement.end, args=(process.pid, lambda: told.append(Successor(process.listener)))
+        )
+        ending.start()
+        assert caller.recv(100) == b"served request"
+        caller.close()
+        ending.join()
+    assert process.process.wait(10) == 7
+
+
+def test_gunicorn_ends_a_worker_that_never_has_read_everything(
+    process: Worker, caller: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(retirement, "ATTEMPTS", 2)
-    worker.caller.send(b"request")
+    monkeypatch.setattr(retirement, "LAST", 0.1)
+    caller.sendall(b"second")
     seen: list[bool] = []
-    retirement.end(worker.pid, lambda: seen.append(worker.is_paused()))
+    retirement.end(process.pid, lambda: seen.append(process.is_paused()))
     assert seen == [False]
-    assert worker.process.poll() is None
+    assert process.process.poll() is None
 
 
-def test_gunicorn_is_told_once_if_the_worker_has_ended(worker: Worker) -> None:
-    worker.process.kill()
-    worker.process.wait()
+def test_a_worker_that_still_listens_is_paused_again(process: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    listening = [True, False]
+
+    def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        wait_until(lambda: process.is_paused() is (seconds == retirement.PAUSED))
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    monkeypatch.setattr(Handover, "is_listening", lambda _: listening.pop(0))
+    with Handover(process.pid) as held:
+        retirement._pause_while_listening(process.pid, held)
+    assert pauses == [retirement.NOTICING, retirement.PAUSED, retirement.NOTICING]
+
+
+def test_a_worker_that_does_not_end_is_paused_only_a_few_times(
+    process: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        original(seconds)
+
+    original = time.sleep
+    monkeypatch.setattr(time, "sleep", sleep)
+    monkeypatch.setattr(retirement, "LAST", 0.1)
+    process.obey("linger")
+    retirement.end(process.pid, lambda: None)
+    assert pauses.count(retirement.PAUSED) == 1 + retirement.MORE
+    wait_until(lambda: not process.is_paused())
+
+
+def test_gunicorn_is_told_once_if_the_worker_has_ended(process: Worker) -> None:
+    process.process.kill()
+    process.process.wait()
     told: list[bool] = []
-    retirement.end(worker.pid, lambda: told.append(True))
+    retirement.end(process.pid, lambda: told.append(True))
     assert told == [True]
 
 
+def test_gunicorn_is_told_once_if_the_connections_cannot_be_held(
+    process: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retirement, "Handover", refuse)
+    monkeypatch.setattr(processes, "as_user", lambda *_, **__: False)
+    told: list[bool] = []
+    retirement.end(process.pid, lambda: told.append(process.is_paused()))
+    assert told == [False]
+    assert process.process.poll() is None
+
+
+def refuse(_pid: int, _proc: Path) -> Handover:
+    """Refuse to hold connections."""
+    raise UnheldError
+
+
+def test_the_workers_user_holds_the_connections_if_root_cannot(
+    process: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    users: list[tuple[int, int]] = []
+
+    def as_user(uid: int, gid: int, _groups: object, work: Callable[[], bool], *, patience: float) -> bool:
+        assert patience > retirement.LAST
+        users.append((uid, gid))
+        monkeypatch.setattr(retirement, "Handover", Handover)
+        return work()
+
+    monkeypatch.setattr(retirement, "Handover", refuse)
+    monkeypatch.setattr(processes, "as_user", as_user)
+    told: list[bool] = []
+    retirement.end(process.pid, lambda: told.append(process.is_paused()))
+    assert (told, users) == ([True], [(os.geteuid(), os.getegid())])
+    assert process.process.wait(10) == 7
+
+
 @pytest.mark.parametrize("fails", [OSError, KeyboardInterrupt])
-def test_a_worker_continues_after_an_error(worker: Worker, fails: type[BaseException]) -> None:
+def test_a_worker_continues_after_an_error(process: Worker, fails: type[BaseException]) -> None:
     def raises() -> None:
         raise fails
 
     with pytest.raises(fails):
-        retirement.end(worker.pid, raises)
-    assert worker.process.wait(10) == 7
+        retirement.end(process.pid, raises)
+    assert process.process.wait(10) == 7
 
 
-def test_a_paused_worker_continues(worker: Worker) -> None:
-    os.kill(worker.pid, signal.SIGSTOP)
-    wait_until(worker.is_paused)
-    retirement.resume(worker.pid)
-    wait_until(lambda: not worker.is_paused())
+def test_a_worker_that_a_lost_child_paused_continues(process: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lose(*_: object, **__: object) -> bool:
+        os.kill(process.pid, signal.SIGSTOP)
+        raise ChildProcessError
+
+    monkeypatch.setattr(retirement, "Handover", refuse)
+    monkeypatch.setattr(processes, "as_user", lose)
+    told: list[bool] = []
+    with pytest.raises(ChildProcessError):
+        retirement.end(process.pid, lambda: told.append(True))
+    wait_until(lambda: not process.is_paused())
+    assert told == []
+
+
+def test_a_paused_worker_continues(process: Worker) -> None:
+    os.kill(process.pid, signal.SIGSTOP)
+    wait_until(process.is_paused)
+    retirement.resume(process.pid)
+    wait_until(lambda: not process.is_paused())

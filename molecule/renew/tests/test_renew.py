@@ -158,8 +158,7 @@ def test_a_service_that_a_worker_stopped_is_started(machine: Host) -> None:
 @pytest.mark.usefixtures("two")
 @pytest.mark.wide
 def test_no_connection_is_reset_whose_request_is_still_under_way(machine: Host) -> None:
-    # An old worker always has some connections without a request. A caller may be slower than its pause on this busy
-    # machine.
+    # An old worker always has some connections without a request.
     with callers(machine, rate=40, pause=0.05) as requests:
         for _ in range(3):
             expect(renewed(machine), "gunicorn", 2)

@@ -1,0 +1,207 @@
+"""The connections that a process of a service has accepted, held until the process has closed them.
+
+A process that ends closes its connections. The kernel resets a connection whose data has not been read, and the
+caller's request fails. A second descriptor of the connection, which Linux provides since version 5.6, prevents this:
+the connection stays open when the process closes its own descriptor. If the process has read nothing from the
+connection, another process of the service gets all of it. Otherwise the unread data could be the middle of a request,
+and the connection is closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import errno
+import fcntl
+import os
+import re
+import select
+import socket
+import struct
+import termios
+import time
+from pathlib import Path
+
+from . import forwarding
+
+# Linux has given its newest system calls the same numbers on every architecture.
+PIDFD_OPEN, PIDFD_GETFD = 434, 438
+# Offsets in the kernel's struct tcp_info: the state, and the number of received bytes.
+STATE, RECEIVED = 0, 128
+ESTABLISHED = 1
+# The seconds between two readings of the process. A process that is told to end closes most connections immediately.
+SOON, LATER = 0.001, 0.01
+IMMEDIATELY = 1.0
+Address = tuple[str, object]
+
+
+class UnheldError(OSError):
+    """The connections of a process cannot be held, for lack of a privilege or because Linux is too old."""
+
+
+def _system_call(number: int, *arguments: int) -> int:
+    """Return the result of a system call. Raises OSError."""
+    result = int(ctypes.CDLL(None, use_errno=True).syscall(number, *arguments))
+    if result < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+    return result
+
+
+class Connection:
+    """A connection that a process has accepted."""
+
+    def __init__(self, held: socket.socket) -> None:
+        """Initialize with a second descriptor of the connection."""
+        self.socket = held
+
+    def unread(self) -> int:
+        """Return the number of bytes that have arrived and were not read."""
+        return int(struct.unpack("=i", fcntl.ioctl(self.socket, termios.FIONREAD, bytes(4)))[0])
+
+    def is_forwardable(self) -> bool:
+        """Return whether another process can respond to everything that the caller sends.
+
+        The kernel counts the bytes that have arrived for TCP only.
+        """
+        if self.socket.family not in (socket.AF_INET, socket.AF_INET6):
+            return False
+        try:
+            info = self.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, RECEIVED + 8)
+            received = struct.unpack_from("=Q", info, RECEIVED)[0]
+            return (
+                info[STATE] == ESTABLISHED and received == self.unread() and forwarding.is_from_this_host(self.socket)
+            )
+        except OSError:
+            # The caller has closed it.
+            return False
+
+
+class Handover:
+    """The connections that a process has accepted; a context manager."""
+
+    def __init__(self, pid: int, proc: Path = Path("/proc")) -> None:
+        """Hold the connections. Raises ProcessLookupError if the process has ended, and UnheldError."""
+        self._place = proc / str(pid) / "fd"
+        self._connections: dict[str, Connection] = {}
+        # The sockets that listen, by their inodes.
+        self._listening: dict[str, Address] = {}
+        # The inodes of all other sockets. The service's database sessions must not be held, for example.
+        self._others: set[str] = set()
+        try:
+            self._process = _system_call(PIDFD_OPEN, pid, 0)
+            try:
+                self._look()
+            except BaseException:
+                self.close()
+                raise
+        except ProcessLookupError:
+            raise
+        except OSError as error:
+            raise UnheldError(*error.args) from error
+
+    def __enter__(self) -> Handover:
+        """Return the object itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the second descriptors."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the second descriptors; a connection that the process has not closed stays open."""
+        for connection in self._connections.values():
+            connection.socket.close()
+        os.close(self._process)
+
+    def is_listening(self) -> bool:
+        """Return whether the process can accept more connections."""
+        return bool(self._hold() & self._listening.keys())
+
+    def is_idle(self) -> bool:
+        """Return whether no request fails if the process now closes all its connections."""
+        self._hold()
+        return not any(item.unread() and not item.is_forwardable() for item in self._connections.values())
+
+    def finish(self, seconds: float) -> None:
+        """Wait until the process has ended and no connection is left, but at most for ``seconds``.
+
+        A connection that the process closes is forwarded if possible, and closed otherwise.
+        """
+        asyncio.run(self._finish(seconds))
+
+    async def _finish(self, seconds: float) -> None:
+        began = now = time.monotonic()
+        forwarded: list[asyncio.Future[None]] = []
+        while now - began < seconds:
+            has_ended = bool(select.select([self._process], [], [], 0)[0])
+            still_open = set() if has_ended else self._hold()
+            for inode in self._connections.keys() - still_open:
+                connection = self._connections.pop(inode)
+                if connection.is_forwardable():
+                    forwarded.append(asyncio.ensure_future(forwarding.forward(connection.socket)))
+                else:
+                    connection.socket.close()
+            if has_ended and all(item.done() for item in forwarded):
+                return
+            await asyncio.sleep(SOON if now - began < IMMEDIATELY else LATER)
+            now = time.monotonic()
+
+    def _hold(self) -> set[str]:
+        """Hold the connections that the process has accepted meanwhile; return the inodes of its open sockets."""
+        try:
+            return self._look()
+        except OSError:
+            # Not even its user can read a process that is exiting.
+            return set(self._connections)
+
+    def _look(self) -> set[str]:
+        """Do the same as _hold(). Raises OSError."""
+        found = _descriptors(self._place)
+        new = found.keys() - self._connections.keys() - self._listening.keys() - self._others
+        seconds = {inode: second for inode in new if (second := self._second(found[inode], inode))}
+        self._listening |= {
+            inode: _address(second)
+            for inode, second in seconds.items()
+            if second.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+        }
+        for inode, second in seconds.items():
+            is_other = second.type != socket.SOCK_STREAM or _address(second) not in self._listening.values()
+            if not is_other and inode not in self._listening:
+                self._connections[inode] = Connection(second)
+                continue
+            second.close()
+            if is_other:
+                self._others.add(inode)
+        return set(found)
+
+    def _second(self, descriptor: int, inode: str) -> socket.socket | None:
+        """Return a second descriptor of a socket, or None if the process has closed the first one. Raises OSError."""
+        try:
+            second = socket.socket(fileno=_system_call(PIDFD_GETFD, self._process, descriptor, 0))
+        except OSError as error:
+            if error.errno == errno.EBADF:
+                return None
+            raise
+        if str(os.fstat(second.fileno()).st_ino) == inode:
+            return second
+        # The process uses the number for another file.
+        second.close()
+        return None
+
+
+def _descriptors(place: Path) -> dict[str, int]:
+    """Return a descriptor for each socket of a process, by the socket's inode. Raises OSError."""
+    found = {}
+    for name in os.listdir(place):
+        with contextlib.suppress(FileNotFoundError):
+            if match := re.fullmatch(r"socket:\[(\d+)\]", os.readlink(place / name)):
+                found[match[1]] = int(name)
+    return found
+
+
+def _address(of: socket.socket) -> Address:
+    """Return the port of a TCP socket, because its address can be a wildcard, and the name of another socket."""
+    name = of.getsockname()
+    return ("tcp", name[1]) if of.family in (socket.AF_INET, socket.AF_INET6) else (of.family.name, name)

@@ -1,0 +1,113 @@
+"""A process that accepts connections when it is told, and a second process of the same service, played by the test."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+# It accepts connections and reads from the last one when it is told, and ends with 7 after SIGTERM.
+PROGRAM = """
+import signal, socket, sys
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))
+listener = socket.socket(fileno=int(sys.argv[1]))
+accepted, others = [], []
+for line in sys.stdin:
+    name, _, number = line.strip().partition(" ")
+    if name == "accept":
+        accepted.append(listener.accept()[0])
+    elif name == "read":
+        accepted[-1].recv(int(number))
+    elif name == "shut":
+        accepted[-1].shutdown(socket.SHUT_WR)
+    elif name == "linger":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    elif name == "close":
+        accepted.pop().close()
+    elif name == "connect":
+        others.append(socket.create_connection(("127.0.0.1", int(number))))
+    print("done", flush=True)
+signal.pause()
+"""
+
+
+class Worker:
+    """A process that accepts connections from a listening socket."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        """Start it."""
+        number = listener.fileno()
+        self.listener = listener
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, str(number)],
+            pass_fds=[number], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        self.pid = self.process.pid
+
+    def tell(self, order: str) -> None:
+        """Give an order."""
+        assert self.process.stdin
+        self.process.stdin.write(f"{order}\n")
+        self.process.stdin.flush()
+
+    def obey(self, order: str) -> None:
+        """Give an order, and wait until it has been carried out."""
+        self.tell(order)
+        self.wait()
+
+    def wait(self) -> None:
+        """Wait until an order has been carried out."""
+        assert self.process.stdout
+        assert self.process.stdout.readline() == "done\n"
+
+    def caller(self, source: str = "127.0.0.1") -> socket.socket:
+        """Return the caller's end of a connection that the process has accepted."""
+        caller = socket.create_connection(self.listener.getsockname(), 10, (source, 0))
+        self.obey("accept")
+        return caller
+
+    def is_paused(self) -> bool:
+        """Return whether the kernel says that it is stopped."""
+        return "\nState:\tT" in Path(f"/proc/{self.pid}/status").read_text()
+
+
+@contextlib.contextmanager
+def worker(listener: socket.socket | None = None) -> Iterator[Worker]:
+    """Yield a process, and kill it at the end."""
+    with listener or socket.create_server(("127.0.0.1", 0)) as listening:
+        started = Worker(listening)
+        try:
+            # It has its signal handler now.
+            started.obey("start")
+            yield started
+        finally:
+            started.process.kill()
+            started.process.communicate()
+
+
+class Successor:
+    """Another process of the service: a thread that responds to whatever arrives with ``served`` and the same bytes."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        """Accept connections from now on."""
+        self.sources: list[str] = []
+        self.received = b""
+        self._listener = listener
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                accepted, source = self._listener.accept()
+                self.sources.append(source[0])
+                threading.Thread(target=self._respond, args=(accepted,), daemon=True).start()
+
+    def _respond(self, accepted: socket.socket) -> None:
+        with accepted, contextlib.suppress(OSError):
+            while data := accepted.recv(1000):
+                self.received += data
+                accepted.sendall(b"served " + data)
