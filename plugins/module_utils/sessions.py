@@ -214,8 +214,8 @@ def bounded(connection: Any, guard: Any, seconds: float, what: str) -> Iterator[
                 s.shutdown(socket.SHUT_RDWR)
 
     message = (
-        f"{what} did not end within {seconds:g} s and was terminated: either the database's code that it calls (a "
-        "trigger, a CHECK, a function in an index) does not return, or it waits for another session."
+        f"{what} did not end within {seconds:g} s and was terminated. Either code in the database (a trigger, a CHECK, "
+        "a function in an index) did not return, or another session held a lock."
     )
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()

@@ -87,10 +87,10 @@ class Trial:
         remedy = (
             "Allow more time with service_renew_seconds, or see"
             if status is None
-            else "Its next start may fail too: see"
+            else "The next start of the service may fail too: see"
         )
         return (
-            f"A new worker of {self.unit} does not boot: one that was tried beside the service {how}. No worker of the"
+            f"A new worker of {self.unit} does not boot: a trial worker beside the service {how}. No worker of the"
             f" service was replaced. {remedy} journalctl -u {self.log}."
         )
 

@@ -80,7 +80,7 @@ def test_roles_that_will_see_nothing_are_named_before_and_after(server: Server, 
         )
         assert "has INSERT, SELECT on memories, as members, and sees no rows" in found["worker"]
         assert "SELECT (id, k) on memories and sees no rows" in found["columns"]
-        assert "The first copy of a subscription that logs in as it is empty." in found["copier"]
+        assert "If a subscription logs in as this role, its initial copy is empty." in found["copier"]
         if server.major >= 14:
             assert "as pg_read_all_data, and sees no rows" in found.pop("everything")
         assert "it sees only rows of the tenant that it sets" in found["service_group"]

@@ -82,7 +82,7 @@ def test_a_role_of_another_owner_is_not_used(machine: Host) -> None:
     try:
         before = machine.untouched()
         run = machine.playbook(*PROVISION, check=False)
-        assert f"The role {APP} exists already and was not created by this runbook" in run.words
+        assert f"The role {APP} already exists, but was not created by this runbook" in run.words
         assert machine.untouched() == before
     finally:
         machine.sql(f"DROP ROLE {APP}")
