@@ -107,7 +107,7 @@ def rights(machine: Host, path: str) -> str:
 
 @contextlib.contextmanager
 def kept_elsewhere(machine: Host) -> Iterator[str]:
-    """Make the environment file a link to a file owned by root, which the service may read through an ACL."""
+    """Make the environment file a link to a file owned by root, which the service can read through an ACL."""
     there = "/etc/ai-memory.secret"
     machine.run(
         f"sudo mv {ENVIRONMENT} {there} && sudo ln -s {there} {ENVIRONMENT} && sudo chown root:root {there}"
