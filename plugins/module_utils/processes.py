@@ -257,7 +257,7 @@ def user(name: str) -> tuple[int, int, list[int]]:
 
 
 def _look(pids: Iterable[int], proc: Path) -> list[Process]:
-    """Return the processes with the connections that this process may read."""
+    """Return the processes with the connections that this process can read."""
     table = sockets.Table(proc)
     found = []
     for process in _basics(pids, proc):

@@ -1,8 +1,8 @@
 """The end of a worker that resets no connection of a caller.
 
 A worker of uvicorn that ends closes each connection whose request it has not read yet, and the caller's request fails.
-So the worker is paused first, in which time the other workers accept all new connections. It is told to end at a moment
-at which it has read every request that it received, and before it can accept another one.
+So the worker is first paused, and meanwhile the other workers accept all new connections. The worker is then told to
+end when it has read every request that it received, and before it can accept another request.
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ READING = 0.01
 def end(pid: int, reduce: Callable[[], None], proc: Path = Path("/proc")) -> None:
     """End gunicorn's oldest worker when it has read everything that it received.
 
-    ``reduce`` tells gunicorn that it needs one worker less. gunicorn then ends its oldest worker itself, if that has
-    not ended. This is the only signal if requests arrive in every pause: a pause would collect them, and lose them all.
-    It is also the only one if the worker has ended by itself, because gunicorn would start another one.
+    ``reduce`` tells gunicorn that it needs one worker fewer. gunicorn then ends its oldest worker itself, if that
+    worker has not ended. This is the only signal if requests arrive in every pause: a pause would collect all of them,
+    and lose them. It is also the only signal if the worker has ended by itself, because gunicorn would start a new
+    worker.
     """
     with contextlib.suppress(ProcessLookupError):
         for _ in range(ATTEMPTS):

@@ -58,7 +58,7 @@ READING: Mapping[str, str] = {
     "default_transaction_read_only": "on",
     "default_transaction_isolation": "repeatable read",
     "row_security": "off",
-    # A role that may read a table may also lock it and hold the lock.
+    # A role that can read a table can also lock it and hold the lock.
     "lock_timeout": "60s",
 }
 # The server rejects a session with an unknown name in ``options``. These settings are therefore set after its start, if

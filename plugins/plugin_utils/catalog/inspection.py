@@ -30,7 +30,7 @@ def request(source: Mapping[str, Any], readable: Iterable[str]) -> dict[str, Any
     """Return the input of ``module_utils.inspection.database``: ``queries`` and ``values``.
 
     ``source`` is the model in the form of the variables. ``readable`` contains the qualified names of other relations
-    that every tenant may read.
+    that every tenant can read.
     """
     model = models.parse(source)
     return {

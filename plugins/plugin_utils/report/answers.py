@@ -115,7 +115,7 @@ def interruption(record: Record) -> str:
     if not record["finished"] and healthy is None:
         return "Not known: the record ends before the service responded again, or before it was stopped."
     if stopped is None and record["service_state"] == "stopped":
-        return "Yes. The service was not stopped by the run, but it does not respond."
+        return "Yes. The run did not stop the service, but the service does not respond."
     if stopped is None:
         if record["service_state"] == "kept" or record["strategy"] == "live":
             return "The service was not stopped."
