@@ -252,7 +252,7 @@ def test_a_predicate_with_a_value_of_the_owners_domain_is_refused(server: Server
     with things(server, made, [["a"]]) as database:
         assert any(
             text.startswith(
-                "The key k of public.things must be replaced, and contains a value of public.word, a domain"
+                "The key k of public.things must be replaced, and contains a value of public.word. This type is a"
             )
             for text in refused(database)
         )

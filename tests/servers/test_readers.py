@@ -239,7 +239,7 @@ def test_a_policy_of_another_role_stays_and_is_named(server: Server, others: Dat
     first, before = server.run("pg_dump", "-s", "-C", "--restrict-key=same", NAME), others.state()
     found = notes.of_plan(before, others.model)
     assert "The policy all_rows of members on public.memories remains: it does not apply to alice." in found
-    assert "sees only the rows of the policies all_rows" in noted(others)["worker"]
+    assert "sees only the rows that the policies all_rows show" in noted(others)["worker"]
     others.migrate()
     others.commit()
     assert others.failures(before) == []
