@@ -178,7 +178,7 @@ class Database:
         return self.execute(self.transaction([], options=options))
 
     def audit(self, url_options: str = "", readable: Iterable[str] = ()) -> list[audit.Entry]:
-        """Return the audit's findings; ``readable`` lists further relations that the service may read."""
+        """Return the audit's findings; ``readable`` lists further relations that the service can read."""
         return audit.collect(self.audit_facts(readable), self.state(), self.model, url_options)
 
     def audit_facts(self, readable: Iterable[str] = ()) -> dict[str, list[str]]:

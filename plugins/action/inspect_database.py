@@ -13,7 +13,7 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.catalog import in
 class ActionModule(ActionBase):  # type: ignore[misc]
     """Inspect ``database`` on the server whose socket is in ``host``.
 
-    ``inspect`` has ``model``, ``readable`` (further relations that the service may read) and ``url_options`` (the
+    ``inspect`` has ``model``, ``readable`` (further relations that the service can read) and ``url_options`` (the
     options of DATABASE_URL). ``port`` and ``user`` are parameters of the read_catalogs module.
     """
 

@@ -41,17 +41,17 @@ def with_tenants(names: Iterable[str], tenants: Mapping[str, Any] | None) -> lis
 def assignment_warning(column: str, tenant: int | str | None, name: str, *, adopted: bool) -> list[str]:
     """Return the text in the prompt about existing rows; ``tenant`` is the default tenant with its name."""
     if adopted:
-        return [f"Every row stays its tenant's, by {column}, which is there already:"]
+        return [f"Every row keeps its tenant, which {column} already contains:"]
     return [f"WARNING: all existing data will be assigned to {column}={tenant}", f"({name}):"]
 
 
 def stop_sentence(strategy: str, service: str, may_stop: bool) -> str:
     """Return the line in the prompt about callers of the service; ``may_stop`` is that of ``planning.result``."""
     if strategy == "live" and may_stop:
-        return f"The service {service} renews its sessions. If this fails, it is stopped meanwhile."
+        return f"The service {service} renews its sessions, or is stopped if the renewal fails."
     if strategy == "live":
         return f"The service {service} is not stopped; it renews its sessions."
-    return f"The service {service} is stopped meanwhile."
+    return f"The service {service} is stopped during the change."
 
 
 def bridge_query(_: Any = None) -> str:

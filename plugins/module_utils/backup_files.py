@@ -21,7 +21,7 @@ UNPACKED = "unpacked"
 
 
 def make_directory(directory: str, user: str) -> None:
-    """Create the directory of the backups, which only ``user`` may read. Raises OSError."""
+    """Create the directory of the backups, which only ``user`` can read. Raises OSError."""
     entry = pwd.getpwnam(user)
     os.makedirs(directory, mode=0o700, exist_ok=True)
     os.chown(directory, entry.pw_uid, entry.pw_gid)
@@ -50,7 +50,7 @@ def put_in_place(manifest: Mapping[str, Any], user: str) -> None:
 
 
 def put(path: str, document: Mapping[str, Any], user: str) -> None:
-    """Write a document as JSON that only ``user`` may read, so that it survives a crash. Raises OSError."""
+    """Write a document as JSON that only ``user`` can read, so that it survives a crash. Raises OSError."""
     with acting_as(user):
         with open(f"{path}{PARTIAL}", "w", encoding="utf-8") as file:
             os.chmod(file.name, 0o600)

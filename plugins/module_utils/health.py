@@ -51,7 +51,7 @@ def _ask(url: str, timeout: float) -> Answer:
         reason = getattr(error, "reason", error)
         if isinstance(reason, TimeoutError):
             return Answer(healthy=False, sentence=f"does not answer within {timeout:g} s", late=True)
-        return Answer(healthy=False, sentence=f"cannot be asked: {reason}")
+        return Answer(healthy=False, sentence=f"cannot be reached: {reason}")
 
 
 def ask_while_late(url: str, request_timeout: float, timeout: float) -> Answer:

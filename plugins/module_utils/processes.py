@@ -128,7 +128,7 @@ def _finish(child: _Child, patience: float) -> Any:
         os.kill(child.pid, signal.SIGKILL)
         os.waitpid(child.pid, 0)
     if answer is None or not answer:
-        raise OSError(f"what user {child.user[0]} may read was not read within {patience:.0f} s, or not to the end")
+        raise OSError(f"reading as user {child.user[0]} failed, or did not end within {patience:.0f} s")
     return json.loads(answer.decode("utf-8", "surrogatepass"))
 
 
@@ -257,7 +257,7 @@ def user(name: str) -> tuple[int, int, list[int]]:
 
 
 def _look(pids: Iterable[int], proc: Path) -> list[Process]:
-    """Return the processes with the connections that this process may read."""
+    """Return the processes with the connections that this process can read."""
     table = sockets.Table(proc)
     found = []
     for process in _basics(pids, proc):

@@ -124,7 +124,7 @@ def read_through_each(host: Host, ask: Callable[[], Exchange], limits: Limits) -
         time.sleep(PAUSE)
     named = ", ".join(f"process {pid}" for pid in left)
     # A service that opens a session for each request, or connects through a pooler, has no session to observe.
-    unproven = f"That {named} of {host.unit} reads with its new session is not proven by {made} requests."
+    unproven = f"{made} requests do not prove that {named} of {host.unit} reads with its new session."
     return {"workers": workers, "requests": made, "unproven": unproven}
 
 

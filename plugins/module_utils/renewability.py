@@ -84,7 +84,7 @@ def judge(seen: Seen, way: str, command: Sequence[str] = ()) -> dict[str, Any]:
     else "". Raises ValueError for an unknown way.
     """
     if way not in WAYS:
-        raise ValueError(f"Unknown way {way!r}: use {', '.join(WAYS)}.")
+        raise ValueError(f"Unknown way to renew sessions {way!r}: use {', '.join(WAYS)}.")
     chosen = way if way != "auto" else "gunicorn" if seen.masters else "restart"
     invalid = _invalid(seen, way, command) if seen.active else ""
     workers = len(seen.masters[0].workers) if seen.masters else 0
@@ -94,7 +94,7 @@ def judge(seen: Seen, way: str, command: Sequence[str] = ()) -> dict[str, Any]:
 def _invalid(seen: Seen, way: str, command: Sequence[str]) -> str:
     if way == "gunicorn" and not seen.masters and not seen.problem:
         return (
-            f"{seen.unit} runs no gunicorn with workers, but service_renew is gunicorn: set service_renew to auto,"
+            f"{seen.unit} does not run gunicorn with workers, but service_renew is gunicorn: set service_renew to auto,"
             " reload, command or restart."
         )
     if way == "reload" and not seen.reloads:
@@ -114,16 +114,18 @@ def _obstacle(seen: Seen, chosen: str, way: str) -> str:
     if not seen.active:
         return f"{seen.unit} is not running."
     if seen.poolers:
-        return f"The sessions of {seen.unit} belong to {' and '.join(seen.poolers)}, which no renewal of it replaces."
+        poolers = " and ".join(seen.poolers)
+        return f"The sessions of {seen.unit} belong to {poolers}, and no renewal of {seen.unit} replaces them."
     if seen.companions and chosen != "command":
+        companions = " and ".join(seen.companions)
         return (
-            f"{' and '.join(seen.companions)} stops with {seen.unit}, and its sessions are not renewed: let"
-            " service_renew_command renew both."
+            f"{companions} stops with {seen.unit}, but a renewal of {seen.unit} does not renew the sessions of"
+            f" {companions}: let service_renew_command renew both."
         )
     if chosen == "restart":
         if way == "restart":
             return "service_renew is restart."
-        return seen.problem or f"{seen.unit} runs no gunicorn, whose workers can be replaced one by one."
+        return seen.problem or f"{seen.unit} does not run gunicorn, whose workers can be replaced one by one."
     return _of_gunicorn(seen) if chosen == "gunicorn" else _of_order(seen)
 
 
@@ -137,14 +139,15 @@ def _of_gunicorn(seen: Seen) -> str:
         return f"The gunicorn of {seen.unit} has no workers."
     if master.process.pid in seen.holders:
         return (
-            f"The main process of gunicorn in {seen.unit} ({master.process.pid}) has a database session, which its"
-            " workers share and no renewal replaces: connect in the workers, not while the application is loaded."
+            f"The main process of gunicorn in {seen.unit} ({master.process.pid}) has a database session. Its workers"
+            " share this session, and no renewal replaces it: connect in the workers, not while the application is"
+            " loaded."
         )
     workers = {worker.pid for worker in master.workers}
     if others := _named(seen.holders, workers):
-        return f"A process of {seen.unit} that is no worker of gunicorn has a database session too ({others})."
+        return f"A process of {seen.unit} that is not a gunicorn worker also has a database session ({others})."
     if unread := _named(seen.unread, workers):
-        return f"Neither root nor its user may read the sessions of a process of {seen.unit} ({unread})."
+        return f"Neither root nor its own user can read the sessions of a process of {seen.unit} ({unread})."
     return ""
 
 
@@ -156,7 +159,7 @@ def _of_order(seen: Seen) -> str:
     if seen.main in seen.holders:
         return f"The main process of {seen.unit} ({seen.main}) has a database session, which only a restart replaces."
     if seen.pids == [seen.main]:
-        return f"{seen.unit} has no process but its main process, which only a restart replaces."
+        return f"{seen.unit} has only its main process, which only a restart replaces."
     return ""
 
 

@@ -220,8 +220,8 @@ class Renewer:
                 if len(self._look()) < want:
                     self._signal("adding", signal.SIGTTIN)
         raise RenewerError(
-            f"{len(self._serving)} of {want} workers of {self.unit} serve after {seconds:g} s: see journalctl -u"
-            f" {self.unit}."
+            f"{len(self._serving)} of {want} workers of {self.unit} serve requests after {seconds:g} s: see journalctl"
+            f" -u {self.unit}."
         )
 
     def _remains(self, count: int) -> bool:
@@ -243,8 +243,8 @@ class Renewer:
             if lost := booting - found.keys():
                 raise RenewerError(
                     f"A new worker of {self.unit} (process {min(item.pid for item in lost)}) ended before it served."
-                    f" The old workers still serve. gunicorn starts another one again and again: see journalctl -u"
-                    f" {self.unit}, and restart the service when its cause is corrected."
+                    f" The old workers still serve. gunicorn keeps starting new workers: see journalctl -u"
+                    f" {self.unit}, correct the cause, and restart the service."
                 )
             booting = {worker for worker, serves in found.items() if not serves}
             return len(found) > want and self._is_proven(found)
@@ -305,9 +305,7 @@ class Renewer:
             self.keep(want=sum(gunicorn.parent(item.pid) == main for item in old),
                       old=[[item.pid, item.started] for item in old])  # fmt: skip
         if not self.state["old"]:
-            raise RenewerError(
-                f"{self.unit} has no process but its main process, which {self._cause()} does not replace."
-            )
+            raise RenewerError(f"{self.unit} has only its main process, which {self._cause()} does not replace.")
         if not self.state.get("tried"):
             # Its output goes to the journal.
             try:
@@ -315,7 +313,8 @@ class Renewer:
             except subprocess.TimeoutExpired:
                 # The error contains the command.
                 raise RenewerError(
-                    f"{self._cause()} did not end within {self.seconds:g} s: allow more with service_renew_seconds."
+                    f"{self._cause()} did not finish within {self.seconds:g} s: allow more time with"
+                    " service_renew_seconds."
                 ) from None
             if status:
                 log = self.unit if self.way == "reload" else self.order["name"]
@@ -337,7 +336,7 @@ class Renewer:
                 what = f"old: {left}" if left else f"{count} of {self.state['want']} run"
                 raise RenewerError(
                     f"{self._cause()} did not replace all processes of {self.unit} within {self.seconds:g} s ({what}):"
-                    " correct it, or set service_renew to restart."
+                    " correct the command, or set service_renew to restart."
                 )
             time.sleep(PAUSE)
 

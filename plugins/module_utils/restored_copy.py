@@ -50,7 +50,7 @@ class Copy:
             self.server.end()
             if time.monotonic() - began >= self.chosen["seconds"]:
                 raise throwaway.ThrowawayError(
-                    f"The throwaway server was ended after {self.chosen['seconds']} s: allow more time with -e "
+                    f"The throwaway server was stopped after {self.chosen['seconds']} s: allow more time with -e "
                     "rehearse_max_duration=..., or rehearse only the definitions with -e migrate_rehearse=schema."
                 ) from error
             raise

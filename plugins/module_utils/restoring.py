@@ -346,7 +346,8 @@ class Restoring:
             *(f"{entry.sentence} was left out" for entry in steps.left_out if entry.kind != "COMMENT"),
             *empty,
             *(
-                f"{kind.lower()} {schema} {tag} was left out: it is a superuser's and runs an ordinary role's code"
+                f"{kind.lower()} {schema} {tag} was left out: it belongs to a superuser and runs an ordinary role's "
+                "code"
                 for kind, schema, tag in sorted(target.risky_keys)
             ),
         ]
@@ -570,7 +571,7 @@ class Restoring:
                     rows.append(line)
             else:
                 # The output ended without the end-of-data marker.
-                raise RestoreError(f"{entry.sentence}: pg_restore ended before the last of its rows")
+                raise RestoreError(f"{entry.sentence}: pg_restore ended before it wrote the last row")
         finally:
             process.kill()
             process.wait()

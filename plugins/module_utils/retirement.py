@@ -1,9 +1,9 @@
 """The end of a worker that lets no caller's request fail.
 
-A worker of uvicorn that ends closes each connection whose request it has not read yet, and the caller's request fails.
-So the worker is paused first, in which time the other workers accept all new connections. It is told to end at a moment
-at which it has read every request that it received. The connections from which it has read nothing when it closes them
-are handed over to the other workers (see handover.py).
+A uvicorn worker that exits closes each connection whose request it has not read yet, and the caller's request fails. So
+the worker is paused first, in which time the other workers accept all new connections. It is told to exit at a moment
+when it has read every request that it received. Connections from which it has read nothing are handed over to the other
+workers (see handover.py).
 """
 
 from __future__ import annotations

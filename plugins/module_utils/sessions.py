@@ -58,7 +58,7 @@ READING: Mapping[str, str] = {
     "default_transaction_read_only": "on",
     "default_transaction_isolation": "repeatable read",
     "row_security": "off",
-    # A role that may read a table may also lock it and hold the lock.
+    # A role that can read a table can also lock it and hold the lock.
     "lock_timeout": "60s",
 }
 # The server rejects a session with an unknown name in ``options``. These settings are therefore set after its start, if
@@ -214,8 +214,8 @@ def bounded(connection: Any, guard: Any, seconds: float, what: str) -> Iterator[
                 s.shutdown(socket.SHUT_RDWR)
 
     message = (
-        f"{what} did not end within {seconds:g} s and was terminated: either the database's code that it calls (a "
-        "trigger, a CHECK, a function in an index) does not return, or it waits for another session."
+        f"{what} did not end within {seconds:g} s and was terminated. Either code in the database (a trigger, a CHECK, "
+        "a function in an index) did not return, or another session held a lock."
     )
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()

@@ -37,8 +37,8 @@ def judged(answer: Answer, about: Mapping[str, Any]) -> dict[str, str]:
     elif answer["verdict"] in ("refused", "unavailable"):
         return {
             "verdict": "unproven",
-            "sentence": f"{answer['name']} answers {answer['said']} after the change, which does not cause this answer:"
-            f" it is not proven that {about['service']} works",
+            "sentence": f"{answer['name']} answers {answer['said']} after the change, but not because of the change: it"
+            f" is not proven that {about['service']} works",
         }
     return {
         "verdict": "trouble",

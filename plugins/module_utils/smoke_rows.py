@@ -63,8 +63,8 @@ def read(
         for column, known in ((entry["column"], plain), (tenant_column, tenant_plain)):
             if known is False:
                 raise TenancyError(
-                    f"The type of {name}.{column} is not a built-in type, and a comparison could run code of its "
-                    "owner: specify another column in service_smoke_rows."
+                    f"The type of {name}.{column} is not a built-in type, and a comparison could run the code of the "
+                    "type's owner: specify another column in service_smoke_rows."
                 )
         tenant = sql.Identifier(tenant_column) if tenant_plain else None
         cursor.execute(
@@ -104,16 +104,16 @@ def misplaced(found: Sequence[Found], tenant: str, column: str, *, required: boo
     storing = [table for table in found if table["stored"]]
     if not storing:
         return (
-            "No entry of service_smoke_rows has stored: true, so no row can be found: set it for a table to which the "
-            "store request writes."
+            "No entry of service_smoke_rows has stored: true, so no row can be found. Set stored: true for a table to "
+            "which the store request writes."
         )
     for table in storing:
         if not table["tenants"]:
             return (
                 f"The service responded that it stored a memory, but {table['table']} contains no row for it: the "
-                "service stores it elsewhere, or after its "
-                "response. Check which database its sessions use (DATABASE_URL), or"
-                " correct service_smoke_rows; for a service that writes later, raise service_smoke_margin."
+                "service stores the row elsewhere, or after its response. Check which database its sessions use "
+                "(DATABASE_URL), or correct service_smoke_rows; for a service that writes later, raise "
+                "service_smoke_margin."
             )
     for table in found:
         for item in table["tenants"]:
@@ -131,7 +131,7 @@ def left(found: Sequence[Found]) -> str:
     named = ", ".join(f"{count} in {table}" for table, count in counts.items() if count)
     return (
         f"Rows of the smoke test's caller remain ({named}) although service_smoke_cleanup ran with the service's "
-        "login: correct it, or grant that login DELETE on the tables."
+        "login: correct service_smoke_cleanup, or grant that login DELETE on the tables."
         if named
         else ""
     )

@@ -370,7 +370,7 @@ class Server:
 
     @contextlib.contextmanager
     def _trial(self) -> Iterator[tuple[int, str]]:
-        """Yield a port on this host that accepts connections, and a directory to which every user may write."""
+        """Yield a port on this host that accepts connections, and a directory to which every user can write."""
         outside = tempfile.mkdtemp(prefix="tenancy-probe-", dir="/var/tmp")
         try:
             os.chmod(outside, 0o1777)

@@ -285,9 +285,9 @@ def store_as_owner(cursor: Any, given: Mapping[str, Any]) -> None:
     cursor.execute("SELECT rolsuper FROM pg_roles WHERE rolname = %s", (given["role"],))
     if cursor.fetchone()[0]:
         raise outcomes.ProofError(
-            f"The service may not insert rows into {given['table']}. Its owner {given['role']} is a superuser, and the "
-            "proof makes no attempts as a superuser: make an ordinary role the owner of the table, or GRANT INSERT on "
-            "it to the service."
+            f"The service has no privilege to insert rows into {given['table']}. The owner of this table, "
+            f"{given['role']}, is a superuser, and the proof makes no attempts as a superuser: make an ordinary role "
+            "the owner of the table, or GRANT INSERT on the table to the service."
         )
     cursor.execute(f"ALTER TABLE {given['table']} NO FORCE ROW LEVEL SECURITY")
     body = f"BEGIN {'; '.join(given['statements'])}; SET CONSTRAINTS ALL IMMEDIATE; END"

@@ -87,10 +87,10 @@ class Trial:
         remedy = (
             "Allow more time with service_renew_seconds, or see"
             if status is None
-            else "Its next start may fail too: see"
+            else "The next start of the service may fail too: see"
         )
         return (
-            f"A new worker of {self.unit} does not boot: one that was tried beside the service {how}. No worker of the"
+            f"A new worker of {self.unit} does not boot: a trial worker beside the service {how}. No worker of the"
             f" service was replaced. {remedy} journalctl -u {self.log}."
         )
 
@@ -131,7 +131,7 @@ def boot(trial: Trial, master: int, worker: int, name: str, start: str, proc: Pa
     # gunicorn 25 keeps its control socket in XDG_RUNTIME_DIR, so the trial would replace that of the service.
     environment["XDG_RUNTIME_DIR"] = str(directory)
     place = proc / str(master)
-    # Only root or the user itself may read the link. With this option, gunicorn has left the directory since its start.
+    # Only root or the user itself can read the link. With this option, gunicorn has left the directory since its start.
     moved = any(word.partition("=")[0] == "--chdir" for word in given)
     enter = partial(_become, place, start if moved and start.startswith("/") else "", uid, gid, list(groups))
     try:

@@ -157,7 +157,7 @@ def _obstacles_of(name: str, block: Properties, files: Files) -> list[str]:
             f"{name} is running, but its file {path} is missing, so it could not be started again: restore the file."
         ]
     by_hand = [
-        f"{name} may not be {done} manually ({setting}=yes): set {setting}=no in a drop-in for the duration of the run."
+        f"{name} cannot be {done} manually ({setting}=yes): set {setting}=no in a drop-in for the duration of the run."
         for setting, done in (("RefuseManualStop", "stopped"), ("RefuseManualStart", "started"))
         if block.get(setting) == "yes"
     ]
@@ -205,12 +205,12 @@ def notes(unit: str, show: Show) -> list[str]:
         )
     if block.get("TimeoutStopUSec") == "infinity":
         sentences.append(
-            f"{unit} may take any time to stop (TimeoutStopSec=infinity), and callers wait until it has stopped."
+            f"{unit} has no time limit for its stop (TimeoutStopSec=infinity), and callers wait until it has stopped."
         )
     if block.get("KillMode") in ("process", "none"):
         sentences.append(
-            f"A process of {unit} may survive its stop (KillMode={block['KillMode']}): the run would then end and"
-            " start it again."
+            f"A process of {unit} may survive the stop of the service (KillMode={block['KillMode']}): the run would"
+            " then end and start the service again."
         )
     return sentences
 

@@ -17,7 +17,7 @@ author: AI-Memory operations
 """
 
 EXAMPLES = r"""
-- name: Find out how Ansible connects to the host
+- name: Determine how Ansible connects to the host
   aimemory.tenancy.connection_settings:
   register: connection
 

@@ -92,7 +92,7 @@ def require_trusted_links(path: str, target: str) -> None:
             continue
         if found.st_uid not in (0, owner):
             raise FileError(
-                f"{at} is a link of user {found.st_uid} to another user's file, {target}: anyone who may change the "
+                f"{at} is a link of user {found.st_uid} to another user's file, {target}: anyone who can change the "
                 "link could choose which file is overwritten. Specify the file itself, or make root the owner of the "
                 "link"
             )
@@ -111,8 +111,8 @@ def regular(path: str) -> str:
     require_trusted_links(path, target)
     if found.st_nlink > 1:
         raise FileError(
-            f"{target} has {found.st_nlink} names (hard links), of which only one would get the new text: remove the "
-            f"others (find {os.path.dirname(target)} -xdev -samefile {target} shows all of them)"
+            f"{target} has {found.st_nlink} names (hard links), and only one of them would get the new text: remove "
+            f"the others (find {os.path.dirname(target)} -xdev -samefile {target} shows all of them)"
         )
     if flags(target) & (APPEND | IMMUTABLE):
         raise FileError(f"{target} is immutable or append-only: remove that attribute first (chattr -i -a {target})")

@@ -34,7 +34,7 @@ options:
         type: dict
         required: true
       readable:
-        description: Further relations that the service may read, as C(schema.name).
+        description: Further relations that the service can read, as C(schema.name).
         type: list
         elements: str
         required: true

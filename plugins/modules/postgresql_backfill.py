@@ -272,8 +272,9 @@ def main() -> None:
     if failure is not None:
         module.fail_json(
             msg=f"{failure[0]}. Before the service is stopped, rows without a tenant get the default tenant. The login "
-            "for this may only read and change that column, so triggers and CHECKs have no other privileges. If that "
-            "is the cause, set the tenant of those rows by hand. {' '.join(failure[1:])}".strip(),
+            "for this change can only read and change the tenant column, so triggers and CHECKs have no other "
+            "privileges. If a missing privilege is the cause, set the tenant of those rows by hand. "
+            f"{' '.join(failure[1:])}".strip(),
             steps=done, changed=len(done) > 0,
         )  # fmt: skip
     module.exit_json(changed=len(done) > 0, steps=done)

@@ -158,7 +158,7 @@ REFUSED = {
     ),
     "rows that reference no row": (
         "ALTER TABLE notes ALTER task_id DROP NOT NULL; INSERT INTO notes (body) VALUES ('alone')",
-        r"public\.notes has 1 rows whose tenant is unknown: their \(task_id\) references no row of tasks",
+        r"public\.notes has 1 rows whose tenant is unknown, because their \(task_id\) references no row of tasks",
     ),
 }
 

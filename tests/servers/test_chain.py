@@ -61,7 +61,7 @@ def source(server: Server, case: str) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def unmigrated(server: Server, case: str) -> Iterator[tuple[Database, list[str]]]:
-    """Yield an application's database, and the relations that its service may read."""
+    """Yield an application's database, and the relations that its service can read."""
     with made(server, case):
         given = source(server, case)
         with contextlib.closing(server.connect(case)) as connection:

@@ -90,7 +90,7 @@ def test_rows_that_are_written_while_the_roles_are_dumped_are_in_the_dump_and_in
 
 
 def copied(server: Server, wanted: dumping.Dump) -> Path:
-    """Return a copy of a dump that the server's user may read."""
+    """Return a copy of a dump that the server's user can read."""
     target = server.directory / "dumped"
     subprocess.run(["rm", "-rf", target], check=True)
     subprocess.run(["cp", "-r", f"{wanted.path}/database", target], check=True)

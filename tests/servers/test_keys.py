@@ -193,7 +193,8 @@ IMPOSSIBLE = {
     "foreign key": (
         "ALTER TABLE things ADD CONSTRAINT k UNIQUE (a); CREATE TABLE elsewhere (a text REFERENCES things (a))", ["a"],
         ("The key k of public.things must be replaced, but constraint elsewhere_a_fkey on table public.elsewhere "
-         "depends on it: list it under foreign_keys of its tenant table, or change or drop it first."),
+         "depends on it: list a foreign key under foreign_keys of its tenant table, or change or drop the dependent "
+         "object first."),
         "ALTER TABLE elsewhere DROP CONSTRAINT elsewhere_a_fkey",
     ),
 }  # fmt: skip
@@ -251,7 +252,7 @@ def test_a_predicate_with_a_value_of_the_owners_domain_is_refused(server: Server
     with things(server, made, [["a"]]) as database:
         assert any(
             text.startswith(
-                "The key k of public.things must be replaced, and contains a value of public.word, a domain"
+                "The key k of public.things must be replaced, and contains a value of public.word. This type is a"
             )
             for text in refused(database)
         )
@@ -346,7 +347,7 @@ def test_an_invalid_index_is_dropped_and_the_key_is_built(server: Server) -> Non
             with pytest.raises(psycopg2.errors.UniqueViolation):
                 cursor.execute("CREATE UNIQUE INDEX CONCURRENTLY k ON things (a)")
             (sentence,) = refused(database)
-            assert "2 rows share 1 values of it" in sentence
+            assert "2 rows share 1 of its values" in sentence
             cursor.execute("DELETE FROM things WHERE id = 2")
             cursor.execute("SELECT count(*) FROM pg_index WHERE NOT indisvalid")
             assert cursor.fetchone() == (1,)

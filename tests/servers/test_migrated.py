@@ -123,11 +123,11 @@ def to_enforced(migrated: Migrated) -> list[Statement]:
         ),
         (
             to_schema, "CREATE VIEW v AS SELECT customer_id FROM memories",
-            "rule _RETURN on view public.v uses public.memories.customer_id, which the rollback drops: drop it first.",
+            "rule _RETURN on view public.v uses public.memories.customer_id, which the rollback drops",
         ),
         (
             to_schema, "CREATE INDEX later ON memories (customer_id, source)",
-            "index public.later uses public.memories.customer_id, which the rollback drops: drop it first.",
+            "index public.later uses public.memories.customer_id, which the rollback drops",
         ),
         (
             to_schema, "CREATE POLICY later ON memories AS RESTRICTIVE USING (customer_id < 9)",

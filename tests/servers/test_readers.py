@@ -80,7 +80,7 @@ def test_roles_that_will_see_nothing_are_named_before_and_after(server: Server, 
         )
         assert "has INSERT, SELECT on memories, as members, and sees no rows" in found["worker"]
         assert "SELECT (id, k) on memories and sees no rows" in found["columns"]
-        assert "The first copy of a subscription that logs in as it is empty." in found["copier"]
+        assert "If a subscription logs in as this role, its initial copy is empty." in found["copier"]
         if server.major >= 14:
             assert "as pg_read_all_data, and sees no rows" in found.pop("everything")
         assert "it sees only rows of the tenant that it sets" in found["service_group"]
@@ -239,7 +239,7 @@ def test_a_policy_of_another_role_stays_and_is_named(server: Server, others: Dat
     first, before = server.run("pg_dump", "-s", "-C", "--restrict-key=same", NAME), others.state()
     found = notes.of_plan(before, others.model)
     assert "The policy all_rows of members on public.memories remains: it does not apply to alice." in found
-    assert "sees only the rows of the policies all_rows" in noted(others)["worker"]
+    assert "sees only the rows that the policies all_rows show" in noted(others)["worker"]
     others.migrate()
     others.commit()
     assert others.failures(before) == []

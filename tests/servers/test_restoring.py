@@ -179,7 +179,7 @@ def test_a_superusers_key_by_code_of_an_ordinary_role_is_left_out(server: Server
     name, before, last = KEYS[case]
     made(server, "postgres: CREATE TABLE dba.t (a text, b text)", "postgres: INSERT INTO dba.t VALUES ('x', 'y')")
     made(server, *before, last)
-    assert restored(server) == [f"{name} was left out: it is a superuser's and runs an ordinary role's code"]
+    assert restored(server) == [f"{name} was left out: it belongs to a superuser and runs an ordinary role's code"]
 
 
 def test_ordinary_keys_of_a_superuser_come_back(server: Server) -> None:
@@ -244,4 +244,6 @@ def test_an_index_of_a_superusers_partition_by_code_of_an_ordinary_role_is_left_
         "postgres: CREATE TABLE dba.p1 PARTITION OF public.p FOR VALUES IN ('a')",
         "CREATE INDEX i ON public.p (public.f(k))", "INSERT INTO public.p VALUES ('a')", SEEN.format(name=ONE),
     )  # fmt: skip
-    assert restored(server) == ["index dba p1_f_idx was left out: it is a superuser's and runs an ordinary role's code"]
+    assert restored(server) == [
+        "index dba p1_f_idx was left out: it belongs to a superuser and runs an ordinary role's code"
+    ]

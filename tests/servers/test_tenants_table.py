@@ -130,7 +130,7 @@ def test_the_proof_does_not_write_a_superusers_table(server: Server) -> None:
     with schemas.database(server, statements(), ENTRIES, tenants=tenants(policy="read_all")) as found:
         found.run("ALTER TABLE tenants OWNER TO postgres", f"GRANT SELECT ON tenants TO {OWNER}")
         with pytest.raises(
-            ProofError, match="Its owner postgres is a superuser, and the proof makes no attempts as a superuser"
+            ProofError, match="postgres, is a superuser, and the proof makes no attempts as a superuser"
         ):
             found.migrate()
 

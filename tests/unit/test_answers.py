@@ -39,15 +39,15 @@ def answered(**other: Any) -> dict[str, str]:
             for mode, text in (
                 ("policies", "Row security is off again."),
                 ("schema", "The original schema is back with all rows, and ai-memory works with it."),
-                ("restore", "ai_memory is the backup's again, and ai-memory works with it."),
+                ("restore", "ai_memory has the content of the backup again, and ai-memory works with it."),
             )
         ),
         (FAILED | KEPT, "No. It ended before it changed anything."),
         (FAILED, "No. The change failed, and nothing of it remains."),
-        (FAILED | {"database_state": "reverted"}, "No. The change was made, failed in use and was taken back."),
-        (FAILED | {"database_state": "expanded"}, "No. Columns and indexes exist already, the rest does not."),
-        (FAILED | {"database_state": "unknown"}, "No. It is not known whether the database is changed."),
-        (FAILED | {"database_state": "changed", "outcome": "PARTIAL"}, "Partly. The database is changed, but a later"),
+        (FAILED | {"database_state": "reverted"}, "No. The change was made, but failed in use and was rolled back."),
+        (FAILED | {"database_state": "expanded"}, "No. The new columns and indexes exist, but nothing else was"),
+        (FAILED | {"database_state": "unknown"}, "No. It is not known whether the database was changed."),
+        (FAILED | {"database_state": "changed", "outcome": "PARTIAL"}, "Partly. The database was changed, but a later"),
         (FAILED | KEPT | {"outcome": "CANCELLED"}, "Cancelled: the answer was not YES. Nothing was touched."),
         ({"finished": False, "outcome": "FAILED"}, "Not known: the run or its connection was lost in phase start."),
         ({"finished": False, "phases": []}, "Not known: the run or its connection was lost in phase start."),
@@ -99,12 +99,12 @@ def test_what_the_watch_saw_follows() -> None:
 def test_the_data_are_safe_because_of_a_backup_that_was_restored() -> None:
     said = answered()["Is the data safe?"]
     assert said.startswith("Yes. The backup was restored as a test in 3.5 s, and row counts and checksums of all 1")
-    assert "(5,755 rows) are the same in it." in said
+    assert "(5,755 rows) are the same in the restored copy." in said
     assert "/var/backups/ai-memory/ai_memory-1 (9.7 MB); a copy is on the operator's machine: /home/alice/" in said
     assert "No table has fewer rows than before: 5,755 rows in 1 tables." in said
     backup = record()["backup"]
     large = backup | {"tables": [backup["tables"][0] | {"hash": None}]}
-    assert "checksums except of the largest tables" in answered(backup=large)["Is the data safe?"]
+    assert "except for the largest tables, checksums" in answered(backup=large)["Is the data safe?"]
     assert "there is NO copy on another machine" in answered(copy=None)["Is the data safe?"]
 
 
@@ -169,7 +169,7 @@ def test_after_all_of_it_nothing_remains() -> None:
 
 def test_a_database_that_was_replaced_is_dropped_by_hand() -> None:
     said = answered(kind="rollback", options={"rollback_mode": "restore"})["What remains to be done?"]
-    assert said == "Drop the database ai_memory_replaced on the server when nobody needs its rows."
+    assert said == "Drop the database ai_memory_replaced on the server when its rows are no longer needed."
 
 
 @pytest.mark.parametrize(

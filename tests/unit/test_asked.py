@@ -108,7 +108,7 @@ def test_witnesses_that_agree_are_believed(
         (witness(next_environment={**NOT_SET, "problem": "/x: gone"}), None, "at its next start is unknown (/x: "),
         (witness(processes=[]), None, "its processes are not in its control group"),
         (witness(unit={**UNIT, "main_pid": 1}), None, "its processes are not in its control"),
-        (witness(processes=[{"pid": 7, "name": "x", "readable": False}], **LATE), None, "Neither root nor its own us"),
+        (witness(processes=[{"pid": 7, "name": "x", "readable": False}], **LATE), None, "Neither root nor the user o"),
         (witness(**NO_ENVIRONMENT), files("A=1\n"), "(it has sessions, its environment does not set it, and DATABASE"),
         (witness(**NO_ENVIRONMENT, **LATE), None, f"nothing shows that it reads {FILE}): set the file that its code"),
         (witness(environment=[environment("mysql://x")], next_environment=NOT_SET), [], "does not start with postgre"),
@@ -136,7 +136,7 @@ def test_witnesses_that_contradict_each_other_are_refused(
         (witness(strangers=[stranger(program="postgres", port=5433)]), "also works on another server: gunicorn (8) i"),
         (witness(strangers=[stranger(local=False, sessions_here=False)]), "also works on another server"),
         (witness(processes=[{"pid": 7, "name": "a", "readable": True}, {"pid": 8, "name": "b", "readable": False}]),
-         "may read b (8): its sessions are unknown"),
+         "can read b (8), so its sessions are unknown"),
     ],
 )  # fmt: skip
 def test_what_reaches_no_table_is_named(found: dict[str, Any], note: str) -> None:

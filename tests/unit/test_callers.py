@@ -57,8 +57,8 @@ def test_probes_are_started_and_stopped() -> None:
     ("answer", "why"),
     [
         ({"obstacle": "it was refused", "found": FOUND | {"sent": 0}}, "it was refused"),
-        ({"msg": "no Python"}, "the module service_probes failed: no Python"),
-        ({}, "the module service_probes failed: no answer"),
+        ({"msg": "no Python"}, "the service_probes module failed: no Python"),
+        ({}, "the service_probes module failed: no answer"),
     ],
 )
 def test_probes_that_do_not_start_are_not_stopped(answer: dict[str, Any], why: str) -> None:
@@ -71,7 +71,7 @@ def test_a_call_that_fails_at_the_end_does_not_look_like_a_measurement() -> None
     started = probed.recorded({}, WANTED, {"obstacle": "", "found": FOUND | {"sent": 0}}, ABOUT)
     stopped = probed.recorded(started, WANTED, {"msg": "killed"}, ABOUT)
     assert not stopped["probing"]
-    assert "not measured, because the module service_probes failed: killed" in callers.sentence(stopped["callers"])
+    assert "not measured, because the service_probes module failed: killed" in callers.sentence(stopped["callers"])
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import turns
 from production import ROOT
 
 PLAYBOOKS = ("migrate.yml", "rollback.yml", "playbooks/verify.yml", "playbooks/backup.yml", "playbooks/support.yml")
-LEFT_OUT = [["--tags=foo"], ["--skip-tags=always"], ["--start-at-task=run | End with the outcome"], ["--step"]]
+LEFT_OUT = [["--tags=foo"], ["--skip-tags=always"], ["--start-at-task=run | End the run with its outcome"], ["--step"]]
 UNSET = [[], *LEFT_OUT[:1], LEFT_OUT[2]]
 
 

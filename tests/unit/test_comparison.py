@@ -34,13 +34,13 @@ def test_a_backup_is_compared_with_each_table() -> None:
 @pytest.mark.parametrize(
     ("written", "told"),
     [
-        ({}, "not known, written.json is damaged."),
+        ({}, "not known, because written.json is damaged."),
         ({"tables": []}, "nothing."),
     ],
 )
 def test_rows_written_after_the_backup_of_a_migration_are_named(written: dict[str, Any], told: str) -> None:
     found = comparison.lines({"manifest": MANIFEST, "written": written}, NOW)
-    assert " ".join(found[5:]).endswith(f"and not in the backup: {told}")
+    assert " ".join(found[5:]).endswith(f"but not in the backup: {told}")
     assert max(map(len, found[5:])) <= comparison.WIDTH
 
 

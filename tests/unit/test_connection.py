@@ -50,10 +50,10 @@ def test_the_shell_is_judged_first(shell: dict[str, Any], sentence: str) -> None
         ({"module_stderr": "sudo: sorry, you must have a tty to run sudo"}, "sudo on db1 requires a terminal, which"),
         ({"msg": "Task failed: Missing sudo password"}, "sudo on db1 asks operator for a password: add --ask-become-p"),
         ({"msg": "Task failed: Incorrect sudo password"}, "sudo on db1 rejected the password of operator: enter"),
-        ({"module_stderr": "operator is not in the sudoers file."}, "operator may not use sudo on db1: give it sudo"),
+        ({"module_stderr": "operator is not in the sudoers file."}, "operator is not allowed to use sudo on db1"),
         (
             {"module_stderr": "Sorry, user operator is not allowed to execute '/bin/sh' as root on db1."},
-            "operator may not use sudo on db1",
+            "operator is not allowed to use sudo on db1",
         ),
         ({"module_stderr": "/bin/sh: 1: sudo: not found"}, "sudo is not installed on db1: apt-get install sudo"),
         ({"module_stderr": "/bin/sh: 1: /usr/bin/python3: not found"}, "Ansible found no Python 3 on db1: apt-get"),

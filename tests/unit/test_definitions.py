@@ -69,7 +69,7 @@ def test_what_an_index_may_call_is_found(text: str, path: str | None, is_found: 
 
 def test_a_cast_need_not_be_named() -> None:
     (sentence,) = definitions.expressions(known(casts=["public.meant"]), "It", ["((m)::text)"], None)
-    assert "may call public.meant of an ordinary role" in sentence
+    assert "may call public.meant, which an ordinary role owns" in sentence
 
 
 def test_values_of_one_type_are_not_converted() -> None:

@@ -170,6 +170,4 @@ def test_a_body_that_is_kept_parsed_is_looked_into(parsed: str, refused: bool) -
 def test_a_value_of_a_domain_in_what_is_written_again_is_refused() -> None:
     facts = found("") | {"written": [{"what": "The policy p of public.memories", "type": "words[]"}]}
     (sentence,) = expressions.refusals(facts)
-    assert (
-        "contains a value of words[], a domain whose CHECK calls code of an ordinary role, which would run" in sentence
-    )
+    assert "contains a value of words[], a domain whose CHECK calls an ordinary role's code. The code would" in sentence

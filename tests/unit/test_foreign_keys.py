@@ -166,7 +166,7 @@ def test_what_cannot_name_the_tenant_is_refused(broken: State, sentence: str) ->
 
 def test_a_foreign_key_that_the_model_does_not_name_keeps_its_key() -> None:
     wanted = model.parse(source(BOATS, BERTHS, TRIPS | {"foreign_keys": [TO_BOATS]}))
-    with pytest.raises(UnsafeStateError, match="leaves from on table trips depends on it: list it under foreign_keys"):
+    with pytest.raises(UnsafeStateError, match="leaves from on table trips depends on it: list a foreign key under"):
         plan.build(state(), wanted)
 
 

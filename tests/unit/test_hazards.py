@@ -81,5 +81,5 @@ def test_only_an_enabled_subscription_into_a_tenant_table_is_refused(wanted: mod
     subscription = {"name": "sub", "enabled": enabled, "schema": "public", "table": "memories"}
     state["hazards"]["subscriptions"] = [subscription]
     found = hazards.obstacles(state, wanted)
-    sentence = "The enabled subscription sub stores rows into public.memories, bypassing row security and without a"
+    sentence = "The enabled subscription sub stores rows without a tenant in public.memories, and bypasses row security"
     assert [text.startswith(sentence) for text in found] == [True] * enabled

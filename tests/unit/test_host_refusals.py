@@ -200,7 +200,7 @@ PENDING = witness(server=NOT_ANSWERED, sessions=[])
         ),
         (
             inspected(postgresql=postgresql(code=NO_CODE | {"written": [{"what": "The index i", "type": "d"}]})),
-            "The index i contains a value of d, a domain whose CHECK calls code of an ordinary role, which would run",
+            "The index i contains a value of d, a domain whose CHECK calls an ordinary role's code. The code would run",
         ),
         (
             inspected(pg_dump="pg_dump (PostgreSQL) 16.4"),

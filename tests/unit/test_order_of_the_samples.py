@@ -81,7 +81,7 @@ def test_the_question_names_the_tenant_of_existing_rows() -> None:
     lines = tenancy.assignment_warning("customer_id", 1, "North", adopted=False)
     assert lines == ["WARNING: all existing data will be assigned to customer_id=1", "(North):"]
     (line,) = tenancy.assignment_warning("customer_id", None, "", adopted=True)
-    assert "stays its tenant's" in line
+    assert "keeps its tenant" in line
 
 
 def test_the_tenants_table_is_readable_and_gets_the_rights_of_a_tenant_table() -> None:

@@ -39,20 +39,20 @@ def seen(**changes: Any) -> Seen:
         # The main process of the unit is a shell, and gunicorn is its child.
         (seen(main=9, pids=[9, 10, 11, 12]), "auto", "gunicorn", ""),
         (seen(active=False, masters=[]), "gunicorn", "gunicorn", "is not running."),
-        (seen(masters=[]), "auto", "restart", "runs no gunicorn, whose workers can be replaced one by one."),
+        (seen(masters=[]), "auto", "restart", "does not run gunicorn, whose workers can be replaced one by one."),
         (seen(masters=[], problem="neither may read 10"), "auto", "restart", "neither may read 10"),
         (seen(masters=[], problem="neither may read 10"), "gunicorn", "gunicorn", "neither may read 10"),
         (seen(), "restart", "restart", "service_renew is restart."),
         (seen(masters=[MASTER, MASTER]), "auto", "gunicorn", "runs 2 gunicorn servers."),
         (seen(masters=[Master(Process(10, 1))]), "auto", "gunicorn", "has no workers."),
-        (seen(holders={10: "gunicorn"}), "auto", "gunicorn", "(10) has a database session, which its workers share"),
-        (seen(holders={11: "gunicorn", 20: "celery"}), "auto", "gunicorn", "a database session too (celery 20)."),
+        (seen(holders={10: "gunicorn"}), "auto", "gunicorn", "(10) has a database session. Its workers share"),
+        (seen(holders={11: "gunicorn", 20: "celery"}), "auto", "gunicorn", "also has a database session (celery 20)."),
         (seen(unread={11: "gunicorn"}), "auto", "gunicorn", ""),
         (seen(unread={20: "celery"}), "auto", "gunicorn", "a process of ai-memory.service (celery 20)."),
-        (seen(poolers=["pgbouncer"]), "auto", "gunicorn", "belong to pgbouncer, which no renewal of it replaces."),
+        (seen(poolers=["pgbouncer"]), "auto", "gunicorn", f"and no renewal of {UNIT} replaces them."),
         (seen(reloads=True), "reload", "reload", ""),
         (seen(reloads=True, holders={10: "uvicorn"}), "reload", "reload", "(10) has a database session"),
-        (seen(reloads=True, pids=[10]), "reload", "reload", "has no process but its main process, which"),
+        (seen(reloads=True, pids=[10]), "reload", "reload", "has only its main process, which"),
     ],
 )  # fmt: skip
 def test_what_was_observed_decides(found: Seen, way: str, chosen: str, obstacle: str) -> None:
@@ -65,7 +65,7 @@ def test_what_was_observed_decides(found: Seen, way: str, chosen: str, obstacle:
 @pytest.mark.parametrize(
     ("found", "way", "sentence"),
     [
-        (seen(masters=[]), "gunicorn", f"{UNIT} runs no gunicorn with workers, but service_renew is gunicorn: set"),
+        (seen(masters=[]), "gunicorn", f"{UNIT} does not run gunicorn with workers, but service_renew is gunicorn"),
         (seen(), "reload", f"{UNIT} has no ExecReload=, but service_renew is reload: add it"),
         (seen(), "command", "service_renew is command, but service_renew_command is empty: set the command"),
     ],
@@ -78,7 +78,7 @@ def test_a_contradiction_is_refused_with_the_remedy(found: Seen, way: str, sente
 
 
 def test_an_unknown_way_is_an_error() -> None:
-    with pytest.raises(ValueError, match="Unknown way 'hup'"):
+    with pytest.raises(ValueError, match="Unknown way to renew sessions 'hup'"):
         renewability.judge(seen(), "hup")
 
 
@@ -273,7 +273,7 @@ def test_each_worker_must_answer_with_a_statement(rounds: list[tuple[set[int], s
 def test_a_worker_that_is_not_observed_is_named(rounds: list[tuple[set[int], set[int]]], named: str) -> None:
     host: Any = Workers(rounds)
     found = reached_workers.read_through_each(host, asking(), reached_workers.Limits(1))
-    sentence = f"That {named} of ai-memory.service reads with its new session is not proven by 2 requests."
+    sentence = f"2 requests do not prove that {named} of ai-memory.service reads with its new session."
     assert found == {"workers": [11, 12], "requests": 2, "unproven": sentence}
 
 

@@ -38,7 +38,7 @@ def key_is_used(state: State) -> None:
     [
         (
             depends(None, "view v"),
-            r"\[1\] view v uses public\.memories\.customer_id, which the rollback drops: drop it",
+            r"\[1\] view v uses public\.memories\.customer_id, which the rollback drops: drop the",
         ),
         (depends("later", "index later"), r"index later uses public\.memories\.customer_id"),
         (key_is_used, r"constraint f uses public\.caller_profiles\.customer_id"),

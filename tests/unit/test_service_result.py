@@ -74,7 +74,7 @@ def test_every_kind_of_trouble_of_a_sample_is_named() -> None:
     about = ABOUT | {"processes": ["7", "8"]}
     assert watch.sampled(WATCHED, journal, HEALTH | {"healthy": False}, about)["trouble"] == [
         "a", "b", "c", "/health answers 500", "2 requests failed since the start, 1 in the previous hour",
-        "ai-memory was restarted during the watch: its main process was 7 and is 8",
+        "ai-memory was restarted during the watch: its main process was 7 and is now 8",
     ]  # fmt: skip
 
 
@@ -126,7 +126,7 @@ def test_without_a_signed_token_nothing_is_proven_of_endpoints() -> None:
     seen = endpoints.separation(read, [1, 7], {"service": "ai-memory", "secret": "SECRET"})
     assert seen["api"] == {"token": "missing", "endpoints": 1, "apart": 1}
     assert seen["unproven"][0].startswith(
-        "That the API of ai-memory keeps tenants apart is not proven: its environment"
+        "It is not proven that the API of ai-memory keeps tenants apart: its environment"
     )
     assert (
         endpoints.separation(read | {"token": "signed"}, [1, 7], {"service": "ai-memory", "secret": "SECRET"})[
@@ -153,7 +153,7 @@ def test_other_clients_end_a_run(*, dry_run: bool) -> None:
     }  # fmt: skip
     clients = {"clients": ["psql of bob"], "holders": ["a vacuum"], "in_role": [], "transactions": []}
     first, second = refusals.of_clients(clients, wanted)
-    assert first.startswith("Other clients than ai-memory are connected to ai_memory: psql of bob.")
+    assert first.startswith("Clients other than ai-memory are connected to ai_memory: psql of bob.")
     assert second.startswith("Sessions that the run does not terminate hold locks on tables of ai_memory: a vacuum.")
     assert [("a run stops here" in sentence) for sentence in (first, second)] == [dry_run, dry_run]
     assert refusals.of_clients(clients, wanted | {"terminates": True}) == [second]
@@ -171,9 +171,9 @@ def test_a_service_that_is_not_stopped_only_needs_its_role_for_itself() -> None:
     with_worker = clients | {"clients": ["psql of bob", "42 alice worker"], "in_role": ["42 alice worker"]}
     in_role, _ = refusals.of_clients(with_worker, wanted)
     assert in_role.startswith(
-        "Other programs than ai-memory are connected to ai_memory with its role: 42 alice worker."
+        "Programs other than ai-memory are connected to ai_memory with its role: 42 alice worker."
     )
-    assert "give these programs a login of their own" in in_role
+    assert "give the programs a login of their own" in in_role
     assert refusals.of_clients(with_worker, wanted | {"terminates": True}) == [holding]
 
 
@@ -191,7 +191,7 @@ def test_a_prepared_transaction_that_would_block_the_run_ends_it(strategy: str, 
     }  # fmt: skip
     clients = {"clients": [], "holders": [], "in_role": [], "transactions": [PREPARED | {"locks": locks}]}
     sentence = (
-        "The run would wait for transactions in ai_memory that only COMMIT PREPARED or ROLLBACK PREPARED ends: the "
+        "The run would wait for transactions in ai_memory that only COMMIT PREPARED or ROLLBACK PREPARED can end: the "
         "prepared transaction order 7 (alice). End them first."
     )
     assert refusals.of_clients(clients, wanted) == ([sentence] if stops else [])
@@ -201,8 +201,8 @@ def test_a_prepared_transaction_that_would_block_the_run_ends_it(strategy: str, 
 @pytest.mark.parametrize(
     ("locks", "effect"),
     [
-        (True, "the change waits for its locks, and fails if it does not end in time"),
-        (False, "an index is not built while it is open"),
+        (True, "the change waits for its locks, and fails if the transaction does not end in time"),
+        (False, "no index is built while this transaction is open"),
     ],
 )
 def test_an_open_transaction_is_noted_with_its_effect(locks: bool, effect: str) -> None:
@@ -225,7 +225,7 @@ def test_an_open_transaction_is_noted_with_its_effect(locks: bool, effect: str) 
             ["The run cannot give ai-memory another login"],
         ),
         ("DATABASE_URL=a", {"url_rewritable": False}, None, ["The run cannot give ai-memory another login"]),
-        ("DATABASE_URL=a", {}, "theirs", ["The role app exists already and was not created by this runbook"]),
+        ("DATABASE_URL=a", {}, "theirs", ["The role app already exists, but was not created by this runbook"]),
     ],
 )
 def test_a_new_login_needs_its_file_and_its_role(

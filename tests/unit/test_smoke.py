@@ -55,7 +55,7 @@ def found(*tenants: str | None, stored: bool = True, touched: tuple[str | None, 
         (
             found(),
             True,
-            "public.memories contains no row for it: the service stores it elsewhere, or after its response",
+            "public.memories contains no row for it: the service stores the row elsewhere, or after its response",
         ),
         (found(touched=("1",)), True, "public.memories contains no row for it"),
         (found("1", stored=False), True, "No entry of service_smoke_rows has stored: true"),

@@ -195,8 +195,8 @@ def test_a_long_rehearsal_ends_a_run_that_would_not_stop_the_service() -> None:
     after = FILTERS["plan_rehearsed"](found, model_source(), wanted, measured(31))
     assert after["strategy"] == "live"
     [refusal] = after["refusals"]
-    assert "locked the tables for 31.0 s, for which callers would wait, and tenancy_max_downtime is 30 s" in refusal
-    assert "(b.key took 30.0 s): use -e tenancy_strategy=online" in refusal
+    assert "locked the tables for 31.0 s (b.key took 30.0 s). Callers would wait longer than" in refusal
+    assert "tenancy_max_downtime, which is 30 s: use -e tenancy_strategy=online" in refusal
 
 
 @pytest.mark.parametrize(

@@ -97,8 +97,8 @@ def test_an_ordinary_unit_has_nothing_to_say() -> None:
         ({"LoadState": "bad-setting"}, f"systemd cannot read the file of {UNIT} (bad-setting)"),
         ({"LoadState": "not-found"}, f"systemd cannot read the file of {UNIT} (not-found)"),
         ({"FragmentPath": "/gone"}, f"{UNIT} is running, but its file /gone is missing"),
-        ({"RefuseManualStop": "yes"}, f"{UNIT} may not be stopped manually (RefuseManualStop=yes)"),
-        ({"RefuseManualStart": "yes"}, f"{UNIT} may not be started manually (RefuseManualStart=yes)"),
+        ({"RefuseManualStop": "yes"}, f"{UNIT} cannot be stopped manually (RefuseManualStop=yes)"),
+        ({"RefuseManualStart": "yes"}, f"{UNIT} cannot be started manually (RefuseManualStart=yes)"),
         ({"User": "gone"}, f"{UNIT} could not be started again: the user gone does not exist. Restore it"),
         ({"WorkingDirectory": "/gone"}, f"{UNIT} could not be started again: its working directory /gone is"),
         ({"ExecStart": command("/gone")}, f"{UNIT} could not be started again: /gone cannot be run."),
@@ -155,7 +155,7 @@ def test_a_socket_that_cannot_be_stopped_and_a_unit_that_starts_it_again_are_obs
     systemd.add("ai-memory.socket", RefuseManualStop="yes").add("guard.service")
     systemd.add("idle.service", ActiveState="inactive")
     assert [sentence.split(" (")[0] for sentence in obstacles(systemd)] == [
-        "ai-memory.socket may not be stopped manually",
+        "ai-memory.socket cannot be stopped manually",
         f"guard.service starts {UNIT} again whenever it is stopped",
     ]
 

@@ -192,7 +192,7 @@ def test_a_message_that_was_not_received_is_sent_again(tmp_path: Path) -> None:
 def test_no_message_leaves_over_an_unencrypted_connection(tmp_path: Path) -> None:
     watched = Watched(tmp_path, f"http://example.org/{TOKEN}")
     (problem,) = watched.night(host(verified=False))
-    assert "report_webhook_url is not a URL that is accepted" in problem
+    assert "report_webhook_url is not a valid URL of a webhook" in problem
     assert TOKEN not in problem
 
 

@@ -87,7 +87,7 @@ def chosen(numbers: range) -> list[int]:
 
 def test_a_run_that_is_killed_before_the_stop_is_finished_by_the_next(machine: Host, migrated: Migrated) -> None:
     first = 1 if ALL else migrated.number("take | Take the lock")
-    kill_at(machine, migrated, chosen(range(first, migrated.number("cutover | Set what was committed"))))
+    kill_at(machine, migrated, chosen(range(first, migrated.number("cutover | Record what was committed"))))
 
 
 def test_a_run_that_is_killed_after_it_is_finished_by_the_next(machine: Host, migrated_quickly: Migrated) -> None:
@@ -95,7 +95,7 @@ def test_a_run_that_is_killed_after_it_is_finished_by_the_next(machine: Host, mi
     kill_at(
         machine,
         usual,
-        chosen(range(usual.number("cutover | Set what was committed"), len(usual.tasks) + 1)),
+        chosen(range(usual.number("cutover | Record what was committed"), len(usual.tasks) + 1)),
         *QUICK,
     )
 
@@ -216,7 +216,7 @@ CASES = [
         arguments=("-eservice_health_timeout=2", "-eservice_health_request_timeout=2"),
     ),
     Case(
-        "the service answers success false", "cutover | Set what was committed",
+        "the service answers success false", "cutover | Record what was committed",
         lambda m: now(m, f'{PSQL} "REVOKE INSERT ON memories FROM alice"'),
         "Database: the change was committed and then rolled back.", "start",
         mend=f'{PSQL} "GRANT INSERT ON memories TO alice"',

@@ -78,7 +78,7 @@ def test_a_session_that_stays_is_named_and_both_releases_keep_working(machine: H
     calls.assert_faultless(least=50)
     assert (run.record["outcome"], run.record["failure"]["phase"]) == ("FAILED", "renew"), run.output
     assert "alice psql" in run.record["failure"]["message"]
-    assert "the online steps and the bridge are committed, the change is not" in run.words
+    assert "the online steps and the bridge are committed, but the change is not" in run.words
     assert run.record["stopped_at"] is None
     assert schema(machine) != before
     assert_works_in_full(machine)

@@ -82,7 +82,7 @@ def test_a_role_of_another_owner_is_not_used(machine: Host) -> None:
     try:
         before = machine.untouched()
         run = machine.playbook(*PROVISION, check=False)
-        assert f"The role {APP} exists already and was not created by this runbook" in run.words
+        assert f"The role {APP} already exists, but was not created by this runbook" in run.words
         assert machine.untouched() == before
     finally:
         machine.sql(f"DROP ROLE {APP}")
@@ -107,7 +107,7 @@ def rights(machine: Host, path: str) -> str:
 
 @contextlib.contextmanager
 def kept_elsewhere(machine: Host) -> Iterator[str]:
-    """Make the environment file a link to a file owned by root, which the service may read through an ACL."""
+    """Make the environment file a link to a file owned by root, which the service can read through an ACL."""
     there = "/etc/ai-memory.secret"
     machine.run(
         f"sudo mv {ENVIRONMENT} {there} && sudo ln -s {there} {ENVIRONMENT} && sudo chown root:root {there}"

@@ -52,7 +52,7 @@ def sudoers(line: str) -> str:
         ),
         (
             f"sudo rm /etc/sudoers.d/{LOGIN}", {"ansible_become_pass": "secret"},
-            "deputy may not use sudo on HOST: give it sudo there",
+            "deputy is not allowed to use sudo on HOST: grant it sudo there",
         ),
         (f"sudo rm /etc/sudoers.d/{LOGIN}", {}, "asks deputy for a password: add --ask-become-pass. If deputy"),
         (

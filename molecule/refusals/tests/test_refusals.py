@@ -269,7 +269,7 @@ def test_what_the_catalogs_know_to_fail_is_refused_at_once(machine: Host) -> Non
         for sentence in (
             "public.memories.code is NOT NULL without a default, but no value for it can be derived (CHECK (code ~ ^(",
             "public.call_summaries.customer_id already exists, contains values other than 1 (40; 123 rows)",
-            "2 rows share 1 values of it within a tenant, and no unique index forbids it",
+            "within a tenant, 2 rows share 1 of its values, and no unique index prevents that",
         ):
             assert sentence in run.words
         assert machine.untouched() == before
@@ -403,7 +403,7 @@ def test_a_terminal_obeys_no_name(machine: Host) -> None:
 def test_a_rollback_needs_a_mode(machine: Host) -> None:
     before = machine.untouched()
     run = machine.playbook("rollback.yml", "-erollback_confirm=YES", check=False)
-    assert "Choose a mode of the rollback: -e rollback_mode=policies" in run.words
+    assert "Choose a rollback mode: -e rollback_mode=policies" in run.words
     run = machine.playbook("rollback.yml", "-erollback_mode=everything", "-erollback_confirm=YES", check=False)
     assert "value of rollback_mode must be one of: policies, schema, restore" in run.words
     assert machine.untouched() == before

@@ -238,7 +238,7 @@ def test_a_worker_that_cannot_boot_is_told_before_any_worker_ends(machine: Host,
     with callers(machine) as requests:
         done = renewed(machine, seconds=5)
     before(machine, "")
-    assert "A new worker of ai-memory.service does not boot: one that was tried" in done["msg"], done
+    assert "A new worker of ai-memory.service does not boot: a trial worker" in done["msg"], done
     assert (requests.failed, workers(machine)) == ([], old)
 
 
@@ -251,7 +251,7 @@ def test_each_worker_is_read_through(machine: Host) -> None:
     assert ' answered read with an error: HTTP 200 {"success":false' in failed["msg"], failed
     # The response does not come from a statement.
     unproven = read_through_each(machine, "/openapi.json", rounds=3)
-    assert "reads with its new session is not proven" in unproven["unproven"], unproven
+    assert "reads with its new session." in unproven["unproven"], unproven
 
 
 @pytest.mark.usefixtures("two")
@@ -261,13 +261,13 @@ def test_a_session_that_a_renewal_would_leave_is_named(machine: Host) -> None:
     assert inspected(machine, renew="restart")["obstacle"] == "service_renew is restart."
     with beside(machine, "import psycopg2\nsession = psycopg2.connect(url)") as pid:
         found = inspected(machine)
-    assert found["obstacle"].endswith(f"no worker of gunicorn has a database session too (python3 {pid}).")
+    assert found["obstacle"].endswith(f"is not a gunicorn worker also has a database session (python3 {pid}).")
     # Another process without a session is not an obstacle, unless nobody can read its connections.
     with beside(machine, ""):
         assert inspected(machine)["obstacle"] == ""
     with beside(machine, "import ctypes\nctypes.CDLL(None).prctl(4, 0)"):
         found = inspected(machine)
-    assert found["obstacle"].startswith("Neither root nor its user may read the sessions of a process of ai-memory")
+    assert found["obstacle"].startswith("Neither root nor its own user can read the sessions of a process of ai-memory")
 
 
 @pytest.mark.usefixtures("two")

@@ -26,7 +26,8 @@ TWICE = ["ALTER TABLE caller_profiles DROP CONSTRAINT caller_profiles_user_id_ke
 ONE_OF_TWO = "SELECT id FROM caller_profiles WHERE user_id = '+8' LIMIT 1"
 FUNCTION = "CREATE FUNCTION update_personality_averages(p_user_id varchar)"
 DUPLICATES = (
-    "(user_id) of public.caller_profiles is a natural key in tenancy_tables, but {rows} rows share {keys} values"
+    "(user_id) of public.caller_profiles is a natural key in tenancy_tables, but within a tenant, {rows} rows share "
+    "{keys} of its values"
 )
 GUARD = [
     "CREATE FUNCTION guard() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN RETURN; END'",
@@ -318,7 +319,7 @@ def test_a_subscription_into_a_table_is_refused(machine: Host) -> None:
             assert any(text.startswith("The disabled subscription sub writes to public.memories") for text in made[1])
             machine.sql("UPDATE pg_subscription SET subenabled = true", None, name)
             database.commit()
-            assert refusal(database)[0].startswith("The enabled subscription sub stores rows into public.memories")
+            assert refusal(database)[0].startswith("The enabled subscription sub stores rows without a tenant")
         finally:
             database.commit()
             for text in (

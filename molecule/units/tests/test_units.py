@@ -240,7 +240,7 @@ GUARD = "[Unit]\nUpholds=ai-memory.service\n[Service]\nExecStart=/bin/sleep infi
             " printf '[Unit]\\nRefuseManualStop=yes\\n' | sudo tee /run/systemd/system/ai-memory.service.d/refuse.conf;"
             " sudo systemctl daemon-reload"),
             "sudo rm /run/systemd/system/ai-memory.service.d/refuse.conf; sudo systemctl daemon-reload",
-            " may not be stopped manually (RefuseManualStop=yes)",
+            " cannot be stopped manually (RefuseManualStop=yes)",
         ),
         (
             {"guard.service": GUARD}, "sudo systemctl start guard", "sudo systemctl stop guard",

@@ -1,6 +1,6 @@
 -- The relations that the rules of the audit select from. The query only reads. Named arguments: schema, tables (a JSON
 -- list of names), column, setting, application_role, natural_keys (a JSON list of {table, columns}), and readable. The
--- readable argument is a JSON list of the other relations, as schema.name, that the application role may read. A
+-- readable argument is a JSON list of the other relations, as schema.name, that the application role can read. A
 -- percent sign is doubled because the query has named arguments. In the rules, which have none, it is not doubled.
 WITH RECURSIVE
 -- The model: one row.
@@ -9,7 +9,7 @@ given AS (
          -- A pattern for the column's name in the body of a function. Quotes inside a quoted name are doubled there.
          regexp_replace(replace(%(column)s, '"', '""'), '([][!$()*+.:<=>?\\^{|}-])', '\\\1', 'g') AS column_pattern
 ),
--- The relations, as schema.name, that the application role may read although no policy applies to them.
+-- The relations, as schema.name, that the application role can read although no policy applies to them.
 readable (plain) AS (
   SELECT json_array_elements_text(%(readable)s::json)
 ),
@@ -113,7 +113,7 @@ over_tenants (relid) AS (
   )
   SELECT relid FROM found
 ),
--- The relations that the application role, a role that it can become, or PUBLIC may read completely or in part.
+-- The relations that the application role, a role that it can become, or PUBLIC can read completely or in part.
 service_reads (relid) AS (
   SELECT c.oid FROM relation c
   WHERE EXISTS (SELECT FROM service_role s WHERE has_schema_privilege(s.name, c.relnamespace, 'USAGE'))

@@ -36,9 +36,9 @@ def literals(state: State, what: str, texts: Iterable[str | None], path: str | N
     The names in ``texts`` are qualified, except those in the schema ``path`` if it is not None.
     """
     return [
-        f"{what}, which the rollback restores, contains a value of {title}, a domain of an ordinary role or based on "
-        "one: its CHECK would run with the privileges of a superuser. Inspect it and give the domain to a superuser, "
-        "or use rollback_mode=policies."
+        f"{what}, which the rollback restores, contains a value of {title}. This type is a domain that an ordinary "
+        "role owns, or is based on such a domain, whose CHECK would run with the privileges of a superuser. Inspect "
+        "the CHECK and make a superuser the owner of the domain, or use rollback_mode=policies."
         for title in domains(state, texts, path)
     ]
 
@@ -58,9 +58,9 @@ def expressions(state: State, what: str, texts: Iterable[str | None], path: str 
         *code["casts"],
     ]
     return literals(state, what, texts, path) + [
-        f"{what}, which the rollback restores, may call {title} of an ordinary role: any role that plans a query on "
-        "the table, even a superuser, could run it. Let the owner of the table create the original index first, or "
-        "give the called code to a superuser."
+        f"{what}, which the rollback restores, may call {title}, which an ordinary role owns: any role that plans a "
+        "query on the table, even a superuser, could run this code. Let the owner of the table create the original "
+        "index first, or make a superuser the owner of the called code."
         for title in functions
     ]
 

@@ -54,15 +54,15 @@ def refusals(found: Mapping[str, Any]) -> list[str]:
     catalog = {kind: _numbered(found[kind]) for kind in ("functions", "calls", "operators", "types", "domains")}
     sentences = [
         f"{what} calls {function['name']}, which belongs to {function['owner']}, {why}: any role that reads"
-        f" the table runs it, even a superuser. Inspect it{also} and give it to a superuser (ALTER FUNCTION"
-        f" {function['name']} OWNER TO CURRENT_USER), or drop the object that calls it."
+        f" the table runs it, even a superuser. Inspect the function{also} and make a superuser its owner (ALTER"
+        f" FUNCTION {function['name']} OWNER TO CURRENT_USER), or drop the object that calls the function."
         for what, nodes in _expressions(found["computed"], catalog["domains"])
         for node in nodes
         for function, why, also in _computed(node, catalog)
     ]
     sentences += [
-        f"{item['what']} contains a value of {item['type']}, a domain whose CHECK calls code of an ordinary role, which"
-        " would run when the definition is restored: give that code to a superuser, or change the definition."
+        f"{item['what']} contains a value of {item['type']}, a domain whose CHECK calls an ordinary role's code. The"
+        " code would run when the definition is restored: make a superuser its owner, or change the definition."
         for item in found["written"]
     ]
     return list(dict.fromkeys(sentences))

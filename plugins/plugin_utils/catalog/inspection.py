@@ -30,7 +30,7 @@ def request(source: Mapping[str, Any], readable: Iterable[str]) -> dict[str, Any
     """Return the input of ``module_utils.inspection.database``: ``queries`` and ``values``.
 
     ``source`` is the model in the form of the variables. ``readable`` contains the qualified names of other relations
-    that every tenant may read.
+    that every tenant can read.
     """
     model = models.parse(source)
     return {
@@ -50,7 +50,7 @@ def values(model: Model, readable: Iterable[str]) -> dict[str, Any]:
     """Return the named arguments of all queries."""
     tables = [table.name for table in model.tables]
     views, tenants = [view.name for view in model.views], model.tenants
-    # The service may read these relations, and no rule for tenant tables applies to them.
+    # The service can read these relations, and no rule for tenant tables applies to them.
     others = [*views, *([tenants.name] if tenants is not None else [])]
     natural_keys = hazards.natural_keys(model)
     document = {

@@ -49,7 +49,7 @@ def hazards(state: State, model: Model) -> list[str]:
     obstacle = (
         f"Rows of tenants other than {model.default_tenant} exist ({counts}), and tenancy_bridge lets a session that "
         f"sets no tenant work as tenant {model.default_tenant}: if every session of the service sets its tenant, set "
-        "tenancy_bridge: false. Otherwise, first deploy a release that sets it."
+        "tenancy_bridge: false. Otherwise, first deploy a release that sets the tenant."
     )
     return [obstacle]
 

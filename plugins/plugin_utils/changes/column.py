@@ -258,7 +258,7 @@ def _dependents(back: Rollback, item: RelationRollback) -> list[str]:
     used += [text for index in ours for text in index["dependents"]]
     links = foreign_keys.descriptions(back.state, model)
     return [
-        f"{text} uses {item.title}.{model.column}, which the rollback drops: drop it first."
+        f"{text} uses {item.title}.{model.column}, which the rollback drops: drop the dependent object first."
         for text in sorted({*used} - links)
     ]
 

@@ -158,9 +158,9 @@ def _meanings(state: State, model: Model, table: Table, column: Document) -> lis
     if not why:
         return []
     refusal = (
-        f"{name} already exists, {' and '.join(why)}, and no policy or default connects it with {model.setting}: it "
-        "has another meaning. Rename it, or choose another tenancy_column. If its values are tenants, set adopt: true "
-        f"for {table.name} in tenancy_tables."
+        f"{name} already exists, {' and '.join(why)}, and no policy or default connects it with {model.setting}, so "
+        "this column has another meaning. Rename it, or choose another tenancy_column. If its values are tenants, set "
+        f"adopt: true for {table.name} in tenancy_tables."
     )
     return [refusal]
 
@@ -208,8 +208,8 @@ def _duplicate(item: Document, model: Model) -> str:
     query = f"SELECT {columns}, count(*) FROM {target} GROUP BY {columns} HAVING count(*) > 1"
     return (
         f"({', '.join(item['columns'])}) of {model.schema}.{item['table']} is a natural key in tenancy_tables, but "
-        f"{item['rows']:,} rows share {item['keys']:,} values of it within a tenant, and no unique index forbids it. "
-        f"Keep one row of each, or remove the key from natural_keys. {query} returns them."
+        f"within a tenant, {item['rows']:,} rows share {item['keys']:,} of its values, and no unique index prevents "
+        f"that. Keep one row of each value, or remove the key from natural_keys. {query} returns the values."
     )
 
 
@@ -236,12 +236,12 @@ def _link(state: State, model: Model, item: Document) -> str:
     if item["rows"] is None:
         return (
             f"{name} takes its tenant by ({columns}) from {item['other']}, and a column of the comparison has a type "
-            f"that is not built into PostgreSQL, whose casts may run code of its owner: add {model.column} to {name} "
-            "and fill it by hand first."
+            "that is not built into PostgreSQL. Casts of this type may run the code of the type's owner: add "
+            f"{model.column} to {name} and fill it by hand first."
         )
     if _is_filled(state, item):
         return (
-            f"{name} has {item['rows']:,} rows whose tenant is unknown: their ({columns}) references no row of "
+            f"{name} has {item['rows']:,} rows whose tenant is unknown, because their ({columns}) references no row of "
             f"{item['other']}, from which tenant_from takes the tenant: correct or delete these rows first."
         )
     return (
@@ -329,7 +329,7 @@ def _event_trigger(item: Document) -> str:
     return (
         f"The event trigger {item['name']} ({item['event']}{tags(item)}) runs {item['function']}(), which "
         f"{item['owner']} owns, with the privileges of the role that makes the change, a superuser: run {off} first, "
-        "or give the function to a superuser."
+        "or make a superuser the owner of the function."
     )
 
 
@@ -349,8 +349,8 @@ def _subscriptions(items: Iterable[Document]) -> list[str]:
 def _subscription(name: str, tables: Sequence[str]) -> str:
     off = f"ALTER SUBSCRIPTION {identifier(name)} DISABLE"
     return (
-        f"The enabled subscription {name} stores rows into {', '.join(tables)}, bypassing row security and without a "
-        f"tenant: run {off} first, or drop it."
+        f"The enabled subscription {name} stores rows without a tenant in {', '.join(tables)}, and bypasses row "
+        f"security: run {off} first, or drop the subscription."
     )
 
 

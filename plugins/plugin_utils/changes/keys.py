@@ -101,8 +101,8 @@ def _dependents(state: State, model: Model, name: str, index: Document) -> list[
     if not dependents:
         return []
     refusal = (
-        f"The key {index['name']} of {name} must be replaced, but {', '.join(dependents)} depends on it: list it "
-        "under foreign_keys of its tenant table, or change or drop it first."
+        f"The key {index['name']} of {name} must be replaced, but {', '.join(dependents)} depends on it: list a "
+        "foreign key under foreign_keys of its tenant table, or change or drop the dependent object first."
     )
     return [refusal]
 
@@ -131,9 +131,9 @@ def _impossible(state: State, model: Model, relation: Relation, index: Document)
             f"and add it with {model.column} WITH = after the migration."
         )
     found += [
-        f"The key {key} of {name} must be replaced, and contains a value of {title}, a domain of an ordinary role or "
-        "a type that contains one. Its CHECK would run with the privileges of a superuser: review the CHECK, and make "
-        "a superuser the owner of the domain first."
+        f"The key {key} of {name} must be replaced, and contains a value of {title}. This type is a domain that an "
+        "ordinary role owns, or contains such a domain, whose CHECK would run with the privileges of a superuser: "
+        "review the CHECK, and make a superuser the owner of the domain first."
         for title in definitions.domains(state, _texts(index), None)
     ]
     return found
@@ -596,8 +596,8 @@ def _shared(back: Rollback, item: RelationRollback) -> list[str]:
     """Return an obstacle for each key that was unique across all tenants, if several tenants now share its values."""
     again = [set(index["names"]) for index in _of_before(back, item) if index["unique"] and index["plain"]]
     return [
-        f"({', '.join(shared['columns'])}) of {item.title} was unique over all tenants, and {shared['rows']:,} rows "
-        f"share {shared['keys']:,} of its values now: change or delete them first, or use rollback_mode=restore."
+        f"({', '.join(shared['columns'])}) of {item.title} was unique across all tenants, but now {shared['rows']:,} "
+        f"rows share {shared['keys']:,} of its values: change or delete these rows first, or use rollback_mode=restore."
         for shared in back.state["hazards"]["shared"]
         if shared["table"] == item.table.name and not item.relation.is_partition and set(shared["columns"]) in again
     ]

@@ -130,7 +130,8 @@ def _constraint(state: State, relation: Relation, name: str, gone: Sequence[str]
     target = qualified(relation.schema, relation.name)
     refusal = (
         f"{relation.title} already has a constraint {name}, and the plan adds another one with this "
-        f"name: ALTER TABLE {target} RENAME CONSTRAINT {identifier(name)} TO another name first, or drop it."
+        f"name: ALTER TABLE {target} RENAME CONSTRAINT {identifier(name)} TO another name first, or drop the existing "
+        "constraint."
     )
     return [refusal]
 

@@ -90,8 +90,8 @@ def rehearsed(
     if seconds > limit and chosen == online.LIVE:
         slowest = max(measured["durations"].items(), key=lambda item: item[1], default=("the proof", 0.0))
         sentence = (
-            f"The rehearsed transaction locked the tables for {seconds:.1f} s, for which callers would wait, and "
-            f"tenancy_max_downtime is {limit:g} s ({slowest[0]} took {slowest[1]:.1f} s): use -e "
+            f"In the rehearsal, the transaction locked the tables for {seconds:.1f} s ({slowest[0]} took "
+            f"{slowest[1]:.1f} s). Callers would wait longer than tenancy_max_downtime, which is {limit:g} s: use -e "
             "tenancy_strategy=online, which stops the service."
         )
         refused.append(sentence)

@@ -226,12 +226,12 @@ def _sees(state: State, model: Model, role: Document) -> str:
         if policy["permissive"] and is_of_others(state, policy) and {role["name"], *role["roles"]} & {*policy["roles"]}
     })  # fmt: skip
     if kept:
-        return f"sees only the rows of the policies {', '.join(kept)}, and none of tables without them."
+        return f"sees only the rows that the policies {', '.join(kept)} show, and no rows of tables without them."
     if role["name"] == model.replaced_role:
         return (
             "is the login that the service's own login replaces: any other client that still uses it then sees no rows."
         )
-    copies = " The first copy of a subscription that logs in as it is empty." if role["replication"] else ""
+    copies = " If a subscription logs in as this role, its initial copy is empty." if role["replication"] else ""
     remedy = "REVOKE them" if role["name"] == "PUBLIC" else "list it in tenancy_readers, or revoke its privileges"
     return f"sees no rows once row security is on: {remedy}.{copies}"
 

@@ -94,8 +94,8 @@ def against_live(
         )
     if model.replaced_role is not None:
         sentences.append(
-            f"{service} gets the login {model.application_role}, which it reads only at its start: give it this login "
-            "in a run before."
+            f"{service} gets the login {model.application_role}, which it reads only at its start: give {service} this "
+            "login in an earlier run."
         )
     if wanted["restores_login"]:
         sentences.append(f"{service} gets its earlier login again, which it reads only at its start.")
@@ -135,8 +135,9 @@ def _unindexed(state: State, model: Model, goal: str, limit: int) -> list[str]:
     if model.adopted and goal not in ("migrate", "enforce"):
         return []
     return [
-        f"No index of {model.schema}.{table.name} ({rows:,} rows) begins with {model.column}, so that the proof reads "
-        f"all rows while the table is locked, and tenancy_live_rows is {limit:,}: list one under indexes of the table."
+        f"No index of {model.schema}.{table.name} ({rows:,} rows) begins with {model.column}, so the proof reads all "
+        f"rows while the table is locked, and tenancy_live_rows is {limit:,}: list such an index under indexes of the "
+        "table."
         for table in catalog.tables(state, model)
         if (rows := catalog.required(state, table.name)["rows"]) > limit
         if not (model.tenant_keys(table) or table.indexes or _has_index(state, table, model))

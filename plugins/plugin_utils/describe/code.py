@@ -135,7 +135,7 @@ def _of_view(described: Described, title: str, item: Document, name: str) -> lis
             _hand(
                 f"The materialized view {title} contains the rows of all tenants, and no policy filters them.",
                 f"DROP MATERIALIZED VIEW {name};",
-                "Drop it, or make a role other than the service's its owner and revoke the service's privileges.",
+                "Drop it, or give it an owner other than the service's role and revoke the service's privileges.",
             )
         ]
     if item["schema"] != described.schema:

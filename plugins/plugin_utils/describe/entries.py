@@ -207,7 +207,7 @@ def _shared(described: Described, title: str, table: Table) -> str | None:
 
 
 def readable(described: Described) -> list[dict[str, Any]]:
-    """Return the other relations that the service may read, each with title, why, decision, and ``commented`` if still
+    """Return the other relations that the service can read, each with title, why, decision, and ``commented`` if still
     undecided."""
     found: list[dict[str, Any]] = [
         {"title": title, "why": why, "decision": None, "commented": False} for title, why in described.shared.items()

@@ -189,7 +189,7 @@ def _tenants(found: Mapping[str, str] | None) -> list[str]:
 
 
 def _readable(found: Sequence[Mapping[str, Any]]) -> list[str]:
-    lines = ["# Relations that the service may read although they contain no tenant's rows."]
+    lines = ["# Relations that the service can read although they contain no tenant's rows."]
     chosen = [entry for entry in found if not entry["commented"]]
     if found and not chosen:
         lines.append("# Remove the brackets if you name one.")

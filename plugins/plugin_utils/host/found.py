@@ -38,8 +38,8 @@ def notes(inspected: Mapping[str, Any], service: Mapping[str, Any], wanted: Mapp
     found += [f"{note}." for note in service["result"]["location"]["notes"]] if service else []
     if wanted["isolating"]:
         found += [
-            f"{item['unit']} has a login to {wanted['database']} as {item['user']} in its environment. Under row "
-            f"security, it sees only the rows that policies for {item['user']} admit."
+            f"{item['unit']} has a login to {wanted['database']} as {item['user']} in its environment. With row "
+            f"security, this login sees only the rows that policies for {item['user']} show."
             for item in _other_logins(inspected["logins"], wanted)
         ]
     if inspected["lock_holder"]:

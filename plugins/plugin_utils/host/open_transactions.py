@@ -20,7 +20,7 @@ def refusals(found: Transactions, wanted: Mapping[str, Any]) -> list[str]:
     named = "; ".join(item["sentence"] for item in prepared)
     sentence = (
         f"The run would wait for transactions in {wanted['database']} that only COMMIT PREPARED or ROLLBACK PREPARED "
-        f"ends: {named}. End them first."
+        f"can end: {named}. End them first."
     )
     return [sentence]
 
@@ -40,5 +40,5 @@ def _stops(item: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
 
 def _effect(item: Mapping[str, Any]) -> str:
     if item["locks"]:
-        return "the change waits for its locks, and fails if it does not end in time"
-    return "an index is not built while it is open"
+        return "the change waits for its locks, and fails if the transaction does not end in time"
+    return "no index is built while this transaction is open"

@@ -83,8 +83,8 @@ def of_new_login(environment: str, state: Found, wanted: Found) -> list[str]:
     existing = wanted["existing_role"]
     if existing is not None and existing["comment"] != wanted["mark"]:
         found.append(
-            f"The role {wanted['role']} exists already and was not created by this runbook: specify another with -e"
-            " tenancy_app_role=..., or drop it."
+            f"The role {wanted['role']} already exists, but was not created by this runbook: specify another role"
+            " with -e tenancy_app_role=..., or drop the existing role."
         )
     return found
 
@@ -103,17 +103,17 @@ def of_clients(clients: Found, wanted: Found) -> list[str]:
     if is_live and clients["in_role"] and not wanted["terminates"]:
         in_role = "; ".join(clients["in_role"])
         found.append(
-            f"Other programs than {service} are connected to {database} with its role: {in_role}. Their sessions are"
-            " not renewed, and the change is not committed while an old session of this role is left. Close them, give"
-            " these programs a login of their own, or let the run terminate them with -e"
+            f"Programs other than {service} are connected to {database} with its role: {in_role}. Their sessions are"
+            " not renewed, and the change is not committed while an old session of this role exists. Close these"
+            " sessions, give the programs a login of their own, or let the run terminate the sessions with -e"
             " service_terminate_clients=true."
         )
     if connected and not is_live and not wanted["terminates"]:
         found.append(
-            f"Other clients than {service} are connected to {database}: {connected}. While they are connected, a run"
+            f"Clients other than {service} are connected to {database}: {connected}. While they are connected, a run"
             " stops here, unless it terminates them (-e service_terminate_clients=true)."
             if is_dry
-            else f"Other clients than {service} are connected to {database}: {connected}. Close them, or let the run"
+            else f"Clients other than {service} are connected to {database}: {connected}. Close them, or let the run"
             " terminate them with -e service_terminate_clients=true."
         )
     if holding:

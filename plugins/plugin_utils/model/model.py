@@ -20,7 +20,7 @@ TABLE_ENTRIES = {
     "adopt", "append_only", "tenant_from",
 }  # fmt: skip
 TENANTS_ENTRIES = {"table", "key", "policy", "sample", "sample_writes"}
-# In the tenants table, a session may change only the row of its tenant. It may read only this row, or all rows.
+# In the tenants table, a session can change only the row of its tenant. It can read only this row, or all rows.
 TENANTS_POLICIES = ("own", "read_all")
 # The placeholder for the tenant in the sample of a tenants table.
 TENANT = "%tenant%"

@@ -44,13 +44,13 @@ def insert(means: Means, tenants: Tenants, tenant: str) -> str:
 
 
 def may_insert(means: Means, tenants: Tenants) -> bool:
-    """Return whether the service's login may store the rows."""
+    """Return whether the service's login can store the rows."""
     columns = sorted({*sample(means, tenants).values, *tenants.sample, tenants.key})
     return not means.lacks(tenants.table, "INSERT", columns)
 
 
 def by_owner(means: Means, one: str, other: str) -> dict[str, Any] | None:
-    """Return the role, table and statements with which the owner stores the rows, or None if the login may store
+    """Return the role, table and statements with which the owner stores the rows, or None if the login can store
     them."""
     tenants = means.model.tenants
     if tenants is None or tenants.name not in means.documents or may_insert(means, tenants):
@@ -75,7 +75,7 @@ def stored(means: Means, one: str, other: str) -> list[Attempt]:
 
 
 def _updated(means: Means, tenants: Tenants) -> str:
-    """Return the column that attempts update: if possible, a column that the service may update."""
+    """Return the column that attempts update: if possible, a column that the service can update."""
     document = means.documents.get(tenants.name, {})
 
     def may(name: str) -> bool:

@@ -105,16 +105,16 @@ def database(facts: Facts) -> str:
     if state == "expanded" and _has_bridge_only(facts):
         return (
             f"Database: {'the online steps and the bridge are' if online_steps(facts) else 'the bridge is'} committed,"
-            " the change is not. Both releases of the service "
-            f"work with them. {installed.playbook('migrate')} continues from there, {installed.playbook('rollback')} "
-            "-e rollback_mode=schema takes them back."
+            " but the change is not. Both releases of the service work with this state. "
+            f"{installed.playbook('migrate')} continues from there; {installed.playbook('rollback')} -e "
+            "rollback_mode=schema restores the original schema."
         )
     if state == "expanded":
         migrate, back = installed.playbook("migrate"), f"{installed.playbook('rollback')} -e rollback_mode=schema"
         onwards, reverting = (back, migrate) if facts["kind"] == "rollback" else (migrate, back)
         return (
-            f"Database: {len(online_steps(facts))} of the online steps are done, the others are not. Callers are not"
-            f" affected. {onwards} continues with the remaining steps, {reverting} rolls back the steps."
+            f"Database: {len(online_steps(facts))} of the online steps are done; the others are not. Callers are not"
+            f" affected. {onwards} continues with the remaining steps; {reverting} rolls back the steps."
         )
     return "Database: unchanged, nothing was committed."
 

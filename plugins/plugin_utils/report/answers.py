@@ -21,14 +21,14 @@ DONE = {
 ROLLED_BACK = {
     "policies": "Row security is off again. The tenant column and all rows remain, and {service} works.",
     "schema": "The original schema is back with all rows, and {service} works with it.",
-    "restore": "{database} is the backup's again, and {service} works with it.",
+    "restore": "{database} has the content of the backup again, and {service} works with it.",
 }
 # The result of a run that did not end in SUCCESS, by the state of the database.
 FAILED = {
-    "unknown": "It is not known whether the database is changed.",
-    "changed": "The database is changed, but a later step failed.",
-    "reverted": "The change was made, failed in use and was taken back.",
-    "expanded": "Columns and indexes exist already, the rest does not. Nobody is affected by them.",
+    "unknown": "It is not known whether the database was changed.",
+    "changed": "The database was changed, but a later step failed.",
+    "reverted": "The change was made, but failed in use and was rolled back.",
+    "expanded": "The new columns and indexes exist, but nothing else was changed. Callers are not affected.",
     "unchanged": "The change failed, and nothing of it remains.",
 }
 # Kinds of runs that only read the database.
@@ -66,7 +66,7 @@ def headline(record: Record) -> str:
         beginning = "Partly" if record["outcome"] == "PARTIAL" else "No"
         found = UNTOUCHED if is_untouched(record) else FAILED[record["database_state"]]
         if record["kind"] == "rollback" and record["database_state"] == "expanded":
-            found = "The original keys are built in part. Everything else is as it was, and nobody is affected."
+            found = "Some original keys have been built. Everything else is as it was, and callers are not affected."
         return f"{beginning}. {found}"
     return f"Yes. {_done(record)}"
 
@@ -115,7 +115,7 @@ def interruption(record: Record) -> str:
     if not record["finished"] and healthy is None:
         return "Not known: the record ends before the service responded again, or before it was stopped."
     if stopped is None and record["service_state"] == "stopped":
-        return "Yes. The service was not stopped by the run, but it does not respond."
+        return "Yes. The run did not stop the service, but the service does not respond."
     if stopped is None:
         if record["service_state"] == "kept" or record["strategy"] == "live":
             return "The service was not stopped."
@@ -141,10 +141,10 @@ def _safe(record: Record) -> list[str]:
     said = [] if backup is None else [_proven(backup), _where(record)]
     said += _counted(record)
     if record["written"]:
-        said.append("Callers wrote while the run worked: those rows are in the database, and not in the backup.")
+        said.append("Callers wrote while the run worked: those rows are in the database, but not in the backup.")
     if record["replaced_database"]:
         said.append(f"The replaced database is kept as {record['replaced_database']}. Rows written since the backup are"
-                    " in it only.")  # fmt: skip
+                    " only in that database.")  # fmt: skip
     if not said and is_untouched(record):
         said.append("Yes: nothing was changed. This run took no backup.")
     is_later = record["kind"] in ("rollback", "enforce") or record["database_state"] == "changed"
@@ -156,17 +156,17 @@ def _proven(backup: Record) -> str:
     if backup["proven_seconds"] is None:
         return "A backup was taken, and NOT restored as a test."
     hashed = all(table["hash"] is not None or table.get("partitioned", False) for table in backup["tables"])
-    how = "row counts and checksums" if hashed else "row counts, and checksums except of the largest tables,"
+    how = "row counts and checksums" if hashed else "row counts and, except for the largest tables, checksums"
     return (
         f"Yes. The backup was restored as a test in {backup['proven_seconds']} s, and {how} of all"
-        f" {len(backup['tables'])} tables ({rows:,} rows) are the same in it."
+        f" {len(backup['tables'])} tables ({rows:,} rows) are the same in the restored copy."
     )
 
 
 def _where(record: Record) -> str:
     copy, size = record["copy"], megabytes(record["backup"]["size_bytes"])
     second = f"a copy is on the operator's machine: {copy['path']}" if copy else "there is NO copy on another machine"
-    return f"It is on the server, {record['backup']['path']} ({size}); {second}."
+    return f"The backup is on the server, {record['backup']['path']} ({size}); {second}."
 
 
 def _counted(record: Record) -> list[str]:
@@ -189,8 +189,8 @@ def _undone(record: Record) -> list[str]:
     created = (record["backup"] or {}).get("created")
     since = f" after {clock.shown(created, day=True)}" if created else " after its backup"
     texts = {
-        "policies": "rollback_mode=policies is the fastest: row security is off, every row stays.",
-        "schema": "rollback_mode=schema restores the original schema: every row stays, also those written since.",
+        "policies": "rollback_mode=policies is the fastest: row security is switched off, and every row stays.",
+        "schema": "rollback_mode=schema restores the original schema: every row stays, including rows written since.",
         "restore": f"rollback_mode=restore restores the backup: every row written{since} is lost.",
     }
     modes = commands.modes(record["kind"], record["options"].get("rollback_mode", ""))
@@ -224,7 +224,8 @@ def _remaining(record: Record) -> list[str]:
     if record["kind"] in ("migrate", "enforce") and record["database_state"] == "changed":
         said += _later(record)
     if record["replaced_database"]:
-        said.append(f"Drop the database {record['replaced_database']} on the server when nobody needs its rows.")
+        name = record["replaced_database"]
+        said.append(f"Drop the database {name} on the server when its rows are no longer needed.")
     return said or ["Nothing."]
 
 

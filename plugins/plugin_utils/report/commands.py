@@ -1,4 +1,4 @@
-"""The commands that the operator may run after a run that changed the database."""
+"""The commands that the operator can run after a run that changed the database."""
 
 from __future__ import annotations
 

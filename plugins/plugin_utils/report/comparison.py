@@ -54,7 +54,7 @@ def _before_the_stop(document: Mapping[str, Any] | None) -> list[str]:
         return []
     names = ", ".join(contents.changed_names(document.get("tables", []))) or "nothing"
     sentence = (
-        "Written between the backup and the change of that migration, and not in the backup:"
-        f" {names if document else 'not known, written.json is damaged'}."
+        "Written between the backup and the change of that migration, but not in the backup:"
+        f" {names if document else 'not known, because written.json is damaged'}."
     )
     return wrapped(sentence, WIDTH)

@@ -96,7 +96,7 @@ def lines(facts: Facts, found: Mapping[str, Record | None], given: Iterable[str]
     else:
         said = _estimated(facts)
     if facts["strategy"] == "live":
-        unless = ", unless its sessions are not renewed" if facts["asked"]["tenancy_live_otherwise_stop"] else ""
+        unless = ", unless the renewal of its sessions fails" if facts["asked"]["tenancy_live_otherwise_stop"] else ""
         said[1] = f"Callers:   The service is not stopped{unless}."
     return [*said, f"Next:      {command(facts, given)}"]
 

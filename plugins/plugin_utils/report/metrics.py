@@ -49,7 +49,7 @@ def _metrics(
             for name in ("error", "warning")
         ]),
         ("last_run_timestamp_seconds", "When the last verification ended.", lambda host: [({}, completed)]),
-        ("last_success_timestamp_seconds", "When the last verification ended that holds; 0 if none did.", lambda host: [
+        ("last_success_timestamp_seconds", "When the last verification that holds ended; 0 if none did.", lambda host: [
             ({}, _seconds(successes[host["host"]]))
         ]),
     )  # fmt: skip

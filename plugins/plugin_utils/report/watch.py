@@ -156,7 +156,7 @@ def _of_host(state: State, document: Document, completed: str, settings: Mapping
         # The settings may be invalid; the message is then not sent.
         is_valid = re.fullmatch(WEBHOOK, url) is not None
         timeout = float(settings["report_webhook_timeout"])
-        reason = webhook.post(url, said, timeout) if is_valid else "report_webhook_url is not a URL that is accepted"
+        reason = webhook.post(url, said, timeout) if is_valid else "report_webhook_url is not a valid URL of a webhook"
         if reason:
             is_told = False
             problems.append(f"The webhook was not notified: {reason}. The next verification notifies it again.")

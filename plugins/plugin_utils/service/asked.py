@@ -146,7 +146,7 @@ def _judge(
     if witness["unit"]["as_started"] and claims[0].kind == "process" and not witness["next_environment"]["url"]:
         raise RefusalError(
             f"{claims[0].says()}, but nothing sets it at the next start: {service} would not find its database. Restore"
-            " it in the file from which the unit reads it."
+            " DATABASE_URL in the file from which the unit reads it."
         )
     chosen, login = _agreeing(witness, claims, files, wanted)
     leads = chosen.leads_to()
@@ -163,15 +163,15 @@ def _judge(
     through = [item for item in witness["strangers"] if _is_at(item, leads)]
     if here and not by_sessions:
         raise RefusalError(
-            f"{service} works in {_session(here[0])}, but {chosen.says()}: restart {service}, or correct the one"
-            " that is not used."
+            f"{service} works in {_session(here[0])}, but {chosen.says()}: restart {service}, or correct the"
+            " DATABASE_URL that is not used."
         )
     if running and not by_sessions and not through and chosen.kind not in ("process", "url"):
         raise RefusalError(_no_claim(service, files, seen=False, named=chosen))
     if running and not by_sessions and not through and witness["strangers"]:
         raise RefusalError(
-            f"{service} works on another server: {_connection(witness['strangers'][0])}. {_all(claims)}Correct the one"
-            " that is not used, or run against the correct host."
+            f"{service} works on another server: {_connection(witness['strangers'][0])}. {_all(claims)}Correct the"
+            " DATABASE_URL that is not used, or run against the correct host."
         )
     # A connection over a Unix socket is invisible if the kernel does not report its other end.
     hidden = not witness["tells_sockets"] and (not leads["host"] or leads["host"].startswith("/"))
@@ -201,8 +201,8 @@ def _require_readable(
     closed = [item for item in witness["processes"] if not item["readable"]]
     if closed and len(closed) == len(found):
         raise RefusalError(
-            f"Neither root nor its own user may read {_processes(closed)} of {wanted['service']}: its sessions"
-            " are unknown. Set User= in its unit, instead of changing the user within the process."
+            f"Neither root nor the user of the process can read {_processes(closed)} of {wanted['service']}, so its"
+            " sessions are unknown. Set User= in the unit, instead of changing the user within the process."
         )
 
 
@@ -298,7 +298,9 @@ def _others(
         notes.append(f"{service} also works on another server: {_connection(item)}")
     closed = [item for item in witness["processes"] if not item["readable"]]
     if closed:
-        notes.append(f"Neither root nor its own user may read {_processes(closed)}: its sessions are unknown")
+        notes.append(
+            f"Neither root nor the user of the process can read {_processes(closed)}, so its sessions are unknown"
+        )
     return sorted(set(notes))
 
 
@@ -321,9 +323,9 @@ def _elsewhere(claim: Claim, wanted: Mapping[str, Any]) -> str:
 def _unconfirmed(service: str, claim: Claim) -> str:
     found = claim.leads_to()
     return (
-        f"{service} had no session, not even during a health check: only {claim.what} shows that it works in"
-        f" {found['dbname']} as {found['user']}. A run refuses this unless it sees a session while the"
-        " service stores a memory"
+        f"{service} had no session, not even during a health check: only {claim.what} shows that {service} works in"
+        f" {found['dbname']} as {found['user']}. A run ends with an error unless it sees a session while the service"
+        " stores a memory"
     )
 
 

@@ -65,8 +65,8 @@ _ROOT = (
     (
         "not in the sudoers file|is not allowed to|may not run sudo",
         (
-            "{user} may not use sudo on {host}: give it sudo there (visudo, or usermod --append --groups sudo {user}),"
-            " or use another login (ansible_user)."
+            "{user} is not allowed to use sudo on {host}: grant it sudo there (visudo, or usermod --append --groups"
+            " sudo {user}), or use another login (ansible_user)."
         ),
     ),
     (

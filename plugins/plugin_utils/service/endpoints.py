@@ -110,9 +110,8 @@ def separation(read: Mapping[str, Any], tenants: Sequence[int | str], about: Map
     """
     token, found = read["token"], leaks(read["endpoints"], *tenants)
     if token != "signed":
-        found["unproven"] = [
-            f"That the API of {about['service']} keeps tenants apart is not proven: {untold(token, about['secret'])}."
-        ]
+        reason = untold(token, about["secret"])
+        found["unproven"] = [f"It is not proven that the API of {about['service']} keeps tenants apart: {reason}."]
     api = {"token": token, "endpoints": len(read["endpoints"]), "apart": found["apart"]}
     return {"api": api, "shown": found["shown"], "unproven": found["unproven"]}
 

@@ -35,7 +35,7 @@ def recorded(result: Document, probe: Document, answer: Document, about: Documen
     """
     request = probe["request"] or {"name": None}
     unsent = answer.get("msg", "no answer")
-    obstacle = probe["obstacle"] or answer.get("obstacle", f"the module service_probes failed: {unsent}")
+    obstacle = probe["obstacle"] or answer.get("obstacle", f"the service_probes module failed: {unsent}")
     callers = {
         "endpoint": request["name"], "interval": float(about["interval"]), "obstacle": obstacle, "sent": 0, "failed": 0,
         "reasons": {}, "worst": None, "p99": None, "gap": None, "seconds": None, "slices": None,

@@ -34,7 +34,9 @@ def sampled(watched: Document, journal: Document, health: Document, about: Docum
             f"{journal['refused']} requests failed since the start, {watched['refused_before']} in the previous hour"
         )
     if now not in (before, "0"):
-        trouble.append(f"{about['service']} was restarted during the watch: its main process was {before} and is {now}")
+        trouble.append(
+            f"{about['service']} was restarted during the watch: its main process was {before} and is now {now}"
+        )
     return {
         **watched,
         "seconds": about["seconds"],

@@ -1,5 +1,5 @@
 -- The GRANT statements for the role. The service uses the tenant tables, their sequences and the functions behind their
--- triggers, and it may read further relations.
+-- triggers, and it can read further relations.
 -- Named arguments: role, schema, tables, functions, readable (JSON lists of names; readable ones with their schema).
 -- (A percent sign is doubled because named arguments are in use.)
 WITH named AS (

@@ -7,7 +7,8 @@ from ..rule import ERROR, Rule, Sql
 RULE = Rule(
     severity=ERROR,
     why="The materialized view is a copy of rows that no policy filters.",
-    remedy="REVOKE SELECT on it from the service and PUBLIC, and let the service read a view that is in tenancy_views.",
+    remedy="REVOKE SELECT on the materialized view from the service and PUBLIC, and let the service read a view that "
+    "is in tenancy_views.",
     sql="""
 SELECT c.title FROM relation c
 JOIN over_tenants o ON o.relid = c.oid

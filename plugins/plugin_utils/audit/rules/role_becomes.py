@@ -13,7 +13,7 @@ def _judge(inspected: Inspected) -> list[str]:
 
 RULE = Rule(
     severity=ERROR,
-    why="With SET ROLE, it becomes a role that bypasses every policy.",
+    why="With SET ROLE, the service's role becomes a role that bypasses every policy.",
     remedy="REVOKE the listed role from the service's role.",
     judge=_judge,
     bad=Sql("""

@@ -21,7 +21,7 @@ def _judge(inspected: Inspected) -> list[str]:
 RULE = Rule(
     severity=ERROR,
     why="The session uses another role, for which there is no policy and no proof.",
-    remedy="RESET the setting there, and grant the privileges of that role to the service's login.",
+    remedy="RESET the listed setting, and grant the privileges of that role to the service's login.",
     sql="""
 SELECT format('%s = %s for %s', p.name, p.value, p.place) FROM preset p, given
 WHERE p.name IN ('role', 'session_authorization') AND p.value NOT IN ('none', lower(given.application_role))

@@ -14,7 +14,8 @@ def _fixed_by_plan(inspected: Inspected) -> list[str]:
 RULE = Rule(
     severity=ERROR,
     why="The view uses its owner's privileges, so the policies of the service do not apply.",
-    remedy="Add it to tenancy_views (PostgreSQL 15 or later), or REVOKE SELECT on it from the service and PUBLIC.",
+    remedy="Add the view to tenancy_views (PostgreSQL 15 or later), or REVOKE SELECT on the view from the service and "
+    "PUBLIC.",
     sql="""
 SELECT c.title FROM relation c
 JOIN over_tenants o ON o.relid = c.oid

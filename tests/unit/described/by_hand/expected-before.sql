@@ -17,5 +17,5 @@ CREATE EXTENSION btree_gist;
 -- ALTER VIEW reports.codes SET SCHEMA shop;
 
 -- The materialized view shop.per_day contains the rows of all tenants, and no policy filters them. DECIDE: Drop it, or
--- make a role other than the service's its owner and revoke the service's privileges.
+-- give it an owner other than the service's role and revoke the service's privileges.
 -- DROP MATERIALIZED VIEW shop.per_day;
