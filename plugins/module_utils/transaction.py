@@ -19,21 +19,28 @@ from .quoting import dollar_quoted, identifier
 # A setting for this transaction only, because an idle session would keep its locks.
 SETTINGS: Mapping[str, str] = {"idle_in_transaction_session_timeout": "2s"}
 
-# Every target must be a table: a view runs its functions with the privileges of the role that reads it.
+# Every target must be a table: a view runs its functions with the privileges of the role that reads it. The query runs
+# once for all targets, because callers wait.
 KINDS = """
 SELECT n.nspname || '.' || c.relname FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE c.oid = %s::regclass AND c.relkind NOT IN ('r', 'p')
+WHERE c.oid = ANY (%s::regclass[]) AND c.relkind NOT IN ('r', 'p')
+ORDER BY array_position(%s::regclass[], c.oid::regclass)
+LIMIT 1
 """
-# The files of a table and all its partitions, and the writes to them in this transaction, including those that were
-# rolled back.
+# The files of each table and all its partitions, and the writes to them in this transaction, including those that were
+# rolled back. The arguments are the names in the result, and the tables.
 COUNTERS = """
-SELECT json_build_object(
-  'files', json_agg(pg_relation_filenode(relid) ORDER BY relid),
-  'inserted', sum(pg_stat_get_xact_tuples_inserted(relid)),
-  'updated', sum(pg_stat_get_xact_tuples_updated(relid)),
-  'deleted', sum(pg_stat_get_xact_tuples_deleted(relid)))
-FROM (SELECT %s::regclass AS relid UNION SELECT relid FROM pg_partition_tree(%s::regclass)) AS tree
+SELECT json_object_agg(t.name, found.counters)
+FROM unnest(%s::text[], %s::text[]) AS t (name, target)
+CROSS JOIN LATERAL (
+  SELECT json_build_object(
+    'files', json_agg(pg_relation_filenode(relid) ORDER BY relid),
+    'inserted', sum(pg_stat_get_xact_tuples_inserted(relid)),
+    'updated', sum(pg_stat_get_xact_tuples_updated(relid)),
+    'deleted', sum(pg_stat_get_xact_tuples_deleted(relid))) AS counters
+  FROM (SELECT t.target::regclass AS relid UNION SELECT relid FROM pg_partition_tree(t.target::regclass)) AS tree
+) AS found
 """
 # The tables with their partitions, and all their indexes. The transaction may drop an index after it has read it.
 READABLE = """
@@ -176,15 +183,19 @@ def work(
 ) -> dict[str, Any]:
     """Do the work of ``run`` in the caller's transaction. ``locked`` is the time of the lock (monotonic)."""
     began = time.monotonic()
+    # The settings are read before the lock, while no caller waits. The lock does not protect them: ALTER ROLE, ALTER
+    # DATABASE and a reload of the configuration files never wait for the lock of a table. The statements of the
+    # transaction change only the setting of the tenant, which the proof sets itself.
+    settings = [] if wanted["proof"] is None else _login_settings(cursor, wanted["proof"])
     for query in wanted["begin"]:
         cursor.execute(query)
     locked = time.monotonic()
     if check is not None:
         check(cursor)
-    for target in wanted["tables"].values():
-        cursor.execute(KINDS, (target,))
-        if found := cursor.fetchone():
-            raise outcomes.ProofError(f"{found[0]} is no longer a table: another session is changing the schema.")
+    targets = [*wanted["tables"].values()]
+    cursor.execute(KINDS, (targets, targets))
+    if found := cursor.fetchone():
+        raise outcomes.ProofError(f"{found[0]} is no longer a table: another session is changing the schema.")
     counters = _counters(cursor, wanted)
     reads = _Reads(cursor, wanted)
     rows = {}
@@ -200,7 +211,7 @@ def work(
             cursor.execute(query)
         durations[statement["id"]] = round(time.monotonic() - started, 6)
     changed = reads.number()
-    findings = [] if wanted["proof"] is None else _proven(cursor, guard, wanted, counters)
+    findings = [] if wanted["proof"] is None else _proven(cursor, guard, wanted, counters, settings)
     proven = reads.number() - changed
     cursor.execute("SELECT txid_current()")
     return {
@@ -210,11 +221,16 @@ def work(
     }  # fmt: skip
 
 
-def _proven(cursor: Any, guard: Any, wanted: Mapping[str, Any], counters: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the findings of the proof and of the transaction's counters, which were ``counters`` at its beginning."""
+def _proven(
+    cursor: Any, guard: Any, wanted: Mapping[str, Any], counters: Mapping[str, Any], settings: list[list[str]]
+) -> list[dict[str, Any]]:
+    """Return the findings of the proof and of the transaction's counters, which were ``counters`` at its beginning.
+
+    ``settings`` are the names and values of the settings of each attempt.
+    """
     now = _counters(cursor, wanted)
     changed = outcomes.unchanged(counters, now, wanted["rewritten"])
-    findings = prove(cursor, guard, wanted["proof"])
+    findings = prove(cursor, guard, wanted["proof"], settings)
     cursor.execute("SELECT pg_catalog.current_setting('track_counts')")
     tracks = cursor.fetchone()[0]
     counted = outcomes.counted(now, _counters(cursor, wanted), tracks, wanted["proof"]["attempts"], findings)
@@ -241,21 +257,26 @@ class _Reads:
         return int(self._cursor.fetchone()[0]) - self._began
 
 
-def prove(cursor: Any, guard: Any, wanted: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Make the attempts of the proof, roll them back, and return a finding for each."""
+def _login_settings(cursor: Any, wanted: Mapping[str, Any]) -> list[list[str]]:
+    """Return the names and values of the settings with which each attempt of the proof starts, as in a new session of
+    the service."""
+    cursor.execute(LOGIN_SETTINGS, {"ours": [*sessions.SETTINGS], "role": wanted["role"]})
+    found = [*(cursor.fetchone()[0] or []), *wanted["url_settings"].items(), *wanted["planner"].items()]
+    apart = NOT_THE_LOGINS | {wanted["setting"].lower()}
+    return [[name, value] for name, value in found if name.lower() not in apart]
+
+
+def prove(cursor: Any, guard: Any, wanted: Mapping[str, Any], settings: list[list[str]]) -> list[dict[str, Any]]:
+    """Make the attempts of the proof with ``settings``, roll them back, and return a finding for each."""
     contents = {}
     for name, query in wanted["contents"].items():
         cursor.execute(query)
         contents[name] = cursor.fetchone()[0]
     cursor.execute(NAMES, (wanted["tables"], wanted["tables"]))
     names = set(cursor.fetchone()[0])
-    cursor.execute(LOGIN_SETTINGS, {"ours": [*sessions.SETTINGS], "role": wanted["role"]})
-    settings = [*(cursor.fetchone()[0] or []), *map(list, wanted["url_settings"].items())]
-    settings += map(list, wanted["planner"].items())
-    apart = NOT_THE_LOGINS | {wanted["setting"].lower()}
     given = {
         "setting": wanted["setting"], "setting_name": wanted["setting_name"], "lock_timeout": wanted["lock_timeout"],
-        "settings": [[name, value] for name, value in settings if name.lower() not in apart],
+        "settings": settings,
         # The function checks only whether a key exists, so null and false values are omitted.
         "attempts": [
             {name: attempt[name] for name in ("sql", "tenant", "theirs", "value", "keep") if _is_given(attempt, name)}
@@ -306,8 +327,6 @@ def _is_given(attempt: Mapping[str, Any], name: str) -> bool:
 
 
 def _counters(cursor: Any, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    found = {}
-    for name, target in wanted["tables"].items():
-        cursor.execute(COUNTERS, (target, target))
-        found[name] = cursor.fetchone()[0]
+    cursor.execute(COUNTERS, ([*wanted["tables"]], [*wanted["tables"].values()]))
+    found: dict[str, Any] = cursor.fetchone()[0]
     return found

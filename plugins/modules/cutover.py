@@ -309,9 +309,16 @@ class Cutover:
 
     def _commit_early(self) -> service_sessions.Moment:
         """Commit the early statements in one transaction, and return the moment after the commit."""
-        with self._connection(self.wanted["database"]) as connection, connection.cursor() as cursor:
-            for query in self.wanted["early"]:
-                cursor.execute(query)
+        database, seconds = self.wanted["database"], self.wanted["transaction"]["seconds"]
+        with self._connection(database) as guard, self._connection(database) as connection:
+            guard.autocommit = True
+            # An event trigger may run the database's own code for the new objects.
+            with (
+                sessions.bounded(connection, guard, seconds, "The transaction of the bridge"),
+                connection.cursor() as cursor,
+            ):
+                for query in self.wanted["early"]:
+                    cursor.execute(query)
         self.outcome["changed"] = self.outcome["changed"] or bool(self.wanted["early"])
         return self._moment()
 

@@ -8,13 +8,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
+from unittest import mock
 
 import psycopg2
 import pytest
 
 import temporary
 from ansible_collections.aimemory.tenancy.plugins.module_utils import service_sessions, transaction
-from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import plan
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import online, plan
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.proof import proof
 from lab import OWNER
 from planner import MAX_ROWS, Database, run_document
@@ -52,10 +53,51 @@ def run(server: Server, name: str, wanted: dict[str, Any], check: Callable[[Any]
     return run_document({"host": str(server.directory), "dbname": name, "user": "postgres"}, wanted, check)
 
 
+def waited_for(server: Server, name: str, wanted: dict[str, Any]) -> list[str]:
+    """Run a document, and return the queries before and after the lock, with an empty string in place of the lock."""
+    queries: list[str] = []
+
+    def execute(query: str, *given: Any) -> None:
+        queries.append("" if query.startswith("LOCK TABLE") else query)
+        cursor.execute(query, *given)
+
+    with (
+        contextlib.closing(server.connect(name)) as connection,
+        contextlib.closing(server.connect(name)) as guard,
+        connection.cursor() as cursor,
+    ):
+        connection.autocommit = False
+        recording = mock.Mock(wraps=cursor, connection=connection, execute=execute)
+        transaction.work(recording, guard, wanted)
+        connection.rollback()
+    return queries
+
+
 def has_column(server: Server, name: str) -> bool:
     return bool(
         server.sql("SELECT 1 FROM pg_attribute WHERE attrelid = 'memories'::regclass AND attname = 'customer_id'", name)
     )
+
+
+def test_callers_wait_for_nothing_that_can_precede_the_lock(server: Server, named: str) -> None:
+    with temporary.opened(server, named) as database:
+        planned = database.plan()
+        database.carry_out(online.steps(online.expand(planned, online.LIVE)))
+        database.run(*(item["sql"] for item in online.early(planned, online.LIVE)))
+        database.commit()
+        rest = online.cutover(database.plan(), online.LIVE)
+        made = proof.document(database.state(), database.model, MAX_ROWS, 60, "")
+        wanted = _document(database, rest, made, PATIENT)
+    queries = waited_for(server, named, wanted)
+    before, after = queries[: queries.index("")], queries[queries.index("") + 1 :]
+    assert transaction.LOGIN_SETTINGS in before
+    assert transaction.LOGIN_SETTINGS not in after
+    # The policies that use the sequences and the function exist at the end.
+    assert [query for query in after if query.startswith('CREATE POLICY "tenancy_bridge')] != []
+    assert [query for query in after if "SEQUENCE" in query or 'FUNCTION "public"."tenancy_bridge_note"' in query] == []
+    # One query reads the counters of all tables: before and after the statements, and after the proof.
+    assert after.count(transaction.KINDS) == 1
+    assert after.count(transaction.COUNTERS) == 3
 
 
 @contextlib.contextmanager

@@ -102,6 +102,21 @@ def test_a_database_without_policies_plans_the_migration_again(wanted: model.Mod
     assert plan.build(again, wanted) == []
 
 
+def test_only_new_parts_of_the_usage_record_are_early(wanted: model.Model) -> None:
+    planned = plan.build(blank_state(), wanted)
+    early = online.early(planned, "live")
+    kinds = {" ".join(item["sql"].split()[:2]) for item in early}
+    assert kinds == {"CREATE SEQUENCE", "GRANT UPDATE", "CREATE OR", "GRANT EXECUTE", "ALTER ROLE"}
+    assert len([item for item in early if item["sql"].startswith("CREATE SEQUENCE")]) == 4 * len(TABLES)
+    # Policies already call a function of an earlier release.
+    migrated = run(blank_state(), planned)
+    (note,) = (item for item in migrated["functions"] if item["name"] == "tenancy_bridge_note")
+    note |= {"body": "BEGIN RETURN true; END", "returns": "boolean"}
+    again = plan.build(migrated, wanted)
+    assert [item["id"] for item in again] == ["bridge.note"]
+    assert online.early(again, "live") == []
+
+
 def test_the_bridge_stays_removed_once_everything_is_enforced(wanted: model.Model) -> None:
     migrated = run(blank_state(), plan.build(blank_state(), wanted))
     statements = enforce.build(migrated, wanted)

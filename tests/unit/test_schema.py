@@ -11,7 +11,13 @@ import pytest
 
 import golden
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import UnsafeStateError
-from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import bridge, bridge_record, enforce, schema
+from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import (
+    bridge,
+    bridge_record,
+    enforce,
+    online,
+    schema,
+)
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import model
 from production import model_source, rental_source
 
@@ -97,6 +103,9 @@ def test_enforcing_is_rolled_back_beside_rows_of_another_tenant(case: str) -> No
     # The rollback needs as many statements as a migration of a database without the bridge.
     brought = [item["id"] for item in bridge_record.plan_install(after, wanted)]
     assert [item["id"] for item in planned] == [f"bridge.{wanted.application_role}", *brought]
+    # Only a migration commits statements before its transaction.
+    assert online.early(planned, online.LIVE) == []
+    assert online.cutover(planned, online.LIVE) == planned
 
 
 def enforced(state: State, wanted: model.Model) -> State:

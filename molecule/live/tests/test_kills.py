@@ -141,7 +141,8 @@ def test_both_releases_work_after_a_cutover_that_was_lost(machine: Host, calls: 
     with slow_statements(machine):
         harmed_run(machine, "apply", KILL)
     assert_unharmed(machine, calls, number)
-    # The columns and the bridge exist, but no policy.
+    # The columns, the bridge and the sequences of its usage record exist, but no policy.
+    assert machine.sql("SELECT count(*) FROM pg_class WHERE starts_with(relname, 'tenancy_bridge_used')") == [(20,)]
     assert machine.sql("SELECT count(*) FROM pg_policy WHERE polname LIKE 'tenant_isolation_%'") == [(0,)]
     assert machine.sql("SELECT count(*) FROM pg_db_role_setting WHERE 'app.current_tenant=01' = ANY (setconfig)") == [
         (1,)

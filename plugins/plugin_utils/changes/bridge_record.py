@@ -56,11 +56,17 @@ def query() -> str:
     return Path(__file__).with_name("bridge_used.sql").read_text()
 
 
-def plan_install(state: State, model: Model, on: Iterable[Relation] | None = None) -> list[Statement]:
+def plan_install(
+    state: State, model: Model, on: Iterable[Relation] | None = None, others: Iterable[str] = ()
+) -> list[Statement]:
     """Return the statements that create missing parts of the record, in its current form, ``on`` the given relations
-    (None means all)."""
+    (None means all).
+
+    The tables ``others`` get only the sequences. The sequences and the function are ``early``: nothing uses them before
+    the policies exist.
+    """
     wanted = relations(state, model) if on is None else list(on)
-    watched = {relation.table.name for relation in wanted}
+    watched = {*(relation.table.name for relation in wanted), *others}
     planned = [
         item for table in model.tables if table.name in watched for item in _install_sequences(state, model, table)
     ]
@@ -80,7 +86,7 @@ def _install_sequences(state: State, model: Model, table: Table) -> list[Stateme
             planned.append(
                 statement(
                     f"{table.name}.bridge.used.{command.lower()}", table.name, "bridge", f"CREATE SEQUENCE {target}",
-                    RECORD, makes=[names.sequence(model.schema, name)],
+                    RECORD, makes=[names.sequence(model.schema, name)], early=True,
                 )
             )  # fmt: skip
     without = [name for name in wanted.values() if not there.get(name, {}).get("granted")]
@@ -89,7 +95,7 @@ def _install_sequences(state: State, model: Model, table: Table) -> list[Stateme
         planned.append(
             statement(
                 f"{table.name}.bridge.used.grant", table.name, "bridge",
-                f"GRANT UPDATE ON SEQUENCE {targets} TO {role}", RECORD,
+                f"GRANT UPDATE ON SEQUENCE {targets} TO {role}", RECORD, early=True,
             )
         )  # fmt: skip
     return planned
@@ -98,6 +104,8 @@ def _install_sequences(state: State, model: Model, table: Table) -> list[Stateme
 def _install_function(state: State, model: Model) -> list[Statement]:
     role, note = identifier(model.application_role), f"{qualified(model.schema, NOTE)}({ARGUMENT})"
     now, planned = catalog.function(state, NOTE, ARGUMENT), []
+    # Existing policies may call an existing function. It therefore changes together with the policies.
+    is_new = now is None
     if now is None or now["body"].strip() != _body(model).strip():
         planned.append(
             statement(
@@ -106,12 +114,13 @@ def _install_function(state: State, model: Model) -> list[Statement]:
                 f"LANGUAGE plpgsql AS {dollar_quoted(_body(model))}",
                 RECORD,
                 makes=[names.function(model.schema, NOTE, [ARGUMENT])],
+                early=is_new,
             )
         )  # fmt: skip
     if now is None or not now["granted"]:
         planned.append(
             statement(
-                "bridge.note.grant", "", "bridge", f"GRANT EXECUTE ON FUNCTION {note} TO {role}", RECORD,
+                "bridge.note.grant", "", "bridge", f"GRANT EXECUTE ON FUNCTION {note} TO {role}", RECORD, early=is_new,
             )
         )  # fmt: skip
     return planned
@@ -289,11 +298,25 @@ def is_on(item: RelationRollback) -> bool:
     return any(policy["name"] in names_there for policy in item.before["policies"])
 
 
+def _recorded(back: Rollback) -> set[str]:
+    """Return the tables that have sequences of the record in the snapshot."""
+    # An earlier snapshot has no list of the sequences. They existed together with the policies.
+    there = back.snapshot["bridge_watch"].get("sequences", {})
+    listed = {kind["table"] for kind in kinds(back.model) if kind["sequence"] in there}
+    return listed | {item.table.name for item in back.known if is_on(item)}
+
+
 def plan_restore(back: Rollback) -> list[Statement]:
-    """Return the statements that restore the record on its original relations, in its current form."""
+    """Return the statements that restore the record on its original relations, in its current form.
+
+    If a run committed only the early statements before the snapshot, the snapshot has the sequences without the
+    policies.
+    """
     model = dataclasses.replace(back.model, application_role=back.role or back.model.application_role)
     watched = [item.relation for item in back.known if is_on(item)]
-    return plan_install(back.state, model, watched)
+    planned = plan_install(back.state, model, watched, sorted(_recorded(back)))
+    # A rollback is one transaction, and commits nothing before it.
+    return [{**item, "early": False} for item in planned]
 
 
 def rollback(back: Rollback) -> list[Statement]:
@@ -301,7 +324,6 @@ def rollback(back: Rollback) -> list[Statement]:
     if not was_kept(back):
         return plan_remove(back.state, back.model)
     # A table that was added after the snapshot has the record, unless enforce.yml has removed it.
-    watched = {item.table.name for item in back.known if is_on(item)}
-    later = {table.name for table in back.model.tables} - watched
+    later = {table.name for table in back.model.tables} - _recorded(back)
     reason = "Stop recording the use of the bridge on newer tables"
     return plan_restore(back) + plan_remove_sequences(back.state, back.model, later, reason)

@@ -1,9 +1,9 @@
-"""The parts of a plan: the online steps, the statements for new logins, and the transaction of the cutover.
+"""The parts of a plan: the online steps, the early statements, and the transaction of the cutover.
 
 The ``atomic`` strategy makes the change in one transaction while the service is stopped. The ``online`` strategy makes
 most of the change before the stop, in steps that do not block other sessions for long. The ``live`` strategy does not
-stop the service. After the online steps it commits the bridge. Then the service's sessions are renewed, and the
-transaction runs.
+stop the service. After the online steps it commits the early statements: the bridge, and the sequences and the function
+of its usage record. Then the service's sessions are renewed, and the transaction runs.
 
 An index is built CONCURRENTLY. After VALIDATE CONSTRAINT for a CHECK, SET NOT NULL does not scan the rows under its
 lock (PostgreSQL manual, "ALTER TABLE"). The other changes are short for a table of any size, and remain in one
@@ -42,8 +42,9 @@ def expand(statements: Sequence[Statement], strategy: str) -> list[Statement]:
 def early(statements: Sequence[Statement], strategy: str) -> list[Statement]:
     """Return the statements that are committed before the service's sessions are renewed, with ``live`` only.
 
-    They set the bridge for new logins. Without policies, the setting has no effect. Therefore sessions with the old
-    setting and sessions with the new one behave alike until the transaction.
+    They set the bridge for new logins, and create the sequences and the function of its usage record. Without policies,
+    none of these has an effect. Therefore sessions with the old setting and sessions with the new one behave alike
+    until the transaction. Callers do not wait while the objects are created.
     """
     return [item for item in statements if is_expanding(strategy) and strategy == LIVE and item["early"]]
 

@@ -36,8 +36,9 @@ def statement(
     transaction of the cutover. ``makes`` contains the names that the statement creates, in the form that ``names``
     checks.
 
-    ``early`` says whether the statement changes only the service's new logins. ``scans`` is empty, or says what reads
-    or writes all rows of the table if the statement runs under the lock of the transaction.
+    ``early`` says whether the service's sessions behave alike before and after the statement, as long as the statements
+    of the transaction have not run. ``scans`` is empty, or says what reads or writes all rows of the table if the
+    statement runs under the lock of the transaction.
     """
     return {
         "id": identity, "table": table, "phase": phase, "sql": sql, "reason": reason,
