@@ -10,5 +10,5 @@ began=$(date +%s.%N)
 systemctl stop ai-memory
 runuser -u postgres -- psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --dbname=ai_memory --file="$change" > /dev/null
 systemctl start ai-memory
-until curl --silent --fail --output /dev/null --max-time 5 http://127.0.0.1:8100/health; do sleep 0.05; done
+until curl --silent --fail --output /dev/null --max-time 60 http://127.0.0.1:8100/health; do sleep 0.05; done
 echo "$(date +%s.%N) - $began" | awk '{ printf "%.3f\n", $1 - $3 }'

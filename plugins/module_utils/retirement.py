@@ -29,6 +29,7 @@ MORE = 2
 # before it has accepted many new connections.
 ATTEMPTS = 8
 READING = 0.01
+HIGHEST = -20
 # The seconds that a worker gets for its last responses; this is also gunicorn's own default.
 LAST = 30.0
 # The seconds after which a child process that does all this is lost.
@@ -44,12 +45,17 @@ def end(pid: int, reduce: Callable[[], None], proc: Path = Path("/proc")) -> Non
     LAST seconds if the worker has not ended then. Raises OSError, for example if gunicorn has ended.
     """
     work = partial(_end, pid, reduce, proc)
+    own = os.getpriority(os.PRIO_PROCESS, 0)
     try:
+        # A request that arrives on a used connection after the last look is lost, so a busy host must not delay either.
+        for process in (0, pid):
+            _prefer(process, HIGHEST)
         # Root may be denied what the worker's user is allowed (see processes.py).
         is_done = work() or processes.as_user(*processes.credentials(pid, proc), work, patience=LOST)
     except (FileNotFoundError, ProcessLookupError):
         is_done = False
     finally:
+        _prefer(0, own)
         # The child may be lost.
         resume(pid)
     if not is_done:
@@ -60,6 +66,12 @@ def resume(pid: int) -> None:
     """Let a process continue that is paused; a running process does not notice it."""
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGCONT)
+
+
+def _prefer(pid: int, priority: int) -> None:
+    """Set the priority of a process, or of this one (0), if the privileges suffice."""
+    with contextlib.suppress(PermissionError):
+        os.setpriority(os.PRIO_PROCESS, pid, priority)
 
 
 def _end(pid: int, reduce: Callable[[], None], proc: Path) -> bool:

@@ -47,6 +47,26 @@ def test_gunicorn_is_told_while_the_worker_is_paused(process: Worker) -> None:
     assert process.process.wait(10) == 7
 
 
+@pytest.mark.parametrize("is_permitted", [True, False])
+def test_no_other_process_delays_the_end(
+    process: Worker, monkeypatch: pytest.MonkeyPatch, *, is_permitted: bool
+) -> None:
+    given: list[tuple[int, int]] = []
+
+    def setpriority(_kind: int, pid: int, priority: int) -> None:
+        given.append((pid, priority))
+        if not is_permitted:
+            raise PermissionError
+
+    monkeypatch.setattr(os, "setpriority", setpriority)
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    seen: list[list[tuple[int, int]]] = []
+    retirement.end(process.pid, lambda: seen.append([*given]))
+    assert seen == [[(0, retirement.HIGHEST), (process.pid, retirement.HIGHEST)]]
+    assert given[2:] == [(0, own)]
+    assert process.process.wait(10) == 7
+
+
 def test_a_worker_with_an_unread_request_reads_it_first(
     process: Worker, caller: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
