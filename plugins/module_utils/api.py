@@ -255,7 +255,7 @@ def filled(document: Any) -> list[str]:
         return [""] if document else []
     if not isinstance(document, Mapping):
         return []
-    return sorted(key for key, value in document.items() if isinstance(value, Mapping | list) and value)
+    return sorted(key for key, value in document.items() if isinstance(value, (Mapping, list)) and value)
 
 
 def holds(answer: Answer, marker: str) -> bool:

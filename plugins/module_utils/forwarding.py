@@ -13,20 +13,29 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 # The seconds within which a caller that has connected sends the first bytes.
 FIRST = 5.0
-# The forwarding ends after this many seconds without a byte, unless the response is missing. This is gunicorn's default
-# for persistent connections.
-QUIET = 2.0
-# The seconds after which a busy persistent connection ends at its next pause of SHORT seconds.
-BUSY, SHORT = 5.0, 0.02
+# The service closes a persistent connection that is not used. One that is always used ends after BUSY seconds, when the
+# service has sent something and nothing follows for SHORT seconds.
+BUSY, SHORT = 20.0, 0.1
 SIZE = 1 << 16
+# Linux numbers its network namespaces (include/uapi/asm-generic/socket.h).
+SO_NETNS_COOKIE = 71
+Side = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
-def is_from_this_host(accepted: socket.socket) -> bool:
-    """Return whether the caller of a TCP connection can be imitated: its address is one of this host.
+def can_be_imitated(accepted: socket.socket) -> bool:
+    """Return whether the service sees the caller's own address if a TCP connection is forwarded.
 
-    Otherwise the service would see another address, and it may trust that address more than the caller's.
+    The caller must be on this host. Otherwise the service may trust the new address more than the caller's. In another
+    network namespace, another service can have the same address. Linux before 5.14 cannot tell. Raises OSError.
     """
+    with socket.socket() as ours:
+        spaces = [item.getsockopt(socket.SOL_SOCKET, SO_NETNS_COOKIE, 8) for item in (accepted, ours)]
     own, caller = (_plain(name[0]) for name in (accepted.getsockname(), accepted.getpeername()))
+    return spaces[0] == spaces[1] and is_same_host(own, caller)
+
+
+def is_same_host(own: IPv4Address | IPv6Address, caller: IPv4Address | IPv6Address) -> bool:
+    """Return whether the two ends of a connection are on one host."""
     return own == caller or (own.is_loopback and caller.is_loopback)
 
 
@@ -38,53 +47,58 @@ def _plain(text: str) -> IPv4Address | IPv6Address:
 async def forward(accepted: socket.socket) -> None:
     """Forward a connection to the address to which its caller connected, until one side closes it; close it then."""
     accepted.setblocking(False)
-    reader, writer = await asyncio.open_connection(sock=accepted)
+    caller = await asyncio.open_connection(sock=accepted)
     with contextlib.suppress(OSError, asyncio.TimeoutError):
-        first = await asyncio.wait_for(reader.read(SIZE), FIRST)
-        if first:
-            source = (accepted.getpeername()[0], 0)
-            service = await asyncio.open_connection(*accepted.getsockname()[:2], local_addr=source)
-            service[1].write(first)
-            await _Exchange((reader, writer), service).run()
-    await _close(writer)
+        try:
+            first = await asyncio.wait_for(caller[0].read(SIZE), FIRST)
+            if first:
+                source = (accepted.getpeername()[0], 0)
+                service = await asyncio.open_connection(*accepted.getsockname()[:2], local_addr=source)
+                service[1].write(first)
+                await _Exchange(caller, service).run()
+            caller[1].close()
+            await caller[1].wait_closed()
+        finally:
+            caller[1].transport.abort()
 
 
 class _Exchange:
     """The bytes between a caller and the service, in both directions."""
 
-    def __init__(self, *sides: tuple[asyncio.StreamReader, asyncio.StreamWriter]) -> None:
-        self._caller, self._service = sides
+    def __init__(self, caller: Side, service: Side) -> None:
+        self._caller, self._service = caller, service
         self._began = self._last = time.monotonic()
         self._is_answered = False
 
     async def run(self) -> None:
-        """Copy until one side closes its connection, or nothing more is expected."""
-        copies = {
-            asyncio.ensure_future(self._copy(self._caller[0], self._service[1], is_answer=False)),
-            asyncio.ensure_future(self._copy(self._service[0], self._caller[1], is_answer=True)),
-        }
-        done: set[asyncio.Future[None]] = set()
-        while not done and not self._is_over():
-            done, _ = await asyncio.wait(copies, timeout=SHORT, return_when=asyncio.FIRST_COMPLETED)
-        for copy in copies:
-            copy.cancel()
-        await asyncio.gather(*copies, return_exceptions=True)
-        await _close(self._service[1])
+        """Copy until the service closes its connection, or the caller's fails. Raises OSError."""
+        response = asyncio.ensure_future(self._copy(self._service[0], self._caller[1], is_answer=True))
+        request = asyncio.ensure_future(self._request())
+        try:
+            while not response.done() and not self._is_over():
+                await asyncio.wait([response], timeout=SHORT)
+                if request.done():
+                    request.result()
+            if response.done():
+                response.result()
+        finally:
+            request.cancel()
+            response.cancel()
+            await asyncio.gather(request, response, return_exceptions=True)
+            self._service[1].transport.abort()
+
+    async def _request(self) -> None:
+        await self._copy(self._caller[0], self._service[1], is_answer=False)
+        # A caller may end its own direction, and still wait for the response.
+        self._service[1].write_eof()
 
     async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, is_answer: bool) -> None:
         while data := await reader.read(SIZE):
             writer.write(data)
-            self._last, self._is_answered = time.monotonic(), is_answer
+            self._is_answered = is_answer
             await writer.drain()
+            self._last = time.monotonic()
 
     def _is_over(self) -> bool:
         now = time.monotonic()
-        pause = QUIET if now - self._began < BUSY else SHORT
-        return self._is_answered and now - self._last >= pause
-
-
-async def _close(writer: asyncio.StreamWriter) -> None:
-    """Close a connection after everything that was written to it has been sent."""
-    writer.close()
-    with contextlib.suppress(OSError):
-        await writer.wait_closed()
+        return now - self._began >= BUSY and self._is_answered and now - self._last >= SHORT

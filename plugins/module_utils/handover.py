@@ -4,7 +4,7 @@ A process that ends closes its connections. The kernel resets a connection whose
 caller's request fails. A second descriptor of the connection, which Linux provides since version 5.6, prevents this:
 the connection stays open when the process closes its own descriptor. If the process has read nothing from the
 connection, another process of the service gets all of it. Otherwise the unread data could be the middle of a request,
-and the connection is closed.
+and the connection is not held.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ PIDFD_OPEN, PIDFD_GETFD = 434, 438
 STATE, RECEIVED = 0, 128
 ESTABLISHED = 1
 # The seconds between two readings of the process. A process that is told to end closes most connections immediately.
-SOON, LATER = 0.001, 0.01
+SOON, LATER = 0.001, 0.1
 IMMEDIATELY = 1.0
 Address = tuple[str, object]
 
@@ -40,9 +40,12 @@ class UnheldError(OSError):
     """The connections of a process cannot be held, for lack of a privilege or because Linux is too old."""
 
 
+_LIBRARY = ctypes.CDLL(None, use_errno=True)
+
+
 def _system_call(number: int, *arguments: int) -> int:
     """Return the result of a system call. Raises OSError."""
-    result = int(ctypes.CDLL(None, use_errno=True).syscall(number, *arguments))
+    result = int(_LIBRARY.syscall(number, *arguments))
     if result < 0:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))
@@ -68,14 +71,19 @@ class Connection:
         if self.socket.family not in (socket.AF_INET, socket.AF_INET6):
             return False
         try:
-            info = self.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, RECEIVED + 8)
-            received = struct.unpack_from("=Q", info, RECEIVED)[0]
-            return (
-                info[STATE] == ESTABLISHED and received == self.unread() and forwarding.is_from_this_host(self.socket)
-            )
+            return self._is_untouched() and forwarding.can_be_imitated(self.socket)
         except OSError:
-            # The caller has closed it.
+            # The caller has closed it, or Linux is too old.
             return False
+
+    def _is_untouched(self) -> bool:
+        """Return whether the process has read nothing, and neither side has closed the connection. Raises OSError."""
+        while True:
+            before = self.unread()
+            info = self.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, RECEIVED + 8)
+            # Both numbers must be of one moment: data may arrive between the two calls.
+            if self.unread() == before:
+                return info[STATE] == ESTABLISHED and struct.unpack_from("=Q", info, RECEIVED)[0] == before
 
 
 class Handover:
@@ -120,22 +128,29 @@ class Handover:
         return bool(self._hold() & self._listening.keys())
 
     def is_idle(self) -> bool:
-        """Return whether no request fails if the process now closes all its connections."""
+        """Return whether no request fails if the process now closes all its connections.
+
+        Connections that it has read from are not held any longer. Their callers must see when it closes them.
+        """
+        self._others.clear()
         self._hold()
-        return not any(item.unread() and not item.is_forwardable() for item in self._connections.values())
+        is_idle = not any(item.unread() and not item.is_forwardable() for item in self._connections.values())
+        self._release()
+        return is_idle
 
     def finish(self, seconds: float) -> None:
-        """Wait until the process has ended and no connection is left, but at most for ``seconds``.
+        """Forward the unread connections that the process closes, until it has ended or ``seconds`` are over.
 
-        A connection that the process closes is forwarded if possible, and closed otherwise.
+        Then wait for the forwarded connections for the same time.
         """
         asyncio.run(self._finish(seconds))
 
     async def _finish(self, seconds: float) -> None:
-        began = now = time.monotonic()
+        began, has_ended, ending = time.monotonic(), False, select.poll()
+        ending.register(self._process, select.POLLIN)
         forwarded: list[asyncio.Future[None]] = []
-        while now - began < seconds:
-            has_ended = bool(select.select([self._process], [], [], 0)[0])
+        while not has_ended and time.monotonic() - began < seconds:
+            has_ended = bool(ending.poll(0))
             still_open = set() if has_ended else self._hold()
             for inode in self._connections.keys() - still_open:
                 connection = self._connections.pop(inode)
@@ -143,16 +158,24 @@ class Handover:
                     forwarded.append(asyncio.ensure_future(forwarding.forward(connection.socket)))
                 else:
                     connection.socket.close()
-            if has_ended and all(item.done() for item in forwarded):
-                return
-            await asyncio.sleep(SOON if now - began < IMMEDIATELY else LATER)
-            now = time.monotonic()
+            self._release()
+            await asyncio.sleep(SOON if time.monotonic() - began < IMMEDIATELY else LATER)
+        if forwarded:
+            await asyncio.wait(forwarded, timeout=seconds)
+
+    def _release(self) -> None:
+        """Stop holding the connections that cannot be forwarded."""
+        for inode, connection in [*self._connections.items()]:
+            if not connection.is_forwardable():
+                connection.socket.close()
+                del self._connections[inode]
+                self._others.add(inode)
 
     def _hold(self) -> set[str]:
         """Hold the connections that the process has accepted meanwhile; return the inodes of its open sockets."""
         try:
             return self._look()
-        except OSError:
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
             # Not even its user can read a process that is exiting.
             return set(self._connections)
 
@@ -177,18 +200,26 @@ class Handover:
         return set(found)
 
     def _second(self, descriptor: int, inode: str) -> socket.socket | None:
-        """Return a second descriptor of a socket, or None if the process has closed the first one. Raises OSError."""
+        """Return a second descriptor of a socket, or None if the process has closed the first one. Raises OSError.
+
+        The result is also None if this process has too many descriptors.
+        """
         try:
-            second = socket.socket(fileno=_system_call(PIDFD_GETFD, self._process, descriptor, 0))
+            number = _system_call(PIDFD_GETFD, self._process, descriptor, 0)
         except OSError as error:
-            if error.errno == errno.EBADF:
+            if error.errno in (errno.EBADF, errno.EMFILE, errno.ENFILE):
                 return None
             raise
-        if str(os.fstat(second.fileno()).st_ino) == inode:
-            return second
-        # The process uses the number for another file.
-        second.close()
-        return None
+        # The process may use the number for another file now.
+        if str(os.fstat(number).st_ino) != inode:
+            os.close(number)
+            return None
+        try:
+            return socket.socket(fileno=number)
+        except OSError:
+            # Python does not know the addresses of this kind of socket.
+            os.close(number)
+            return None
 
 
 def _descriptors(place: Path) -> dict[str, int]:
@@ -196,7 +227,7 @@ def _descriptors(place: Path) -> dict[str, int]:
     found = {}
     for name in os.listdir(place):
         with contextlib.suppress(FileNotFoundError):
-            if match := re.fullmatch(r"socket:\[(\d+)\]", os.readlink(place / name)):
+            if match := re.fullmatch(r"socket:\[(\d+)\]", os.readlink(f"{place}/{name}")):
                 found[match[1]] = int(name)
     return found
 
@@ -204,4 +235,4 @@ def _descriptors(place: Path) -> dict[str, int]:
 def _address(of: socket.socket) -> Address:
     """Return the port of a TCP socket, because its address can be a wildcard, and the name of another socket."""
     name = of.getsockname()
-    return ("tcp", name[1]) if of.family in (socket.AF_INET, socket.AF_INET6) else (of.family.name, name)
+    return ("tcp", name[1]) if of.family in (socket.AF_INET, socket.AF_INET6) else (str(of.family), name)

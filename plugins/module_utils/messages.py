@@ -46,7 +46,7 @@ def visible_document(value: Any) -> Any:
         return visible(value, lines=True)
     if isinstance(value, Mapping):
         return {visible_document(key): visible_document(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
+    if isinstance(value, (list, tuple)):
         return [visible_document(item) for item in value]
     return value
 

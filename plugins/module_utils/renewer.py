@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -105,7 +106,7 @@ class Renewer:
                 self._renew_by_order()
         except Exception as error:
             # systemd would start this program again and again if it did not end.
-            is_told = isinstance(error, RenewerError | trial.TrialError)
+            is_told = isinstance(error, (RenewerError, trial.TrialError))
             self.finish(str(error) if is_told else self._untold(error))
             if self.way == "gunicorn" and "want" in self.state:
                 # The number of workers is restored as soon as the additional worker serves.
@@ -361,5 +362,13 @@ def shown(name: str, unit: str) -> str:
     return done.stdout.strip()
 
 
+def prepare() -> None:
+    """Make this process leave no worker paused if it is stopped, and allow it to hold many connections."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 if __name__ == "__main__":
+    prepare()
     Renewer(Files(Path(sys.argv[1]))).run()

@@ -30,10 +30,11 @@ MORE = 2
 ATTEMPTS = 8
 READING = 0.01
 HIGHEST = -20
-# The seconds that a worker gets for its last responses; this is also gunicorn's own default.
+# The seconds that a worker gets for its last responses, and then its successors for theirs. This is also gunicorn's
+# default.
 LAST = 30.0
 # The seconds after which a child process that does all this is lost.
-LOST = LAST + ATTEMPTS * (PAUSED + READING) + 5
+LOST = 2 * LAST + ATTEMPTS * (PAUSED + READING) + 5
 
 
 def end(pid: int, reduce: Callable[[], None], proc: Path = Path("/proc")) -> None:
@@ -45,17 +46,22 @@ def end(pid: int, reduce: Callable[[], None], proc: Path = Path("/proc")) -> Non
     LAST seconds if the worker has not ended then. Raises OSError, for example if gunicorn has ended.
     """
     work = partial(_end, pid, reduce, proc)
-    own = os.getpriority(os.PRIO_PROCESS, 0)
     try:
-        # A request that arrives on a used connection after the last look is lost, so a busy host must not delay either.
-        for process in (0, pid):
+        priorities = {process: os.getpriority(os.PRIO_PROCESS, process) for process in (0, pid)}
+    except ProcessLookupError:
+        reduce()
+        return
+    try:
+        # A request that arrives on a used connection after the last look is lost, so a busy host must delay neither.
+        for process in priorities:
             _prefer(process, HIGHEST)
         # Root may be denied what the worker's user is allowed (see processes.py).
         is_done = work() or processes.as_user(*processes.credentials(pid, proc), work, patience=LOST)
     except (FileNotFoundError, ProcessLookupError):
         is_done = False
     finally:
-        _prefer(0, own)
+        for process, priority in priorities.items():
+            _prefer(process, priority)
         # The child may be lost.
         resume(pid)
     if not is_done:
@@ -69,13 +75,16 @@ def resume(pid: int) -> None:
 
 
 def _prefer(pid: int, priority: int) -> None:
-    """Set the priority of a process, or of this one (0), if the privileges suffice."""
-    with contextlib.suppress(PermissionError):
+    """Set the priority of a process, or of this one (0), if it runs and the privileges suffice."""
+    with contextlib.suppress(PermissionError, ProcessLookupError):
         os.setpriority(os.PRIO_PROCESS, pid, priority)
 
 
 def _end(pid: int, reduce: Callable[[], None], proc: Path) -> bool:
-    """End the worker, or return False if it has ended or its connections cannot be held. Raises OSError."""
+    """End the worker. Return False if nobody was told, because it has ended or a privilege is missing.
+
+    Raises OSError.
+    """
     try:
         with Handover(pid, proc) as handover:
             if _tell_when_idle(pid, reduce, handover):
@@ -83,7 +92,7 @@ def _end(pid: int, reduce: Callable[[], None], proc: Path) -> bool:
             else:
                 reduce()
             handover.finish(LAST)
-    except (ProcessLookupError, UnheldError):
+    except (ProcessLookupError, PermissionError, UnheldError):
         return False
     return True
 
@@ -95,8 +104,10 @@ def _tell_when_idle(pid: int, reduce: Callable[[], None], handover: Handover) ->
         try:
             time.sleep(PAUSED)
             if handover.is_idle():
-                os.kill(pid, signal.SIGTERM)
+                # Only this process can be without the privilege to tell gunicorn, so that comes first.
                 reduce()
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGTERM)
                 return True
         finally:
             resume(pid)

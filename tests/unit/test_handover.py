@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -107,28 +108,12 @@ def test_a_persistent_connection_that_was_used_is_closed(process: Worker) -> Non
 def test_a_caller_of_another_host_never_gets_the_address_of_this_one(
     process: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(forwarding, "is_from_this_host", lambda _: False)
+    monkeypatch.setattr(forwarding, "is_same_host", lambda *_: False)
     with process.caller() as caller:
         caller.sendall(b"request")
         with handed_over(process) as successor:
             assert is_reset(caller)
     assert successor.sources == []
-
-
-class Named:
-    """A socket with two names."""
-
-    def __init__(self, own: str, caller: str) -> None:
-        """Initialize with its own address and its caller's."""
-        self.own, self.caller = own, caller
-
-    def getsockname(self) -> tuple[str, int]:
-        """Return its own address and a port."""
-        return self.own, 1
-
-    def getpeername(self) -> tuple[str, int]:
-        """Return the caller's address and a port."""
-        return self.caller, 2
 
 
 @pytest.mark.parametrize(
@@ -147,7 +132,26 @@ class Named:
     ],
 )
 def test_only_a_caller_of_this_host_can_be_imitated(own: str, caller: str, expected: bool) -> None:
-    assert forwarding.is_from_this_host(Named(own, caller)) is expected  # type: ignore[arg-type]
+    accepted = mock.Mock(wraps=socket.socket())
+    accepted.getsockname = lambda: (own, 1)
+    accepted.getpeername = lambda: (caller, 2)
+    assert forwarding.can_be_imitated(accepted) is expected
+
+
+def test_another_service_in_our_network_namespace_gets_no_request() -> None:
+    accepted = mock.Mock(wraps=socket.socket())
+    accepted.getsockname = accepted.getpeername = lambda: ("127.0.0.1", 1)
+    accepted.getsockopt = lambda *_: bytes(8)
+    assert not forwarding.can_be_imitated(accepted)
+
+
+def test_linux_before_5_14_cannot_tell_the_network_namespace(process: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forwarding, "SO_NETNS_COOKIE", 9999)
+    with process.caller() as caller:
+        caller.sendall(b"request")
+        with handed_over(process) as successor:
+            assert is_reset(caller)
+    assert successor.sources == []
 
 
 def test_a_caller_who_has_given_up_is_not_served(process: Worker) -> None:
@@ -266,18 +270,64 @@ def test_a_process_that_has_ended() -> None:
         Handover(done.pid)
 
 
-@pytest.mark.parametrize("setting", ["QUIET", "BUSY"])
-def test_a_persistent_connection_ends_after_its_response(
-    process: Worker, monkeypatch: pytest.MonkeyPatch, setting: str
+def test_a_persistent_connection_that_is_always_used_ends_after_a_response(
+    process: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The caller never closes it. Other limits would keep it for longer than the test waits.
-    monkeypatch.setattr(forwarding, "QUIET", 1e9)
-    monkeypatch.setattr(forwarding, setting, 0)
+    monkeypatch.setattr(forwarding, "BUSY", 0)
     with process.caller() as caller:
         caller.sendall(b"request")
         with handed_over(process):
             assert caller.recv(100) == b"served request"
             assert is_reset(caller)
+
+
+def test_a_caller_who_ends_its_direction_gets_its_response(process: Worker) -> None:
+    with process.caller() as caller:
+        caller.sendall(b"request")
+        forwarded = threading.Event()
+        with handed_over(process) as successor:
+            while not successor.received:
+                forwarded.wait(0.001)
+            caller.shutdown(socket.SHUT_WR)
+            assert caller.recv(100) == b"served request"
+            assert is_reset(caller)
+
+
+def test_a_connection_ends_with_the_time_of_the_handover(process: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Successor, "_respond", lambda _self, accepted: accepted.recv(1000) and threading.Event().wait())
+    with process.caller() as caller, Handover(process.pid) as held:
+        caller.sendall(b"request")
+        process.process.kill()
+        process.process.wait()
+        Successor(process.listener)
+        held.finish(0.3)
+        assert is_reset(caller)
+
+
+def test_a_second_descriptor_does_not_hide_the_end_of_a_used_connection(process: Worker) -> None:
+    with process.caller() as caller, Handover(process.pid) as held:
+        caller.sendall(b"request")
+        process.obey("read 7")
+        assert held.is_idle()
+        process.obey("close")
+        assert is_reset(caller)
+        assert held.is_idle()
+
+
+def test_a_process_with_too_many_descriptors_loses_only_the_rest(
+    process: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(number: int, *arguments: int) -> int:
+        if number == handover.PIDFD_GETFD:
+            raise OSError(errno.EMFILE, "too many")
+        return original(number, *arguments)
+
+    original = handover._system_call
+    with process.caller() as caller, Handover(process.pid) as held:
+        caller.sendall(b"request")
+        assert held.is_idle()
+        monkeypatch.setattr(handover, "_system_call", refuse)
+        assert held.is_idle()
 
 
 def test_a_caller_who_sends_nothing(process: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -288,7 +338,6 @@ def test_a_caller_who_sends_nothing(process: Worker, monkeypatch: pytest.MonkeyP
 
 
 def test_a_response_that_takes_long_is_awaited(process: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(forwarding, "QUIET", 0)
     monkeypatch.setattr(forwarding, "BUSY", 0)
     slow = threading.Event()
 

@@ -63,7 +63,7 @@ def test_no_other_process_delays_the_end(
     seen: list[list[tuple[int, int]]] = []
     retirement.end(process.pid, lambda: seen.append([*given]))
     assert seen == [[(0, retirement.HIGHEST), (process.pid, retirement.HIGHEST)]]
-    assert given[2:] == [(0, own)]
+    assert given[2:] == [(0, own), (process.pid, own)]
     assert process.process.wait(10) == 7
 
 
@@ -198,7 +198,29 @@ def test_a_worker_continues_after_an_error(process: Worker, fails: type[BaseExce
 
     with pytest.raises(fails):
         retirement.end(process.pid, raises)
-    assert process.process.wait(10) == 7
+    wait_until(lambda: not process.is_paused())
+    assert process.process.poll() is None
+
+
+def test_root_tells_gunicorn_if_the_workers_user_cannot(process: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[bool] = []
+
+    def as_user(_uid: int, _gid: int, _groups: object, work: Callable[[], bool], *, patience: float) -> bool:
+        monkeypatch.setattr(retirement, "Handover", Handover)
+        is_done = work()
+        assert (is_done, patience > retirement.LAST) == (False, True)
+        return is_done
+
+    def tell() -> None:
+        told.append(process.is_paused())
+        if len(told) == 1:
+            raise PermissionError
+
+    monkeypatch.setattr(retirement, "Handover", refuse)
+    monkeypatch.setattr(processes, "as_user", as_user)
+    retirement.end(process.pid, tell)
+    assert told == [True, False]
+    assert process.process.poll() is None
 
 
 def test_a_worker_that_a_lost_child_paused_continues(process: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
