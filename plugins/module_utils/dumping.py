@@ -55,7 +55,9 @@ class Dump:
         opened = sessions.opened(self.user, self.database, self.port, kind="reading")
         with opened as connection, connection.cursor() as cursor:
             self._write_settings(database_settings.read(cursor, self.database, self.database))
-            self._program(["pg_dumpall", "--globals-only", f"--port={self.port}", f"--file={self.path}/globals.sql"])
+            self._program(
+                ["pg_dumpall", "--globals-only", f"--port={self.port}", f"--file={self.path}/globals.sql"], cursor
+            )
             # The next statement takes the dump's snapshot.
             connection.rollback()
             found = self._dump(cursor)
@@ -87,7 +89,8 @@ class Dump:
                 # The server's encoding avoids a conversion.
                 f"--encoding={encoding}",
                 *([f"--jobs={self.jobs}"] if self.format == "directory" else []),
-            ]
+            ],
+            cursor,
         )  # fmt: skip
         return {
             "duration_seconds": round(time.monotonic() - started, 3),
@@ -95,10 +98,15 @@ class Dump:
             "snapshot_xmin": snapshot_xmin,
         }  # fmt: skip
 
-    def _program(self, command: list[str]) -> str:
-        """Run a program as the database's user and return its output; raises DumpError."""
+    def _program(self, command: list[str], cursor: Any = None) -> str:
+        """Run a program as the database's user, on the server of a cursor's session, and return its output; raises
+        DumpError."""
+        environment = {"PGOPTIONS": sessions.options()}
+        if cursor:
+            # The program may have another default directory of the server's socket than the session.
+            environment["PGHOST"] = cursor.connection.info.host
         with acting_as(self.user):
-            code, output, error = self.run(command, environ_update={"PGOPTIONS": sessions.options()})
+            code, output, error = self.run(command, environ_update=environment)
         if code != 0:
             raise DumpError(f"{command[0]} failed: {messages.without_values(error.strip())}")
         return output

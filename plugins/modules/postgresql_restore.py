@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import shutil
@@ -96,6 +97,12 @@ WHERE pg_catalog.starts_with(rolname, %s) AND pg_catalog.shobj_description(oid, 
 """
 
 
+def socket_directory(wanted: dict[str, Any]) -> str:
+    """Return the directory of the server's socket. Raises psycopg2.Error."""
+    with sessions.opened(wanted["user"], "postgres", wanted["port"]) as connection:
+        return str(connection.info.host)
+
+
 def execute(wanted: dict[str, Any], database: str, query: Any, values: Any = None) -> list[Any]:
     """Run one statement outside of a transaction and return its rows. Raises psycopg2.Error."""
     opened = sessions.opened(wanted["user"], database, wanted["port"], autocommit=True)
@@ -114,11 +121,13 @@ def route(wanted: dict[str, Any], password: str, verifier: str) -> dict[str, str
             where = {"port": str(wanted["port"])} | ({"host": host} if host else {})
             try:
                 with acting_as(wanted["user"]):
-                    psycopg2.connect(dbname=wanted["database"], user=name, password=password, **where).close()
+                    login = psycopg2.connect(dbname=wanted["database"], user=name, password=password, **where)
             except psycopg2.OperationalError as error:
                 refusals.append(str(error).strip().split("\n")[-1])
                 continue
-            return where
+            with contextlib.closing(login):
+                # pg_restore may have another default directory of the server's socket than this session.
+                return where | {"host": login.info.host}
     finally:
         execute(wanted, "postgres", sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
     raise restoring.RestoreError(
@@ -150,7 +159,8 @@ def restore(module: AnsibleModule, lists: str) -> dict[str, Any]:
     password = secrets.token_urlsafe(32)
     verifier = scram.verifier(password)
     target = restoring.Target(
-        user=wanted["user"], database=wanted["database"], port=wanted["port"], host="", files=files,
+        user=wanted["user"], database=wanted["database"], port=wanted["port"], host=socket_directory(wanted),
+        files=files,
         pg_restore=pg_restore, jobs=wanted["jobs"], lists=lists, logins=route(wanted, password, verifier),
         password=password, verifier=verifier,
         tablespaces=True, excluded=("SUBSCRIPTION", "SUBSCRIPTION TABLE"), prefix=PREFIX,

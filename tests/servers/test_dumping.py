@@ -68,6 +68,20 @@ def test_a_dump_is_complete_and_private(server: Server, named: str, tmp_path: Pa
     assert found["size_bytes"] == sum(file.stat().st_size for file in files if file.name != "SHA256SUMS")
 
 
+def test_the_programs_use_the_servers_socket_in_another_directory_than_their_default(
+    server: Server, named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def connect(**given: Any) -> Any:
+        return original(host=str(server.directory), **given)
+
+    original = psycopg2.connect
+    with monkeypatch.context() as patched:
+        patched.setattr(psycopg2, "connect", connect)
+        patched.setenv("PGHOST", str(tmp_path))
+        found = dump(server, tmp_path / "new.partial").take()
+    assert {table["name"]: table["rows"] for table in found["tables"]} == ROWS
+
+
 def test_rows_that_are_written_while_the_roles_are_dumped_are_in_the_dump_and_in_the_count(
     server: Server, named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
