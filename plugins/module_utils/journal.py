@@ -28,6 +28,8 @@ _RAISED = re.compile(r"(\w+)(?::|$)")
 _EXCEPTIONS = frozenset(
     name for name, kind in vars(builtins).items() if isinstance(kind, type) and issubclass(kind, BaseException)
 )
+# gunicorn logs at the level ERROR that a worker ended as it was told to: by its stop, or by the renewal of the sessions.
+_TOLD_TO_END = re.compile(r"\bWorker \(pid:\d+\) was sent SIGTERM!$")
 # The beginnings of systemd's messages about a unit, with or without the unit's name in front.
 _OF_SYSTEMD = (
     "Starting", "Started", "Stopping", "Stopped", "Failed to start", "Failed with result", "Main process exited",
@@ -149,7 +151,7 @@ def summary(found: list[Line], before: list[Line], wanted: Wanted, last: int) ->
     failures: list[str] = []
     for line in found:
         said = logged.read(line.text, line.priority)
-        errors += said.level == logged.ERROR
+        errors += _is_error(line, said.level)
         # Messages of systemd are never errors of the database.
         failed = said.failure and line.speaker != SYSTEMD
         failed = failed or any(pattern.search(line.whole) for pattern in wanted.failures)
@@ -161,11 +163,15 @@ def summary(found: list[Line], before: list[Line], wanted: Wanted, last: int) ->
         "errors": errors,
         "requests": _count(found, wanted.request),
         "refused": _count(found, wanted.refused),
-        "errors_before": sum(logged.level(line.text, line.priority) == logged.ERROR for line in before),
+        "errors_before": sum(_is_error(line, logged.level(line.text, line.priority)) for line in before),
         "refused_before": _count(before, wanted.refused),
         "lines": [shown(line, wanted) for line in found[len(found) - min(last, len(found)) :]],
         "failures": failures,
     }
+
+
+def _is_error(line: Line, level: str | None) -> bool:
+    return level == logged.ERROR and not _TOLD_TO_END.search(line.text)
 
 
 def _count(found: Iterable[Line], pattern: re.Pattern[str]) -> int:

@@ -54,6 +54,13 @@ def test_a_line_of_success_is_no_failure_and_no_error() -> None:
     assert (told["errors"], told["failures"]) == (0, [])
 
 
+@pytest.mark.parametrize(("signal", "errors"), [("SIGTERM!", 0), ("SIGKILL! Perhaps out of memory?", 1)])
+def test_a_worker_that_ended_as_it_was_told_is_no_error(signal: str, errors: int) -> None:
+    ended = entry(f"[2026-12-01 04:17:21 +0000] [565] [ERROR] Worker (pid:576) was sent {signal}")
+    told = summary(STARTED, ended, before=(ended,))
+    assert (told["total"], told["errors"], told["errors_before"]) == (2, errors, errors)
+
+
 def test_a_service_that_fails_at_every_request_says_so_a_few_times() -> None:
     failing = entry("ERROR storing failed: permission denied for table memories")
     told = summary(*[failing] * 60)
