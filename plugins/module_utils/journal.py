@@ -28,7 +28,7 @@ _RAISED = re.compile(r"(\w+)(?::|$)")
 _EXCEPTIONS = frozenset(
     name for name, kind in vars(builtins).items() if isinstance(kind, type) and issubclass(kind, BaseException)
 )
-# gunicorn logs at the level ERROR that a worker ended as it was told to: by its stop, or by the renewal of the sessions.
+# gunicorn logs at the level ERROR that a worker ended as it was told to, by its stop or by the renewal of the sessions.
 _TOLD_TO_END = re.compile(r"\bWorker \(pid:\d+\) was sent SIGTERM!$")
 # The beginnings of systemd's messages about a unit, with or without the unit's name in front.
 _OF_SYSTEMD = (
@@ -125,6 +125,8 @@ def _of_systemd(text: str) -> list[str]:
 
 
 def _of_service(line: Line, wanted: Wanted) -> list[str]:
+    if _TOLD_TO_END.search(line.text):
+        return ["a worker that was told to end"]
     said = logged.read(line.text, line.priority)
     access, raised = _ACCESS.search(line.text), _RAISED.match(line.text)
     telling = said.failure or said.level == logged.ERROR

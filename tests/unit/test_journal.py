@@ -59,6 +59,7 @@ def test_a_worker_that_ended_as_it_was_told_is_no_error(signal: str, errors: int
     ended = entry(f"[2026-12-01 04:17:21 +0000] [565] [ERROR] Worker (pid:576) was sent {signal}")
     told = summary(STARTED, ended, before=(ended,))
     assert (told["total"], told["errors"], told["errors_before"]) == (2, errors, errors)
+    assert ("error" in told["lines"][1], "a worker that was told to end" in told["lines"][1]) == (errors, not errors)
 
 
 def test_a_service_that_fails_at_every_request_says_so_a_few_times() -> None:
