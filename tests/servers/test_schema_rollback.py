@@ -84,12 +84,12 @@ MEANINGS = {
     "enum that becomes a domain": (
         f"{FINE}; {ENUM}; CREATE POLICY p ON memories USING (k = (('{{a}}'::words[])[1])::text)",
         f"DROP TYPE words; {WORDS}",
-        "The policy p of public.memories, which the rollback restores, contains a value of public.words,",
+        "The policy p of public.memories, which the rollback restores, contains a value of public.words.",
     ),
     "enum that gets into a default": (
         f"{FINE}; {ENUM}; ALTER TABLE memories ADD customer_id integer DEFAULT length((('{{a}}'::words[])[1])::text)",
         f"DROP TYPE words; {WORDS}",
-        "The default of public.memories.customer_id, which the rollback restores, contains a value of public.words,",
+        "The default of public.memories.customer_id, which the rollback restores, contains a value of public.words.",
     ),
     "foreign key by a cast": (
         f"""{RANKED}; CREATE TABLE ref (t integer PRIMARY KEY); INSERT INTO ref VALUES (1);
