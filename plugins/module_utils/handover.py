@@ -31,7 +31,7 @@ PIDFD_OPEN, PIDFD_GETFD = 434, 438
 STATE, RECEIVED = 0, 128
 ESTABLISHED = 1
 # The seconds between two readings of the process. A process that is told to end closes most connections immediately.
-SOON, LATER = 0.001, 0.1
+SOON, LATER = 0.0003, 0.1
 IMMEDIATELY = 1.0
 Address = tuple[str, object]
 
@@ -122,10 +122,6 @@ class Handover:
         for connection in self._connections.values():
             connection.socket.close()
         os.close(self._process)
-
-    def is_listening(self) -> bool:
-        """Return whether the process can accept more connections."""
-        return bool(self._hold() & self._listening.keys())
 
     def is_idle(self) -> bool:
         """Return whether no request fails if the process now closes all its connections.

@@ -19,12 +19,9 @@ from pathlib import Path
 from . import processes
 from .handover import Handover, UnheldError
 
-# uvicorn looks every 0.1 s whether it must end. After a longer pause it looks before it accepts anything.
+# uvicorn looks every 0.1 s whether it must end. After a longer pause it looks before it accepts anything. A version
+# before 0.29 looks before it notices the signal, and works until it looks again.
 PAUSED = 0.12
-# Before version 0.29, it looks before it notices the signal, which takes at most this many seconds. It would accept
-# connections until it looks again, so it is paused again, at most MORE times.
-NOTICING = 0.005
-MORE = 2
 # Requests arrive during a pause, on connections that were accepted before. The worker reads them, and is paused again
 # before it has accepted many new connections.
 ATTEMPTS = 8
@@ -87,9 +84,8 @@ def _end(pid: int, reduce: Callable[[], None], proc: Path) -> bool:
     """
     try:
         with Handover(pid, proc) as handover:
-            if _tell_when_idle(pid, reduce, handover):
-                _pause_while_listening(pid, handover)
-            else:
+            # There is no second pause: what arrives in the pause of a worker that must end is closed unread.
+            if not _tell_when_idle(pid, reduce, handover):
                 reduce()
             handover.finish(LAST)
     except (ProcessLookupError, PermissionError, UnheldError):
@@ -113,17 +109,3 @@ def _tell_when_idle(pid: int, reduce: Callable[[], None], handover: Handover) ->
             resume(pid)
         time.sleep(READING)
     return False
-
-
-def _pause_while_listening(pid: int, handover: Handover) -> None:
-    """Pause a worker that was told to end but can still accept connections."""
-    for _ in range(MORE):
-        time.sleep(NOTICING)
-        if not handover.is_listening():
-            break
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGSTOP)
-        try:
-            time.sleep(PAUSED)
-        finally:
-            resume(pid)

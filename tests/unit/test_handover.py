@@ -242,14 +242,6 @@ def test_the_connections_of_a_unix_socket_are_seen_and_closed(tmp_path: Path) ->
         assert is_reset(caller)
 
 
-def test_a_process_that_listens(process: Worker) -> None:
-    with Handover(process.pid) as held:
-        assert held.is_listening()
-        process.process.kill()
-        process.process.wait()
-        assert not held.is_listening()
-
-
 @pytest.mark.parametrize("code", [errno.ENOSYS, errno.EPERM])
 def test_connections_that_cannot_be_held(process: Worker, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
     def refuse(number: int, *arguments: int) -> int:

@@ -115,37 +115,29 @@ def test_gunicorn_ends_a_worker_that_never_has_read_everything(
     assert process.process.poll() is None
 
 
-def test_a_worker_that_still_listens_is_paused_again(process: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
-    pauses: list[float] = []
-    listening = [True, False]
-
-    def sleep(seconds: float) -> None:
-        pauses.append(seconds)
-        wait_until(lambda: process.is_paused() is (seconds == retirement.PAUSED))
-
-    monkeypatch.setattr(time, "sleep", sleep)
-    monkeypatch.setattr(Handover, "is_listening", lambda _: listening.pop(0))
-    with Handover(process.pid) as held:
-        retirement._pause_while_listening(process.pid, held)
-    assert pauses == [retirement.NOTICING, retirement.PAUSED, retirement.NOTICING]
-
-
-def test_a_worker_that_does_not_end_is_paused_only_a_few_times(
-    process: Worker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pauses: list[float] = []
-
-    def sleep(seconds: float) -> None:
-        pauses.append(seconds)
-        original(seconds)
-
-    original = time.sleep
-    monkeypatch.setattr(time, "sleep", sleep)
-    monkeypatch.setattr(retirement, "LAST", 0.1)
+def test_a_worker_that_must_end_is_never_paused_again(process: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    # It would close unread what arrives in the pause.
+    monkeypatch.setattr(retirement, "LAST", 0.3)
     process.obey("linger")
+    paused: list[bool] = []
+
+    def finish(self: Handover, seconds: float) -> None:
+        wait_until(lambda: not process.is_paused())
+        original(self, seconds)
+        paused.append(process.is_paused())
+
+    original = Handover.finish
+    monkeypatch.setattr(Handover, "finish", finish)
+    pauses: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        resting(seconds)
+
+    resting = time.sleep
+    monkeypatch.setattr(time, "sleep", sleep)
     retirement.end(process.pid, lambda: None)
-    assert pauses.count(retirement.PAUSED) == 1 + retirement.MORE
-    wait_until(lambda: not process.is_paused())
+    assert (pauses, paused) == ([retirement.PAUSED], [False])
 
 
 def test_gunicorn_is_told_once_if_the_worker_has_ended(process: Worker) -> None:
