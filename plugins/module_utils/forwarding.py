@@ -9,7 +9,9 @@ import asyncio
 import contextlib
 import socket
 import time
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import ip_address
+
+from . import sockets
 
 # The seconds within which a caller that has connected sends the first bytes.
 FIRST = 5.0
@@ -30,18 +32,13 @@ def can_be_imitated(accepted: socket.socket) -> bool:
     """
     with socket.socket() as ours:
         spaces = [item.getsockopt(socket.SOL_SOCKET, SO_NETNS_COOKIE, 8) for item in (accepted, ours)]
-    own, caller = (_plain(name[0]) for name in (accepted.getsockname(), accepted.getpeername()))
+    own, caller = (sockets.address(name[0]) for name in (accepted.getsockname(), accepted.getpeername()))
     return spaces[0] == spaces[1] and is_same_host(own, caller)
 
 
-def is_same_host(own: IPv4Address | IPv6Address, caller: IPv4Address | IPv6Address) -> bool:
+def is_same_host(own: str, caller: str) -> bool:
     """Return whether the two ends of a connection are on one host."""
-    return own == caller or (own.is_loopback and caller.is_loopback)
-
-
-def _plain(text: str) -> IPv4Address | IPv6Address:
-    found = ip_address(text.partition("%")[0])
-    return (found.ipv4_mapped or found) if isinstance(found, IPv6Address) else found
+    return own == caller or (ip_address(own).is_loopback and ip_address(caller).is_loopback)
 
 
 async def forward(accepted: socket.socket) -> None:

@@ -10,20 +10,20 @@ and the connection is not held.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ctypes
 import errno
 import fcntl
+import functools
 import os
-import re
 import select
 import socket
 import struct
 import termios
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
-from . import forwarding
+from . import forwarding, sockets
 
 # Linux has given its newest system calls the same numbers on every architecture.
 PIDFD_OPEN, PIDFD_GETFD = 434, 438
@@ -34,6 +34,7 @@ ESTABLISHED = 1
 SOON, LATER = 0.0003, 0.1
 IMMEDIATELY = 1.0
 Address = tuple[str, object]
+INTERNET = (socket.AF_INET, socket.AF_INET6)
 
 
 class UnheldError(OSError):
@@ -68,13 +69,16 @@ class Connection:
 
         The kernel counts the bytes that have arrived for TCP only.
         """
-        if self.socket.family not in (socket.AF_INET, socket.AF_INET6):
-            return False
         try:
-            return self._is_untouched() and forwarding.can_be_imitated(self.socket)
+            return self._can_be_imitated and self._is_untouched()
         except OSError:
             # The caller has closed it, or Linux is too old.
             return False
+
+    @functools.cached_property
+    def _can_be_imitated(self) -> bool:
+        """Do the same as forwarding.can_be_imitated(), once for each connection. Raises OSError."""
+        return self.socket.family in INTERNET and forwarding.can_be_imitated(self.socket)
 
     def _is_untouched(self) -> bool:
         """Return whether the process has read nothing, and neither side has closed the connection. Raises OSError."""
@@ -91,7 +95,7 @@ class Handover:
 
     def __init__(self, pid: int, proc: Path = Path("/proc")) -> None:
         """Hold the connections. Raises ProcessLookupError if the process has ended, and UnheldError."""
-        self._place = proc / str(pid) / "fd"
+        self._place = proc / str(pid)
         self._connections: dict[str, Connection] = {}
         # The sockets that listen, by their inodes.
         self._listening: dict[str, Address] = {}
@@ -130,8 +134,9 @@ class Handover:
         """
         self._others.clear()
         self._hold()
-        is_idle = not any(item.unread() and not item.is_forwardable() for item in self._connections.values())
-        self._release()
+        used = self._used()
+        is_idle = not any(self._connections[inode].unread() for inode in used)
+        self._release(used)
         return is_idle
 
     def finish(self, seconds: float) -> None:
@@ -154,18 +159,20 @@ class Handover:
                     forwarded.append(asyncio.ensure_future(forwarding.forward(connection.socket)))
                 else:
                     connection.socket.close()
-            self._release()
+            self._release(self._used())
             await asyncio.sleep(SOON if time.monotonic() - began < IMMEDIATELY else LATER)
         if forwarded:
             await asyncio.wait(forwarded, timeout=seconds)
 
-    def _release(self) -> None:
-        """Stop holding the connections that cannot be forwarded."""
-        for inode, connection in [*self._connections.items()]:
-            if not connection.is_forwardable():
-                connection.socket.close()
-                del self._connections[inode]
-                self._others.add(inode)
+    def _used(self) -> list[str]:
+        """Return the inodes of the connections that cannot be forwarded."""
+        return [inode for inode, connection in self._connections.items() if not connection.is_forwardable()]
+
+    def _release(self, inodes: Iterable[str]) -> None:
+        """Stop holding some connections."""
+        for inode in inodes:
+            self._connections.pop(inode).socket.close()
+            self._others.add(inode)
 
     def _hold(self) -> set[str]:
         """Hold the connections that the process has accepted meanwhile; return the inodes of its open sockets."""
@@ -177,7 +184,7 @@ class Handover:
 
     def _look(self) -> set[str]:
         """Do the same as _hold(). Raises OSError."""
-        found = _descriptors(self._place)
+        found = sockets.descriptors(self._place)
         new = found.keys() - self._connections.keys() - self._listening.keys() - self._others
         seconds = {inode: second for inode in new if (second := self._second(found[inode], inode))}
         self._listening |= {
@@ -218,17 +225,7 @@ class Handover:
             return None
 
 
-def _descriptors(place: Path) -> dict[str, int]:
-    """Return a descriptor for each socket of a process, by the socket's inode. Raises OSError."""
-    found = {}
-    for name in os.listdir(place):
-        with contextlib.suppress(FileNotFoundError):
-            if match := re.fullmatch(r"socket:\[(\d+)\]", os.readlink(f"{place}/{name}")):
-                found[match[1]] = int(name)
-    return found
-
-
 def _address(of: socket.socket) -> Address:
     """Return the port of a TCP socket, because its address can be a wildcard, and the name of another socket."""
     name = of.getsockname()
-    return ("tcp", name[1]) if of.family in (socket.AF_INET, socket.AF_INET6) else (str(of.family), name)
+    return ("tcp", name[1]) if of.family in INTERNET else (str(of.family), name)

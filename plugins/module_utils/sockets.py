@@ -87,15 +87,21 @@ def tells_peers() -> bool:
 
 def inodes(place: Path) -> list[str]:
     """Return the inodes of a process's sockets; ``place`` is its directory below /proc. Raises OSError."""
-    return sorted({found[1] for found in map(_socket, (place / "fd").iterdir()) if found})
+    return sorted(descriptors(place))
 
 
-def _socket(path: Path) -> re.Match[str] | None:
-    try:
-        return re.fullmatch(r"socket:\[(\d+)\]", os.readlink(path))
-    except FileNotFoundError:
-        # The socket was closed in the meantime.
-        return None
+def descriptors(place: Path) -> dict[str, int]:
+    """Return one descriptor for each socket of a process, by the socket's inode. Raises OSError.
+
+    ``place`` is the process's directory below /proc.
+    """
+    found, directory = {}, f"{place}/fd"
+    for name in os.listdir(directory):
+        # The process may have closed the descriptor in the meantime.
+        with contextlib.suppress(FileNotFoundError):
+            if match := re.fullmatch(r"socket:\[(\d+)\]", os.readlink(f"{directory}/{name}")):
+                found[match[1]] = int(name)
+    return found
 
 
 def tcp_connections(net: Path, state: str = ESTABLISHED) -> dict[str, Connection]:

@@ -160,8 +160,7 @@ def restore(module: AnsibleModule, lists: str) -> dict[str, Any]:
     verifier = scram.verifier(password)
     target = restoring.Target(
         user=wanted["user"], database=wanted["database"], port=wanted["port"], host=socket_directory(wanted),
-        files=files,
-        pg_restore=pg_restore, jobs=wanted["jobs"], lists=lists, logins=route(wanted, password, verifier),
+        files=files, pg_restore=pg_restore, jobs=wanted["jobs"], lists=lists, logins=route(wanted, password, verifier),
         password=password, verifier=verifier,
         tablespaces=True, excluded=("SUBSCRIPTION", "SUBSCRIPTION TABLE"), prefix=PREFIX,
         privileged=execute(wanted, wanted["source"], restoring.PRIVILEGED.replace("%%", "%")),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 # It accepts connections and reads from the last one when it is told, and ends with 7 after SIGTERM.
@@ -73,6 +74,12 @@ class Worker:
     def is_paused(self) -> bool:
         """Return whether the kernel says that it is stopped."""
         return "\nState:\tT" in Path(f"/proc/{self.pid}/status").read_text()
+
+
+def wait_until(reached: Callable[[], bool]) -> None:
+    """Wait until something is true."""
+    while not reached():
+        os.sched_yield()
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import subprocess
@@ -58,6 +59,19 @@ def test_what_runs_on_the_server_imports_the_standard_library_and_psycopg2(
     )
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.split()) == len(list((ROOT / folder).glob("*.py"))) > 20
+
+
+@pytest.mark.parametrize("folder", ["plugins/module_utils", "plugins/modules"])
+def test_what_runs_on_the_server_checks_no_type_as_only_python_3_10_can(folder: str) -> None:
+    checks = [
+        (path.name, node)
+        for path in (ROOT / folder).glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "isinstance"
+    ]
+    assert checks != []
+    # Python 3.9 raises TypeError for isinstance(value, list | tuple).
+    assert [(name, node.lineno) for name, node in checks if isinstance(node.args[1], ast.BinOp)] == []
 
 
 def test_an_archive_holds_what_runs_and_nothing_of_one_agency_or_of_the_tests(tmp_path: Path) -> None:

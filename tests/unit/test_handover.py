@@ -14,7 +14,7 @@ from unittest import mock
 
 import pytest
 
-from accepting import Successor, Worker, worker
+from accepting import Successor, Worker, wait_until, worker
 from ansible_collections.aimemory.tenancy.plugins.module_utils import forwarding, handover
 from ansible_collections.aimemory.tenancy.plugins.module_utils.handover import Handover, UnheldError
 
@@ -28,18 +28,24 @@ def process() -> Iterator[Worker]:
 
 @contextlib.contextmanager
 def handed_over(process: Worker) -> Iterator[Successor]:
-    """Hold the process's connections, end it, let a successor accept, and finish at the end."""
-    with Handover(process.pid) as held:
-        process.process.kill()
-        process.process.wait()
-        successor = Successor(process.listener)
-        finishing = threading.Thread(target=held.finish, args=(20,))
-        finishing.start()
-        try:
-            yield successor
-        finally:
-            finishing.join(30)
-        assert not finishing.is_alive()
+    """Hold the process's connections, and do the same as ended()."""
+    with Handover(process.pid) as held, ended(process, held) as successor:
+        yield successor
+
+
+@contextlib.contextmanager
+def ended(process: Worker, held: Handover) -> Iterator[Successor]:
+    """End the process, let a successor accept, and finish at the end."""
+    process.process.kill()
+    process.process.wait()
+    successor = Successor(process.listener)
+    finishing = threading.Thread(target=held.finish, args=(20,))
+    finishing.start()
+    try:
+        yield successor
+    finally:
+        finishing.join(30)
+    assert not finishing.is_alive()
 
 
 def is_reset(caller: socket.socket) -> bool:
@@ -48,6 +54,21 @@ def is_reset(caller: socket.socket) -> bool:
         return caller.recv(100) == b""
     except ConnectionResetError:
         return True
+
+
+def assert_is_closed(process: Worker, sent: bytes = b"request", read: int = 0) -> None:
+    """Assert that a connection is closed at the end of the process, and that no other process gets it.
+
+    ``read`` is the number of the sent bytes that the process has read.
+    """
+    with process.caller() as caller:
+        if sent:
+            caller.sendall(sent)
+        if read:
+            process.obey(f"read {read}")
+        with handed_over(process) as successor:
+            assert is_reset(caller)
+    assert successor.sources == []
 
 
 def test_an_unread_request_is_served_by_another_process_for_the_same_address(process: Worker) -> None:
@@ -88,32 +109,18 @@ def test_a_long_request_and_its_long_response_are_served(process: Worker) -> Non
 
 
 def test_the_rest_of_a_request_is_never_taken_for_a_request(process: Worker) -> None:
-    with process.caller() as caller:
-        caller.sendall(b"body of a request")
-        process.obey("read 5")
-        with handed_over(process) as successor:
-            assert is_reset(caller)
-    assert successor.sources == []
+    assert_is_closed(process, b"body of a request", read=5)
 
 
 def test_a_persistent_connection_that_was_used_is_closed(process: Worker) -> None:
-    with process.caller() as caller:
-        caller.sendall(b"request")
-        process.obey("read 7")
-        with handed_over(process) as successor:
-            assert is_reset(caller)
-    assert successor.sources == []
+    assert_is_closed(process, b"request", read=7)
 
 
 def test_a_caller_of_another_host_never_gets_the_address_of_this_one(
     process: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(forwarding, "is_same_host", lambda *_: False)
-    with process.caller() as caller:
-        caller.sendall(b"request")
-        with handed_over(process) as successor:
-            assert is_reset(caller)
-    assert successor.sources == []
+    assert_is_closed(process)
 
 
 @pytest.mark.parametrize(
@@ -147,11 +154,7 @@ def test_another_service_in_our_network_namespace_gets_no_request() -> None:
 
 def test_linux_before_5_14_cannot_tell_the_network_namespace(process: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(forwarding, "SO_NETNS_COOKIE", 9999)
-    with process.caller() as caller:
-        caller.sendall(b"request")
-        with handed_over(process) as successor:
-            assert is_reset(caller)
-    assert successor.sources == []
+    assert_is_closed(process)
 
 
 def test_a_caller_who_has_given_up_is_not_served(process: Worker) -> None:
@@ -176,16 +179,9 @@ def test_a_connection_that_is_accepted_later_is_held_too(process: Worker) -> Non
     with Handover(process.pid) as held, process.caller() as caller:
         caller.sendall(b"request")
         assert held.is_idle()
-        process.process.kill()
-        process.process.wait()
-        Successor(process.listener)
-        finishing = threading.Thread(target=held.finish, args=(20,))
-        finishing.start()
-        try:
+        with ended(process, held):
             assert caller.recv(100) == b"served request"
             caller.close()
-        finally:
-            finishing.join()
 
 
 def test_connections_that_the_process_opened_are_not_held(process: Worker) -> None:
@@ -276,10 +272,8 @@ def test_a_persistent_connection_that_is_always_used_ends_after_a_response(
 def test_a_caller_who_ends_its_direction_gets_its_response(process: Worker) -> None:
     with process.caller() as caller:
         caller.sendall(b"request")
-        forwarded = threading.Event()
         with handed_over(process) as successor:
-            while not successor.received:
-                forwarded.wait(0.001)
+            wait_until(lambda: bool(successor.received))
             caller.shutdown(socket.SHUT_WR)
             assert caller.recv(100) == b"served request"
             assert is_reset(caller)
@@ -309,24 +303,30 @@ def test_a_second_descriptor_does_not_hide_the_end_of_a_used_connection(process:
 def test_a_process_with_too_many_descriptors_loses_only_the_rest(
     process: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    refused: list[int] = []
+
     def refuse(number: int, *arguments: int) -> int:
         if number == handover.PIDFD_GETFD:
+            refused.append(arguments[1])
             raise OSError(errno.EMFILE, "too many")
         return original(number, *arguments)
 
     original = handover._system_call
     with process.caller() as caller, Handover(process.pid) as held:
         caller.sendall(b"request")
-        assert held.is_idle()
-        monkeypatch.setattr(handover, "_system_call", refuse)
-        assert held.is_idle()
+        with process.caller(), monkeypatch.context() as patched:
+            patched.setattr(handover, "_system_call", refuse)
+            assert held.is_idle()
+        # The second connection was refused, and the first one is still held.
+        assert refused != []
+        with ended(process, held):
+            assert caller.recv(100) == b"served request"
+            caller.close()
 
 
 def test_a_caller_who_sends_nothing(process: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(forwarding, "FIRST", 0.05)
-    with process.caller() as caller, handed_over(process) as successor:
-        assert is_reset(caller)
-    assert successor.sources == []
+    assert_is_closed(process, b"")
 
 
 def test_a_response_that_takes_long_is_awaited(process: Worker, monkeypatch: pytest.MonkeyPatch) -> None:

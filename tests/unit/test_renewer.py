@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -176,3 +179,29 @@ def test_a_worker_that_boots_late_restores_the_number(start: Callable[..., Simul
     renewal.run()
     assert "does not serve after 20 s" in outcome(renewal)["problem"]
     assert (gunicorn.wanted, len(gunicorn.workers), gunicorn.fewest) == (2, 2, 2)
+
+
+# It leaves a paused worker as ``retirement.end`` does, and waits for a signal.
+STOPPED = """
+import resource, signal, sys, {module} as renewer
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+renewer.prepare()
+try:
+    print(*resource.getrlimit(resource.RLIMIT_NOFILE), flush=True)
+    signal.pause()
+finally:
+    print("resumed", flush=True)
+"""
+
+
+def test_a_stopped_renewal_leaves_no_worker_paused_and_can_hold_many_connections() -> None:
+    program = STOPPED.format(module=renewer.__name__)
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, env=environment)
+    assert process.stdout
+    soft, hard = process.stdout.readline().split()
+    assert soft == hard != "64"
+    process.terminate()
+    output, _ = process.communicate(timeout=60)
+    # systemd starts a renewal again that ended with an error, unless it was told to stop it.
+    assert (output, process.returncode) == ("resumed\n", 1)

@@ -12,15 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from accepting import Successor, Worker, worker
+from accepting import Successor, Worker, wait_until, worker
 from ansible_collections.aimemory.tenancy.plugins.module_utils import processes, retirement
 from ansible_collections.aimemory.tenancy.plugins.module_utils.handover import Handover, UnheldError
-
-
-def wait_until(reached: Callable[[], bool]) -> None:
-    """Wait until something is true."""
-    while not reached():
-        os.sched_yield()
 
 
 @pytest.fixture

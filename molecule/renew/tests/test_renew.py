@@ -251,6 +251,7 @@ def test_each_worker_is_read_through(machine: Host) -> None:
     assert ' answered read with an error: HTTP 200 {"success":false' in failed["msg"], failed
     # The response does not come from a statement.
     unproven = read_through_each(machine, "/openapi.json", rounds=3)
+    assert " requests do not prove that " in unproven["unproven"], unproven
     assert "reads with its new session." in unproven["unproven"], unproven
 
 

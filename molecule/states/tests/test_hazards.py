@@ -319,7 +319,9 @@ def test_a_subscription_into_a_table_is_refused(machine: Host) -> None:
             assert any(text.startswith("The disabled subscription sub writes to public.memories") for text in made[1])
             machine.sql("UPDATE pg_subscription SET subenabled = true", None, name)
             database.commit()
-            assert refusal(database)[0].startswith("The enabled subscription sub stores rows without a tenant")
+            assert refusal(database)[0].startswith(
+                "The enabled subscription sub stores rows without a tenant in public.memories"
+            )
         finally:
             database.commit()
             for text in (
