@@ -1,4 +1,4 @@
-"""A process that accepts connections when it is told, and a second process of the same service, played by the test."""
+"""Two processes of a service: a worker that accepts connections on request, and a thread that acts as its successor."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-# It accepts connections and reads from the last one when it is told, and ends with 7 after SIGTERM.
+# The worker accepts connections and reads from the newest one on request. After SIGTERM, it exits with status 7.
 PROGRAM = """
 import signal, socket, sys
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))
@@ -40,7 +40,7 @@ class Worker:
     """A process that accepts connections from a listening socket."""
 
     def __init__(self, listener: socket.socket) -> None:
-        """Start it."""
+        """Start the process."""
         number = listener.fileno()
         self.listener = listener
         self.process = subprocess.Popen(
@@ -50,34 +50,34 @@ class Worker:
         self.pid = self.process.pid
 
     def tell(self, order: str) -> None:
-        """Give an order."""
+        """Send an order to the process, without waiting."""
         assert self.process.stdin
         self.process.stdin.write(f"{order}\n")
         self.process.stdin.flush()
 
     def obey(self, order: str) -> None:
-        """Give an order, and wait until it has been carried out."""
+        """Send an order to the process, and wait until the process has carried it out."""
         self.tell(order)
         self.wait()
 
     def wait(self) -> None:
-        """Wait until an order has been carried out."""
+        """Wait until the process has carried out an order."""
         assert self.process.stdout
         assert self.process.stdout.readline() == "done\n"
 
     def caller(self, source: str = "127.0.0.1") -> socket.socket:
-        """Return the caller's end of a connection that the process has accepted."""
+        """Open a connection from the address ``source``, let the process accept it, and return the caller's socket."""
         caller = socket.create_connection(self.listener.getsockname(), 10, (source, 0))
         self.obey("accept")
         return caller
 
     def is_paused(self) -> bool:
-        """Return whether the kernel says that it is stopped."""
+        """Return whether the process is stopped, according to the kernel."""
         return "\nState:\tT" in Path(f"/proc/{self.pid}/status").read_text()
 
 
 def wait_until(reached: Callable[[], bool]) -> None:
-    """Wait until something is true."""
+    """Wait until ``reached`` returns true."""
     while not reached():
         os.sched_yield()
 
@@ -88,7 +88,7 @@ def worker(listener: socket.socket | None = None) -> Iterator[Worker]:
     with listener or socket.create_server(("127.0.0.1", 0)) as listening:
         started = Worker(listening)
         try:
-            # It has its signal handler now.
+            # After its first answer, the process has installed its SIGTERM handler.
             started.obey("start")
             yield started
         finally:
@@ -97,7 +97,7 @@ def worker(listener: socket.socket | None = None) -> Iterator[Worker]:
 
 
 class Successor:
-    """Another process of the service: a thread that responds to whatever arrives with ``served`` and the same bytes."""
+    """Another process of the service: a thread that answers all received bytes with ``served`` and the same bytes."""
 
     def __init__(self, listener: socket.socket) -> None:
         """Accept connections from now on."""

@@ -20,12 +20,12 @@ MODULES = (
     "credential_type", "execution_environment", "inventory", "inventory_source", "job_template", "project", "schedule",
     "workflow_job_template",
 )  # fmt: skip
-# The rules in DOCUMENTATION, in addition to the types.
+# The keys of an option in DOCUMENTATION that restrict its value.
 RULES = ("type", "elements", "choices", "required", "default", "suboptions")
 
 
 class _ReadError(Exception):
-    """Raised to end a module after it has built its argument spec."""
+    """Ends a module as soon as its argument spec is built."""
 
 
 def installed() -> bool:
@@ -43,7 +43,7 @@ def _rules(options: dict[str, Any]) -> dict[str, Any]:
         rules = {rule: option[rule] for rule in RULES if rule in option}
         if "suboptions" in rules:
             rules["options"] = _rules(rules.pop("suboptions"))
-        # The module treats this value like a missing value, so the schema omits it.
+        # The module treats the default like a missing value, so the schema omits the default.
         rules.pop("default", None)
         found[name] = rules
     return found
@@ -60,7 +60,7 @@ def _taken_by(name: str) -> dict[str, Any]:
     vars(module)["ControllerAPIModule"] = read
     with contextlib.suppress(_ReadError):
         module.main()
-    # The module accepts any nodes; their content is described only in the documentation.
+    # The argument spec accepts any nodes. Only the documentation describes their options.
     if "workflow_nodes" in spec:
         documented = yaml.safe_load(module.DOCUMENTATION)["options"]["workflow_nodes"]["suboptions"]
         spec["workflow_nodes"] = spec["workflow_nodes"] | {"options": _rules(documented)}

@@ -1,4 +1,4 @@
-"""The state before any migration."""
+"""Shared fixtures: the state of an unmigrated database, and the model."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import mode
 from production import model_source
 from simulator import index_entry
 
-# A busy machine is slow, but its results are correct.
+# Disable the time limits: on a busy machine, correct tests may exceed them.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 

@@ -1,7 +1,6 @@
 """Golden cases: the state documents of real databases, and the SQL of their plans.
 
-``PYTHONPATH=collections python tests/unit/golden.py`` accepts the current plans. Read the difference before you commit
-it.
+``PYTHONPATH=collections python tests/unit/golden.py`` accepts the current plans. Read the diff before you commit it.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ def catalog(case: str) -> State:
 
 
 def anywhere(state: State) -> dict[str, Any]:
-    """Return a state without the facts that differ between servers: the version, its features, and the superuser."""
+    """Return a state without the facts that differ between servers: version, types, function owners, service roles."""
     functions = [{**function, "owner": None} for function in state["functions"]]
     hazards = {**state["hazards"], "service_roles": []}
     return {
@@ -56,11 +55,13 @@ GOALS: dict[str, Callable[[State, model.Model], list[Statement]]] = {
 
 
 def cases() -> list[tuple[str, str]]:
-    """Return the case and the goal of every golden file. A case is a directory with catalog.json and a file for each
-    goal."""
+    """Return the case and the goal of every golden file.
+
+    A case is a directory that contains catalog.json and one file for each goal.
+    """
     names = sorted(path.name for path in DIRECTORY.iterdir())
     # Only a migrated database can be enforced, and only a partly or fully migrated database can be rolled back.
-    # "rental" and "projects" are other applications.
+    # The cases "rental" and "projects" are states of other applications.
     return [
         (name, goal)
         for name in names

@@ -1,4 +1,4 @@
-"""Models in the form that the tenancy role passes to the planner: those of the unit tests and of production."""
+"""The models of the unit tests and of production, in the form that the tenancy role passes to the planner."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-# The unit tests' own models, so that a change to an inventory does not change the tested plans.
+# The unit tests have their own models, so a change to an inventory does not change the tested plans.
 OWN = Path(__file__).parent / "model"
 
 
 def _source(variables: Path, place: Path) -> dict[str, Any]:
-    """Return the ``tenancy_*`` variables without their prefix; ``place`` is the directory of the files."""
+    """Return the ``tenancy_*`` variables without their prefix; ``place`` contains the directory of function bodies."""
     found = yaml.safe_load(variables.read_text())
     source = {name.removeprefix("tenancy_"): value for name, value in found.items()}
     for function in source["functions"]:

@@ -1,4 +1,4 @@
-"""A simulated database that consists of a state document: it applies planned SQL by its parse tree, not by its id."""
+"""A simulated database: it applies the parse trees of planned SQL to a state document, and ignores statement ids."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PREDICATE = f'(customer_id = ( SELECT {SESSION} AS "nullif"))'
 
 
 def run(state: State, statements: list[dict[str, Any]]) -> State:
-    """Return the state after ``statements``. Raises an error for an unknown statement."""
+    """Return the state after ``statements``. Raises KeyError for an unknown kind of statement."""
     after = copy.deepcopy(state)
     for statement in statements:
         for raw in pglast.parse_sql(statement["sql"]):
@@ -41,7 +41,7 @@ def _index_entry(name: str, names: list[str], unique: bool, descending: list[boo
 
 
 def key_entry(names: list[str]) -> State:
-    """Return the fields of a key on text columns without special properties."""
+    """Return the fields of a plain unique key on text columns."""
     elements = [
         {"sql": name, "column": name, "collation": None, "class": None, "options": None, "descending": False,
          "nulls_first": False, "operator": None}
@@ -183,7 +183,7 @@ def _policy(state: State, node: Any) -> None:
 
 
 def _predicate(node: Any, written: Any) -> str | None:
-    """Return a policy's predicate as PostgreSQL prints it; a restrictive policy is the bridge's usage record."""
+    """Return a policy's predicate as PostgreSQL prints it. Restrictive policies belong to the bridge's usage record."""
     if written is None:
         return None
     if node.permissive:

@@ -1,4 +1,4 @@
-"""The first screen of a report: every way in which a run may end has its answers."""
+"""The first screen of a report has answers for every way in which a run can end."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BACK = [f"ansible-playbook -l db1 rollback.yml -e rollback_mode={mode}" for mode
 
 
 def answered(**other: Any) -> dict[str, str]:
-    """Return the answers by question."""
+    """Return the answers of a report by question; ``other`` are fields of its record."""
     return {item["question"]: " ".join(item["lines"]) for item in answers.of(record(**other))}
 
 

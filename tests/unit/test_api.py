@@ -1,4 +1,4 @@
-"""Requests to the service's API: the verdict on a response, the token, and the part of the response that is shown."""
+"""Requests to the service's API: the verdict on a response, the token, and the displayed part of the response."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_a_token_claims_what_it_is_told_and_is_signed_with_the_secret() -> None:
 
 
 def test_the_published_example_is_signed_as_others_sign_it() -> None:
-    # RFC 7515, appendix A.1, uses another order and spaces. Every implementation signs these claims in this way.
+    # RFC 7515, appendix A.1, orders and spaces its example differently. Other implementations encode claims like this.
     assert tokens.signed({"a": 1}, "secret").startswith("eyJhbGciOiAiSFMyNTYiLCAidHlwIjogIkpXVCJ9.eyJhIjogMX0.")
 
 
@@ -155,7 +155,7 @@ def test_the_secret_is_that_of_what_runs_before_that_of_the_next_start() -> None
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Responds with the number of the connection and the request; closes the connection after a POST to /close."""
+    """Returns the connection's number and the request's body and type; closes the connection after a POST to /close."""
 
     protocol_version = "HTTP/1.1"
     connections = 0
@@ -171,7 +171,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.answered(self.rfile.read(int(self.headers["Content-Length"])).decode())
-        # The connection is closed without notice, as by a server that stops a worker.
+        # Close the connection without a "Connection: close" header, like a server that stops a worker.
         self.close_connection = self.path == "/close"
 
     def answered(self, body: str) -> None:
@@ -189,7 +189,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Return the URL of a server; the environment contains a proxy that does not respond."""
+    """Yield the URL of a server; the environment names a proxy that does not respond."""
     for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     Handler.connections = 0
@@ -234,7 +234,7 @@ def test_what_callers_said_is_not_returned(url: str) -> None:
 
 
 class Shop(http.server.BaseHTTPRequestHandler):
-    """A service with one session, which keeps the tenant of the last token."""
+    """A service with a single database session, which keeps the tenant of the last token."""
 
     protocol_version = "HTTP/1.1"
     tenant = 0
@@ -275,6 +275,6 @@ def test_endpoints_that_show_the_tenant_of_the_request_before_are_found() -> Non
         }
         look.close()
         server.shutdown()
-    # /always shows the same row to everyone. The other tenant saw the row before, so this endpoint leaks nothing.
+    # /always shows the same row to every tenant. The other tenant already saw this row, so the endpoint leaks nothing.
     assert outcomes == {"/apart": "apart", "/open": "shown", "/always": "nothing", "/broken": "failed"}
     assert Shop.tenant == 1

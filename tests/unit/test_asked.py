@@ -1,4 +1,4 @@
-"""How the service's database is determined from its sessions, its environment and files."""
+"""The service's database is determined from the service's sessions, environment and files."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ LATE: dict[str, Any] = {"sessions": []}
         (witness(**NO_ENVIRONMENT), files(None, url=url())[1:], "url"),
         (witness(unit=STOPPED, processes=[], environment=[], **LATE),
          None, "next"),
-        # The connection goes through a pooler, whose sessions do not belong to the service.
+        # The connection goes through a pooler. The sessions on the server belong to the pooler, not to the service.
         (witness(environment=[environment(url(where="localhost:6432"), sessions=False)], next_environment=NOT_SET,
                  strangers=[stranger()], **LATE), [], "process"),
     ],
@@ -157,7 +157,7 @@ def test_there_is_no_verdict_before_postgresql_answers() -> None:
         "ok": False, "pending": True, "confirmed": False, "source": "process", "url": "", "notes": [],
         "sentence": "DATABASE_URL in the environment of gunicorn (7) leads to ai_memory on localhost:5432 as alice",
     }  # fmt: skip
-    # A pooler may listen there.
+    # A pooler may listen at these addresses, so there is no verdict before PostgreSQL answers.
     for where in ("localhost:6432", "192.0.2.1:5432", "db.internal:5432", "%2Fsrv%2Fpg:5432"):
         assert judge(silent | {"environment": [environment(url(where=where))], "next_environment": NOT_SET}, [])[
             "pending"
@@ -210,10 +210,10 @@ def test_a_run_that_was_lost_with_a_new_login_is_no_contradiction() -> None:
     new = url(user="app", password="other")
     found = witness(next_environment={"url": new, "set_by": FILE, "problem": ""})
     given = files(f"DATABASE_URL={new}\n", kept=f"DATABASE_URL={url()}\n")
-    # Its processes still use the old login, but the file contains the new login.
+    # The service's processes still use the old login, but the file contains the new login.
     answer = judge(found, given)
     assert (answer["ok"], answer["source"], answer["url"]) == (True, "next", new)
-    # The same applies if the file is not the unit's environment file.
+    # The new login is also accepted if systemd does not load the file for the unit.
     other = witness(next_environment=NOT_SET)
     assert judge(other, given)["source"] == "file"
     assert not judge(found, given, role="another")["ok"]

@@ -11,7 +11,7 @@ class Cursor:
     """A cursor that returns one given row."""
 
     def __init__(self, *row: int) -> None:
-        """Set the row: the numbers of all rows, newer rows, and forbidden rows."""
+        """Set the row, which contains the number of all rows, of newer rows, and of forbidden rows."""
         self._row = row
 
     def execute(self, statement: str) -> None:
@@ -26,12 +26,12 @@ class Cursor:
     ("visible", "row", "outcome"),
     [
         (3, (3, 0, 0), "3 rows"),
-        # In the meantime, the service stored two rows and deleted one of the three.
+        # Since the state was read, the service has stored two rows and deleted one of the three.
         (3, (4, 2, 0), "3 rows"),
         (0, (2, 2, 0), "0 rows"),
         (3, (2, 0, 0), "2 rows"),
         (3, (5, 1, 0), "5 rows"),
-        # During a long transaction, every row seems to be newer than the state.
+        # While a long transaction is open, every row seems to be newer than the state.
         (0, (5, 5, 5), "5 rows, 5 of which it must not see"),
         (3, (5, 5, 2), "5 rows, 2 of which it must not see"),
         (3, (3, 3, 1), "3 rows, 1 of which it must not see"),

@@ -18,7 +18,7 @@ import variables
 from production import ROOT
 
 CONFIRMATIONS = {"migrate_confirm", "rollback_confirm", "enforce_confirm"}
-# The types of survey questions, with AWX's own check for each.
+# The Python type that AWX requires for the answer to each type of survey question.
 QUESTION_TYPES = {"text": str, "textarea": str, "password": str, "multiplechoice": str, "integer": int, "float": float}
 
 
@@ -71,7 +71,7 @@ def test_what_is_kept_of_the_modules_is_what_they_take() -> None:
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_the_playbook_exists(name: str) -> None:
     playbook = ROOT / TEMPLATES[name]["playbook"]
-    # The playbooks in the root directory only import these, next to which Ansible finds the collection.
+    # Jobs run the playbooks in playbooks/. Those in the root directory only import them.
     assert playbook.parent == ROOT / "playbooks"
     assert playbook.is_file()
 
@@ -84,7 +84,7 @@ def test_the_inventory_exists() -> None:
 def test_there_is_a_job_for_every_playbook_and_every_rollback() -> None:
     jobs = [task["playbook"] for task in TEMPLATES.values()]
     playbooks = {f"playbooks/{path.name}" for path in (ROOT / "playbooks").glob("*.yml")}
-    # AWX has its own schedules, and needs no timer of the machine.
+    # AWX has its own schedules, so no job is needed for watch.yml, which installs a timer.
     assert playbooks - set(jobs) <= {"playbooks/checkout.yml", "playbooks/watch.yml"}
     modes = [task["extra_vars"]["rollback_mode"] for task in TEMPLATES.values() if "rollback" in task["playbook"]]
     assert sorted(modes) == sorted(SPECS["rollback_mode"]["choices"])
@@ -139,7 +139,7 @@ def test_awx_accepts_the_survey(name: str) -> None:
 
 
 def confirmed_by(task: dict[str, Any]) -> set[str]:
-    """Return the variables that confirm a playbook's change; empty if the playbook asks for no confirmation."""
+    """Return the variables that confirm a playbook's change, or an empty set for a playbook without confirmation."""
     text = (ROOT / task["playbook"]).read_text()
     return {name for name in CONFIRMATIONS if f"report_confirm_variable: {name}" in text}
 
@@ -150,7 +150,7 @@ def test_what_asks_on_a_terminal_asks_in_awx(name: str) -> None:
     assert set(asked) & CONFIRMATIONS == confirmed_by(TEMPLATES[name])
     for variable in set(asked) & CONFIRMATIONS:
         assert asked[variable]["required"]
-        # A job without an answer is refused; otherwise the playbook would wait for input.
+        # The survey requires an answer, because a playbook without one waits for input on a terminal.
         assert asked[variable]["default"] == "no"
         assert asked[variable]["min"] > 0
         assert asked[variable]["question_name"].endswith("Type YES to confirm")
@@ -167,7 +167,7 @@ def test_the_default_tenant_is_called_as_in_the_inventory() -> None:
 def test_the_schedule_answers_the_questions_of_the_verification() -> None:
     template, given = TEMPLATES[SCHEDULE["unified_job_template"]], SCHEDULE["extra_data"]
     assert template["playbook"] == "playbooks/verify.yml"
-    # Each job notifies of changes only, so it needs the result of the job before.
+    # A job reports only changes of the result, so it must find the result of the previous job.
     assert template["extra_vars"]["verify_state_directory"].startswith("/")
     asked = questions(template["name"])
     assert set(given) == {variable for variable, question in asked.items() if question["required"]}
@@ -176,7 +176,7 @@ def test_the_schedule_answers_the_questions_of_the_verification() -> None:
 
 
 def test_the_schedule_is_once_a_day() -> None:
-    # AWX demands a start and an interval.
+    # AWX requires a start time and an interval.
     assert re.fullmatch(r"DTSTART:\d{8}T\d{6}Z RRULE:FREQ=DAILY;INTERVAL=1", SCHEDULE["rrule"])
 
 
@@ -195,7 +195,7 @@ def test_the_workflow_migrates_only_after_an_approval_of_the_dry_run() -> None:
 
 @pytest.mark.parametrize("identifier", [name for name in NODES if name != "approval"])
 def test_a_node_answers_every_question_of_its_job(identifier: str) -> None:
-    # AWX does not start a node that lacks an answer, and does not pass an answer without a question.
+    # AWX does not start a node with a missing answer, and does not pass on an answer that has no question.
     asked, given = questions(NODES[identifier]["unified_job_template"]["name"]), NODES[identifier].get("extra_data", {})
     assert set(given) == {variable for variable, question in asked.items() if question["required"]}
     for variable, value in given.items():

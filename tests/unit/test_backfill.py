@@ -1,4 +1,4 @@
-"""Rows without a tenant get a tenant only with a separate login."""
+"""Only a separate login assigns the default tenant to rows without a tenant."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def column(**changes: Any) -> State:
 
 
 def planned(**changes: Any) -> list[backfill.Item]:
-    """Return the backfill of memories with such a column."""
+    """Return the backfill of the table memories, whose tenant column has these properties."""
     state = blank_state()
     state["tables"]["memories"]["column"] = column(**changes)
     return backfill.items(state, model.parse(model_source()))

@@ -1,4 +1,4 @@
-"""Files of lost runs are removed, a backup is named in the last step, and the oldest backups are removed."""
+"""The files of lost runs and the oldest backups are removed, and a backup gets its final name in the last step."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NAMES = ["db-20260101T000000Z", "db-20260102T000000Z", "db-20260103T000000Z"]
 
 @pytest.fixture
 def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return an empty directory of backups that belongs to the tests' own user."""
+    """Return an empty backup directory that belongs to the user who runs the tests."""
     monkeypatch.setattr(backup_files, "acting_as", lambda user: contextlib.nullcontext())
     return tmp_path
 

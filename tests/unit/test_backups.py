@@ -1,4 +1,4 @@
-"""A backup belongs to exactly one database, even among similar names, and lists its tables."""
+"""A backup lists its tables and belongs to exactly one database, even if other databases have similar names."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_a_document_of_the_version_is_whole() -> None:
 
 
 def found(*names: str, proven: str = "", snapshot: str = "") -> list[dict[str, object]]:
-    """Return backups, oldest first, some of which are tested or have a snapshot."""
+    """Return backups, oldest first. Those named in ``proven`` are tested, and those in ``snapshot`` have a snapshot."""
     return [{"path": name, "proven": name in proven, "snapshot": name in snapshot} for name in names]
 
 

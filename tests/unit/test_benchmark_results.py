@@ -1,4 +1,4 @@
-"""The benchmarks write each result as soon as it is measured, and a run that its load refuses is a result."""
+"""The benchmarks write each result immediately. A run that is refused because of its load is also a result."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ STALLS = "What callers notice while the database changes"
 
 
 def failed(message: str, **other: Any) -> dict[str, Any]:
-    """Return the parts of a failed run's record that say what it has left."""
+    """Return the parts of a failed run's record that describe the failure and the final state."""
     failure = {"phase": "try", "task": "test_before_stop | Require a healthy service", "message": message}
     left = {"finished": True, "database_state": "unchanged", "service_state": "kept"}
     return {"outcome": "FAILED", "failure": failure, "phases": [], "locked_seconds": None, **left, **other}
@@ -65,7 +65,7 @@ def test_no_other_end_of_a_run_is_a_refusal(record: dict[str, Any]) -> None:
 
 
 class Host:
-    """A lab host on which each run of a playbook ends in the same way."""
+    """A lab host on which each playbook run has the same exit status and record."""
 
     def __init__(self, returncode: int, record: dict[str, Any] | None) -> None:
         files = {} if record is None else {"run.json": ""}
@@ -129,7 +129,7 @@ def felt(cell: Cell, refused: str = "") -> Felt:
 
 @pytest.fixture
 def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a results.md without sections, which the benchmarks write."""
+    """Return the path of a results.md without sections; the benchmarks write to this file."""
     path = tmp_path / "results.md"
     path.write_text("# Results\n")
     monkeypatch.setattr(run, "HERE", tmp_path)
@@ -146,7 +146,7 @@ def load_rows(path: Path) -> list[list[str]]:
 
 
 def measure_cells(monkeypatch: pytest.MonkeyPatch, result: Callable[[Cell], Felt]) -> None:
-    """Run the benchmark of the load with two sizes and ``result`` as the measurement."""
+    """Run the load benchmark with two sizes; ``result`` replaces the measurement of each cell."""
     monkeypatch.setattr(run, "callers", lambda selected: map(result, selected))
     chosen = ["--rows", str(SMALL), str(LARGE), "--workers", "1", "--rates", "20"]
     monkeypatch.setattr(sys, "argv", ["run.py", "--only", "load", *chosen])

@@ -1,4 +1,4 @@
-"""The decision to send probes, their place in the result of the service role, and what the report says about them."""
+"""Probes: the decision to send them, their fields in the service role's result, and their sentence in the report."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_the_reason_for_which_no_probes_are_sent_is_recorded(
 def test_probes_are_started_and_stopped() -> None:
     started = probed.recorded({}, WANTED, {"obstacle": "", "alive": "/run/a", "found": FOUND | {"sent": 0}}, ABOUT)
     assert (started["probing"], started["probes_alive"]) == (True, "/run/a")
-    # The journal is read without the lines of these requests. The token is not part of them.
+    # These requests identify the journal lines to ignore. They do not contain the token.
     assert started["probed"] == [{"method": "GET", "path": path} for path in ("/health", "/v1/memories")]
     assert callers.sentence(started["callers"]) == "Callers: not measured, because the run ended first."
     stopped = probed.recorded(started, WANTED, {"obstacle": "", "found": FOUND}, ABOUT)

@@ -1,4 +1,4 @@
-"""The processes of a unit are those in its control group, wherever systemd's hierarchy is."""
+"""A unit's processes are those in its control group, wherever systemd's cgroup hierarchy is mounted."""
 
 from __future__ import annotations
 
@@ -16,6 +16,6 @@ def test_processes_are_found_in_the_group_and_below_it(tmp_path: Path) -> None:
         path.mkdir(parents=True)
         (path / "cgroup.procs").write_text(pids)
     assert processes("/system.slice/a.service", (one, two, tmp_path / "absent")) == [7, 9]
-    # A stopped unit has no control group; the result must not be all processes of the server.
+    # A stopped unit has no control group. The result must not contain every process of the server.
     assert processes("", (one, two)) == []
     assert processes("/", (one, two)) == []

@@ -1,4 +1,4 @@
-"""Every kind of change has all parts: the plan, the finding, the rollback, and the errors that it fixes."""
+"""Every kind of change has all of its parts: a plan, findings, a rollback, and the audit errors that it fixes."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ KINDS: dict[str, Change] = {
     for name in (path.stem for path in FILES if path.stem != "__init__")
     if (found := getattr(importlib.import_module(f"{PACKAGE}.{name}"), "CHANGE", None)) is not None
 }
-# A database without the bridge is also correct.
+# Changes whose findings hold even if the change is missing: a database without the bridge is also correct.
 HOLDS_WITHOUT = {"bridge"}
-# Dropping a column also drops its default. A missing column has no default, and the finding about the column is enough.
+# Dropping a column also drops its default, so the finding about the missing column covers the default.
 FOUND_BY = {"default": "column"}
 # The models of the golden cases have no readers.
 READERS = {"readers": [{"role": "dashboard", "tenants": "all"}]}
 
 
 def read(case: str, **more: Any) -> tuple[State, model.Model]:
-    """Return a golden case's state and its model, with ``more`` entries."""
+    """Return a golden case's state, and its model with the additional entries ``more``."""
     state = golden.catalog(case)
     return state, model.parse(golden.source(case, state["database"]) | more)
 

@@ -19,8 +19,7 @@ UNSET = [[], *LEFT_OUT[:1], LEFT_OUT[2]]
 
 
 def met(options: list[list[str]]) -> list[tuple[str, list[str]]]:
-    """Return pairs of a playbook and an option, with each playbook and each option at least once; TESTS=all returns all
-    pairs."""
+    """Return pairs of a playbook and its options: all pairs with TESTS=all, otherwise each item at least once."""
     if turns.ALL:
         return list(itertools.product(PLAYBOOKS, options))
     count = max(len(PLAYBOOKS), len(options))
@@ -28,7 +27,7 @@ def met(options: list[list[str]]) -> list[tuple[str, list[str]]]:
 
 
 def refusal(playbook: str, inventory: str, *arguments: str, config: str = "ansible.cfg", directory: Path = ROOT) -> str:
-    """Run the playbook, which must fail, and return its output with single spaces."""
+    """Run the playbook, require a failure, and return the output with single spaces."""
     command = ["ansible-playbook", str(ROOT / playbook), "--check", f"--inventory={inventory}", *arguments]
     environment = os.environ | {"ANSIBLE_CONFIG": str(ROOT / config) if config else "", "ANSIBLE_FORCE_COLOR": "0"}
     environment.pop("ANSIBLE_INVENTORY", None)
@@ -47,7 +46,7 @@ def test_every_playbook_checks_the_checkout_first(path: Path) -> None:
 @pytest.mark.parametrize(("playbook", "options"), met(UNSET))
 def test_a_run_without_the_projects_settings_is_refused(playbook: str, options: list[str], tmp_path: Path) -> None:
     words = refusal(playbook, str(ROOT / "inventory/lab.yml"), *options, config="", directory=tmp_path)
-    # A playbook in the root directory finds the collection next to it, so its options are refused first.
+    # A playbook in the root directory finds the collection next to itself, so the run is refused for its options.
     if not (options and "/" not in playbook):
         assert "Ansible does not find the collection aimemory.tenancy, or its roles." in words
         assert f"chmod o-w {ROOT}" in words
@@ -100,7 +99,7 @@ def test_a_limit_without_a_host_is_refused() -> None:
     assert "PLAY [" not in words
 
 
-# test_run.py has more values.
+# test_run.py tests more values without starting Ansible.
 @pytest.mark.parametrize("batches", ["0", '[1, "x"]'])
 def test_batches_that_no_hosts_can_be_counted_by_are_refused(batches: str) -> None:
     words = refusal("migrate.yml", str(ROOT / "inventory/lab.yml"), f'-e{{"run_batches": {batches}}}')

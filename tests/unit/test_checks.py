@@ -1,4 +1,4 @@
-"""The value of a CHECK for a row is what PostgreSQL computes, or unknown."""
+"""A CHECK constraint is evaluated for a row as PostgreSQL evaluates it, or its value is unknown."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ ROW: dict[str, Any] = {
         ("(d > CURRENT_DATE)", False), ("((d + '1 day'::interval) > '2025-01-01'::date)", True),
         ("(s > '1 day'::interval)", True), ("(jsonb_typeof(j) = 'array'::text)", True), ("(cardinality(l) > 1)", True),
         ("satisfies_hash_partition('16401'::oid, 4, 0, elsewhere)", True),
-        # Only a database knows the result.
+        # Only a database can compute the result.
         ("(t ~ '^(?!b)'::text)", checks.UNKNOWN), ("(t > 'aaa'::text)", checks.UNKNOWN), ("(c = 1)", checks.UNKNOWN),
         ("public.fine(t)", checks.UNKNOWN), ("(t OPERATOR(public.=) 'x'::text)", checks.UNKNOWN),
         ("(o = o)", checks.UNKNOWN), ("((t)::character varying(2) = 'ab'::text)", checks.UNKNOWN),
         ("CASE WHEN (a > 1) THEN true ELSE false END", checks.UNKNOWN), ("(EXTRACT(year FROM d) > 1)", checks.UNKNOWN),
         ("((a / 2) = 2)", checks.UNKNOWN), ("((a)::text = '5'::text)", checks.UNKNOWN), ("", checks.UNKNOWN),
         ("('x'::text = ANY (n))", None), ("('x'::text = ANY (t))", checks.UNKNOWN), ("(a = t)", checks.UNKNOWN),
-        # One known part determines the result.
+        # A single known operand can determine the result.
         ("((a = 5) OR public.fine(t))", checks.UNKNOWN), ("((a = 5) OR (t ~ 'x'::text))", True),
         ("(" * 3000 + "a" + ")" * 3000, checks.UNKNOWN),
     ],

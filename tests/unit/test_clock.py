@@ -8,7 +8,7 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import clo
 
 
 def seconds_since(text: str) -> float:
-    """Return the age of a point in time in seconds."""
+    """Return the number of seconds since a UTC time."""
     now = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
     return (now - datetime.datetime.fromisoformat(text)).total_seconds()
 

@@ -17,7 +17,7 @@ from ansible.module_utils.compat.version import LooseVersion
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import versions
 from production import ROOT
 
-# Imports every file of a package while only the standard library, psycopg2 and the given packages can be imported.
+# Imports every module in a directory. Only the standard library, psycopg2 and the allowed packages can be imported.
 ALONE = """
 import importlib, pathlib, sys
 
@@ -97,7 +97,7 @@ def test_a_checkout_finds_one_copy_of_the_collection_and_it_is_its_own() -> None
 
 
 def test_the_bundle_contains_the_collections_in_the_pinned_versions() -> None:
-    """pip checks the bundle's checksum, which the lock of each Python contains; requirements.yml has those of 3.12."""
+    """pip checks the bundle's hash against each Python version's lock file. requirements.yml matches that of 3.12."""
     pinned = {
         entry["name"]: entry["version"]
         for entry in yaml.safe_load((ROOT / "requirements.yml").read_text())["collections"]

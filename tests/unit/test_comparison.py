@@ -1,4 +1,4 @@
-"""The comparison that the operator sees before a restore: the changes that would be lost."""
+"""The comparison that the operator sees before a restore lists the changes that the restore discards."""
 
 from __future__ import annotations
 

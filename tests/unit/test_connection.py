@@ -1,4 +1,4 @@
-"""If a run cannot become root, the output of the login and of sudo explains the reason."""
+"""If a run cannot become root, the reason is derived from the output of the login and of sudo."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_what_works_is_no_trouble() -> None:
             {"stdout": "", "stderr": "bash: not found"},
             "operator on db1 has no shell that runs commands (its output: b",
         ),
-        # A login without any output shows no reason.
+        # A login without output gives no reason.
         ({}, "operator on db1 has no shell that runs commands (its output: nothing): set one"),
         (
             {"stdout": f"{ASKED}\n{HOME_FULL} No space left"},

@@ -13,7 +13,7 @@ import yaml
 from ansible_collections.aimemory.tenancy.plugins.action.connection_settings import KEEP_ALIVE, is_kept_alive
 from production import ROOT
 
-# Shows what later plays get, and calls ssh, which is refused immediately: nothing listens on port 1.
+# A later play calls ssh with the settings from the checkout. The connection is refused: nothing listens on port 1.
 PLAYBOOK = """
 - import_playbook: aimemory.tenancy.checkout
 - hosts: ai_memory
@@ -23,7 +23,7 @@ PLAYBOOK = """
       ignore_unreachable: true
       vars: {ansible_host: 127.0.0.1, ansible_port: 1}
 """
-# Writes its arguments to a file, and works like ssh.
+# A wrapper of ssh that also appends its arguments to a file.
 SSH = """#!/usr/bin/env bash
 printf '%s\\n' "$*" >> {log}
 exec ssh -F {config} "$@"
@@ -31,7 +31,7 @@ exec ssh -F {config} "$@"
 
 
 INTERVAL = "-o ServerAliveInterval=60"
-# The variables of each host. The ssh_config has an interval for the host "ssh_config".
+# The variables of each host. The ssh configuration file sets an interval for the host "ssh_config".
 HOSTS: dict[str, dict[str, str]] = {
     "silent": {},
     "ssh_config": {},
@@ -46,7 +46,7 @@ OWN = "Host ssh_config.example.org\n  ServerAliveInterval 60\n"
 def calls(
     directory: Path, hosts: Iterable[str], *, settings: str = "", environment: Mapping[str, str] | None = None
 ) -> dict[str, list[str]]:
-    """Return the arguments of each call of ssh by host; ``settings`` is an ansible.cfg."""
+    """Run the playbook, and return the arguments of each ssh call by host; ``settings`` is the text of ansible.cfg."""
     (directory / "play.yml").write_text(PLAYBOOK)
     (directory / "ansible.cfg").write_text(settings)
     (directory / "config").write_text(OWN)
@@ -70,7 +70,7 @@ def calls(
 
 @pytest.fixture(scope="module")
 def called(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
-    """Return the calls of a run on all hosts."""
+    """Return the ssh calls of a run on all hosts."""
     return calls(tmp_path_factory.mktemp("run"), HOSTS)
 
 
@@ -78,7 +78,7 @@ def test_an_inventory_that_says_nothing_gets_both(called: dict[str, list[str]]) 
     asked, *later = called["silent"]
     assert asked.startswith("-G ")
     assert asked.endswith(" silent.example.org")
-    # The run looks for a shared connection of an earlier command, and keeps later connections alive.
+    # The run looks for a shared connection of an earlier command, and keeps its own connections alive.
     assert "-O check" in later[0]
     assert KEEP_ALIVE in later[-1]
 
