@@ -14,13 +14,13 @@ import yaml
 import browser
 from production import ROOT
 
-# The requirements that make cannot install: the checkout, and the Python versions that lab/find-python looks for.
-# GitHub's runners already have a browser; make can install one only on Debian.
+# The actions that provide what make cannot: the checkout, and the Python versions that lab/find-python looks for.
+# No action provides a browser: GitHub's runners already have one. make can install one only on Debian.
 NEEDED = {"actions/checkout", "actions/setup-python"}
 
 
 def workflow() -> dict[str, Any]:
-    """Return the workflow. BaseLoader keeps the key `on`, which YAML 1.1 reads as a boolean."""
+    """Return the workflow. BaseLoader keeps the key `on` a string, which YAML 1.1 otherwise reads as a boolean."""
     document: dict[str, Any] = yaml.load((ROOT / ".github/workflows/test.yml").read_text(), Loader=yaml.BaseLoader)
     return document
 
@@ -31,7 +31,7 @@ def test_it_makes_the_tests_and_nothing_else() -> None:
     assert commands == [{"run": "make test"}]
     used = [step["uses"] for step in job["steps"] if "uses" in step]
     assert {name.partition("@")[0] for name in used} <= NEEDED
-    # A tag can be moved to another commit.
+    # Each action is pinned to a commit, because a tag can be moved to another commit.
     assert [name for name in used if not re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", name)] == []
     assert len(commands) + len(used) == len(job["steps"])
 
@@ -56,7 +56,7 @@ def test_there_is_no_other_workflow() -> None:
 
 
 def planned(target: str) -> list[str]:
-    """Return the commands of make for a target on a fresh machine."""
+    """Return the commands that make runs for a target on a new machine."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
     command = ["make", "--dry-run", "--always-make", target]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)

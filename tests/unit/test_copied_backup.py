@@ -1,5 +1,4 @@
-"""A copy of a backup gets its final name only if it is identical; rollbacks find the backups that migrations
-recorded."""
+"""A copied backup gets its final name only if the copy is identical. Rollbacks find the backups of migrations."""
 
 from __future__ import annotations
 
@@ -86,7 +85,7 @@ def test_records_are_those_of_all_runs(tmp_path: Path) -> None:
 
 @pytest.fixture
 def as_oneself(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run programs as the tests' own user."""
+    """Let programs run as the user who runs the tests."""
     monkeypatch.setattr(age, "_as", lambda user, directory: {"cwd": directory})
 
 
@@ -96,7 +95,7 @@ def as_oneself(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (("cat",), ("grep", "--quiet", "the key"), None),
         (("sh", "-c", "cat > /dev/null; echo wrong >&2; exit 1"), ("cat",), "wrong"),
-        # It is not an error if a program exits immediately and does not read its input.
+        # A program may exit without reading its input: this alone is not an error.
         (("true",), ("sh", "-c", "echo differs; exit 1"), "differs"),
         (("cat",), ("false",), "no message"),
     ],

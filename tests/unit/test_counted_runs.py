@@ -1,4 +1,4 @@
-"""Playbook runs in the scenarios are counted and limited."""
+"""The scenarios' playbook runs are counted, and their number is limited."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LAB = ROOT / "lab"
 
 @pytest.fixture
 def runs(tmp_path: Path) -> Path:
-    """Return the file of recorded runs, with one run of the lab and three other runs."""
+    """Return the file of recorded runs, after one run of a lab playbook and three other runs."""
     programs = tmp_path / "programs"
     programs.mkdir()
     (programs / "ansible-playbook").write_text('#!/bin/sh\necho "made $*"\n')
@@ -55,6 +55,6 @@ def test_no_run_is_within_every_maximum(tmp_path: Path) -> None:
 def test_the_scenarios_are_counted() -> None:
     script = (LAB / "run-scenarios").read_text()
     assert re.findall(r"^MOST_RUNS=(\d+)$", script, re.MULTILINE) == ["80"]
-    # For a sample; without it, every variant runs.
+    # The limit applies to a sample of the variants. With TESTS=all, every variant runs without a limit.
     sample = script[script.index("\nelse\n") : script.rindex("\nfi\n")]
     assert sample.rstrip().endswith('lab/count-runs "$PLAYBOOK_RUNS" "$MOST_RUNS"')

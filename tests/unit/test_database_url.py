@@ -1,4 +1,4 @@
-"""DATABASE_URL is parsed with any password, and the password itself is never shown."""
+"""DATABASE_URL is parsed whatever the password is, and the password is never shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Only names that appear as PostgreSQL prints them are found in a snapshot's definition."""
+"""A name is found in a snapshot's definition only if it is spelled as PostgreSQL prints it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A draft of the model from a database's catalogs, as files, and the differences between the draft and a model."""
+"""The draft of a model from a database's catalogs, the draft's files, and the differences between draft and model."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def source(case: str) -> dict[str, Any]:
 
 
 def catalog(**tables: dict[str, Any]) -> dict[str, Any]:
-    """Return the catalogs of a database with the given tables: their columns, and other fields of their documents."""
+    """Return the catalogs of a database with these tables, each with its columns and other fields of its document."""
     plain = {
         "kind": "r",
         "partition": False,
@@ -67,7 +67,7 @@ def key(*names: str, **more: Any) -> dict[str, Any]:
 
 
 class Loader(yaml.SafeLoader):
-    """Reads each string that Ansible does not treat as a template (``!unsafe``) as a pair."""
+    """Reads each ``!unsafe`` string, which Ansible does not template, as a pair."""
 
 
 def _unsafe(loader: Loader, node: yaml.ScalarNode) -> tuple[str, str]:
@@ -78,7 +78,7 @@ Loader.add_constructor("!unsafe", _unsafe)
 
 
 def loaded(written: str) -> Any:
-    """Return YAML as Ansible parses it."""
+    """Return parsed YAML, in which each ``!unsafe`` string is a pair."""
     return yaml.load(written, Loader)
 
 
@@ -108,7 +108,7 @@ def test_each_decision_is_marked_and_counted(case: str) -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_a_draft_has_no_difference_to_its_database(case: str) -> None:
     found = difference.differences(golden.described_catalog(case), source(case))
-    # The other decisions are in before.sql or are open.
+    # The remaining differences are statements in before.sql, or decisions that are still open.
     assert [item for item in found if item["variable"] not in ("by hand", "tenancy_readable")] == []
 
 
@@ -116,7 +116,7 @@ def test_a_draft_has_no_difference_to_its_database(case: str) -> None:
     ("case", "inventory"), [("ai_memory", model_source), ("boat_rental", rental_source)], ids=["ai_memory", "rental"]
 )
 def test_a_draft_equals_the_model_that_was_written_by_hand(case: str, inventory: Any) -> None:
-    """The draft contains everything except the results of decisions: indexes, some samples, and function bodies."""
+    """The draft lacks only what an operator decides: indexes, some samples, and function bodies."""
     wanted = inventory()
     made = source(case)
     shared = {name.removeprefix(f"{wanted['schema']}.") for name in wanted.get("readable", ())}
@@ -262,12 +262,12 @@ def test_an_existing_column_is_adopted_with_the_tenants_table() -> None:
     entries = {entry["name"]: entry for entry in found["tenancy_tables"]}
     assert entries.keys() >= {"notes", "pages", "lines", "loose", "people", "remarks"}
     assert entries["lines"]["tenant_from"] == ["note_id"]
-    # The lines take their tenant from notes, while people have none.
+    # The table lines takes its tenant from notes. The table people has no tenant, so it is not a source for remarks.
     assert entries["remarks"]["tenant_from"] == ["line_id"]
     assert entries["notes"] == {"name": "notes", "surrogate_keys": [["id"]]}
     decisions = {item["entry"]["name"]: item["decision"] for item in draft.build(document)["tables"]}
     assert decisions["loose"].startswith("It lacks organization_id")
-    # The column, the readers of the table of tenants, and two tables without a tenant.
+    # The decisions concern the column, the readers of the tenants' table, and two tables without a tenant.
     assert draft.decisions(draft.build(document)) == 4
 
 
@@ -384,12 +384,12 @@ def test_a_written_value_keeps_its_meaning(value: str) -> None:
 
 def test_a_value_of_ansibles_types_is_written_like_any_other() -> None:
     class Tagged(str):
-        """A variable in the form in which Ansible passes it."""
+        """A string in the form in which Ansible passes variables."""
 
         __slots__ = ()
 
     class TaggedNumber(int):
-        """Likewise."""
+        """A number in the form in which Ansible passes variables."""
 
     given = {"column": Tagged("shop"), "default_tenant": TaggedNumber(7), "readable": [Tagged("workshop.settings")]}
     written = text.tenancy(draft.build(golden.described_catalog("workshop"), given))
@@ -447,7 +447,7 @@ def test_additions_of_a_release_are_differences() -> None:
 
 
 def closed(wanted: dict[str, Any], found: list[difference.Difference]) -> dict[str, Any]:
-    """Return the model with the lines of the differences inserted."""
+    """Return the model after inserting the lines that the differences propose."""
     made = copy.deepcopy(wanted)
     for item in found:
         place = made[item["variable"].removeprefix("tenancy_")]

@@ -1,4 +1,4 @@
-"""A test runs every command in the documentation."""
+"""Every command in the documentation is run by a test."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ TARGET = re.compile(r"(?:^    |`)make ([a-z-]+)", re.MULTILINE)
 CALLS = ("playbook", "Run", "run")
 # The name of a playbook of the installed collection has this prefix.
 COLLECTION = "aimemory.tenancy."
-# Arguments that a test may add to those in the documentation: the answer that an operator types, all hosts at once, or
-# less slow work.
+# Variables that a test may set in addition to the documented ones: they answer questions, run hosts together, or
+# shorten slow work.
 BESIDE = {
     "migrate_confirm", "rollback_confirm", "enforce_confirm", "run_batches", "backup_test_restore", "migrate_rehearse",
     "backup_copy_max_bytes", "tenancy_bridge_quiet_seconds", "tenancy_bridge_startup_seconds",
@@ -37,14 +37,14 @@ BESIDE = {
 
 @dataclass(frozen=True)
 class Command:
-    """A playbook run: the playbook's name, whether it is a dry run, and the variables."""
+    """A playbook run: the name of the playbook, whether the run is a dry run, and the variables."""
 
     playbook: str
     check: bool
     variables: tuple[tuple[str, str], ...]
 
     def runs(self, documented: Command) -> bool:
-        """Return whether this run of a test is the documented one."""
+        """Return whether this run, which a test makes, is the documented run."""
         mine, theirs = dict(self.variables), dict(documented.variables)
         return (
             (self.playbook, self.check) == (documented.playbook, documented.check)
@@ -67,7 +67,7 @@ def parsed(words: list[str]) -> Command:
         elif word.startswith(("-e", "--extra-vars=")):
             text = word.removeprefix("--extra-vars=").removeprefix("-e") or next(rest)
             given = json.loads(text) if text.startswith("{") else [text.split("=", 1)]
-            # The operator chooses the content of this list.
+            # The operator chooses the elements of a list, so any list is equal.
             variables |= {name: value if isinstance(value, str) else "" for name, value in dict(given).items()}
         elif not word.startswith("-"):
             playbooks.append(word)
@@ -76,7 +76,7 @@ def parsed(words: list[str]) -> Command:
 
 
 def _texts(node: ast.expr, names: dict[str, list[str]]) -> Iterator[str]:
-    """Yield the strings in an expression: a string, a tuple of strings, or the name of either; others are ignored."""
+    """Yield the strings in an expression: a string, a tuple of strings, or the name of either. Ignore the rest."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         yield node.value
     elif isinstance(node, ast.Tuple):
@@ -125,7 +125,7 @@ def shown() -> list[str]:
     return sorted(found - {*ELSEWHERE})
 
 
-# This command needs a controller; tests/unit/test_awx.py checks it against the controller's own descriptions.
+# This command needs an AWX controller. tests/unit/test_awx.py validates its tasks without a controller.
 ELSEWHERE = ("ansible-playbook awx/configure.yml -e awx_scm_url=... -e awx_image=...",)
 
 
@@ -159,9 +159,9 @@ def test_help_has_a_line_for_every_target_that_is_no_file() -> None:
     assert all(len(line.split()) > 2 for line in helped.splitlines())
 
 
-# These need resources that a test does not have: the project's page, a package index, Galaxy, an image registry.
+# These programs need resources that a test lacks: the project's page, a package index, Galaxy, an image registry.
 FROM_ELSEWHERE = {"apt-get", "git", "pip", "ansible-galaxy", "ansible-builder"}
-# The tests above check these, or run in an environment that these create.
+# The tests above check the commands of these programs, or run in an environment that these programs create.
 HERE = {"ansible-playbook", "make", "python", "python3", "python3.12"}
 
 
@@ -177,6 +177,6 @@ def test_a_test_takes_every_other_command_from_the_documents() -> None:
     here = {word for word in first if shutil.which(word)} - FROM_ELSEWHERE - HERE
     assert {"scp", "ssh"} <= here
     taken = {program for path in (ROOT / "molecule").glob("*/tests/test_*.py") for program in _taken(path)}
-    # Other programs may be missing on some machines.
+    # Tests may read more commands, because some documented programs are not installed on every machine.
     assert here <= taken
     assert [program for program in taken if not documents.commands(program)] == []

@@ -1,4 +1,4 @@
-"""The tables that are missing in a dump are found from its table of contents, whatever their names."""
+"""A dump's table of contents shows which tables the dump lacks, whatever their names are."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LISTED = """
 
 
 def table(schema: str, name: str, *, partitioned: bool = False) -> dict[str, Any]:
-    """Return a table in the form of contents.read."""
+    """Return a table in the form that contents.read returns."""
     return {"schema": schema, "name": name, "partitioned": partitioned}
 
 

@@ -1,4 +1,4 @@
-"""The environment file gets new content and keeps its attributes; if these cannot be kept, the file is rejected."""
+"""The environment file keeps its attributes when its content changes. A file that cannot keep them is rejected."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.aimemory.tenancy.plugins.modules import environment_file
 
 ACL = "system.posix_acl_access"
-# acl(5), and the kernel's include/uapi/linux/posix_acl_xattr.h: version 2, then tag, permissions and id of each entry.
+# Format: version 2, then the tag, permissions and id of each entry. See acl(5), and posix_acl_xattr.h of the kernel.
 ANYBODY = 0xFFFFFFFF
 ENTRIES = [(0x01, 6, ANYBODY), (0x02, 4, 65534), (0x04, 0, ANYBODY), (0x10, 4, ANYBODY), (0x20, 0, ANYBODY)]
 READABLE_BY_NOBODY = struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in ENTRIES)
@@ -51,8 +51,7 @@ def test_a_link_stays_one(file: Path) -> None:
 
 
 def test_the_new_file_is_readable_only_to_readers_of_the_old_one(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Check each step that sets the new file's permissions, with an ACL whose mask grants more than the group's
-    entry."""
+    """Check the permissions after each step, with an ACL whose mask grants more than the group's entry."""
     os.setxattr(file, ACL, READABLE_BY_NOBODY)
     seen: list[tuple[int, bool]] = []
     for name in ("fchown", "fchmod", "setxattr", "removexattr", "fsync", "rename"):
@@ -68,7 +67,7 @@ def test_the_new_file_is_readable_only_to_readers_of_the_old_one(file: Path, mon
         monkeypatch.setattr(os, name, step)
     environment_file.replace(str(file), b"A=2\n")
     assert seen
-    # Without the ACL, the group bits apply to the group, which must not be able to read the file.
+    # Without the ACL, the mode's group bits apply to the group, which must not be able to read the file.
     assert all(acl or mode & 0o077 == 0 for mode, acl in seen), seen
 
 

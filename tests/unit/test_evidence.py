@@ -26,8 +26,7 @@ TABLES = (
 
 
 def record(now: int, **used: int) -> dict[str, Any]:
-    """Return a usage record; each item in ``used`` is a command and a table with the last use in seconds after the
-    start."""
+    """Return a usage record; ``used`` maps COMMAND_table to the last use, in seconds after the service's start."""
     uses = [
         {"table": table, "command": command, "sequence": bridge_record.sequence_name(table, command),
          "used_at": None if (after := used.get(f"{command}_{table}")) is None else STARTED + after}
@@ -49,15 +48,15 @@ def judged(made: dict[str, Any], *accept: str, ages: tuple[int, ...] = (), asked
         # Never used, with and without a sufficient period.
         (None, DAY, "done"),
         (None, DAY - 1, "short"),
-        # Used by processes of an earlier start.
+        # Used before the service's last start.
         (-1000, 2 * DAY, "done"),
-        # Used since the start, no matter how long ago.
+        # Used since the last start, no matter how long ago.
         (START_UP + 1, 2 * DAY, "needed"),
         (4000, 4090, "needed"),
-        # The times of start and use have a resolution of one second.
+        # The times of the start and of the use have a resolution of one second, so a use 1 s earlier is ambiguous.
         (-1, DAY, "known"),
         (-2, DAY, "done"),
-        # Used during the start of the service.
+        # Used during the service's start-up.
         (0, DAY, "known"),
         (START_UP, DAY, "known"),
     ],
@@ -73,7 +72,7 @@ def test_what_is_accepted_is_what_the_service_does_of_itself() -> None:
     assert judged(made, "startup")["verdict"] == "needed"
     assert judged(made, asked=DAY)["verdict"] == "known"
     assert judged(made, "startup", asked=DAY)["verdict"] == "done"
-    # The service has not run for longer than its start-up.
+    # The service has not run for the required period, or not even for longer than its start-up.
     assert judged(record(DAY - 1, DELETE_memories=2), "startup")["verdict"] == "short"
     young = record(START_UP - 1, DELETE_memories=2)
     assert evidence.judge(young, [START_UP - 1], 0, START_UP, ["startup"])["verdict"] == "short"

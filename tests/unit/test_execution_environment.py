@@ -1,4 +1,4 @@
-"""The image for the playbooks has the same dependencies as a laptop, and ansible-navigator's settings are valid."""
+"""The execution environment has the dependencies of a laptop, and ansible-navigator's settings are valid."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_the_image_gets_the_locked_packages_and_the_collections(context: Path) -
     wanted = yaml.safe_load((ROOT / "requirements.yml").read_text())
     assert yaml.safe_load((context / "_build/requirements.yml").read_text()) == wanted
     assert "ansible-galaxy collection install $ANSIBLE_GALAXY_CLI_COLLECTION_OPTS -r requirements.yml" in steps
-    # The Python packages of the collections would not be locked.
+    # The collections' own Python requirements are excluded, because their versions are not locked.
     excluded = (context / "_build/exclude-collections.txt").read_text().split()
     assert sorted(excluded) == sorted(collection["name"] for collection in wanted["collections"])
 
@@ -57,7 +57,7 @@ def test_navigator_knows_its_settings() -> None:
     schema = json.loads(subprocess.run(show, cwd=ROOT, check=True, capture_output=True, text=True).stdout)
     settings = yaml.safe_load((ROOT / "ansible-navigator.yml").read_text())
     jsonschema.validate(settings, schema)
-    # An unknown setting is rejected.
+    # The schema rejects an unknown setting, so the validation is effective.
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({"ansible-navigator": settings["ansible-navigator"] | {"nothing": 1}}, schema)
 
@@ -67,7 +67,7 @@ def test_navigator_keeps_no_artifact_and_runs_the_image_that_is_built() -> None:
     assert settings["playbook-artifact"] == {"enable": False}
     assert settings["mode"] == "stdout"
     image = settings["execution-environment"]["image"]
-    # The command in the first comment of the file.
+    # The first comment of the file contains the command that builds the image.
     (built,) = re.findall(r"ansible-builder build --tag (\S+)", (ROOT / "execution-environment.yml").read_text())
     assert image == f"{built}:latest"
 

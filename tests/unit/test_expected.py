@@ -1,4 +1,4 @@
-"""A dry run says how long the run will take, from measurements if there are any, and what to type next."""
+"""A dry run shows the expected duration of the run, from measurements if there are any, and the next command."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_the_newest_successful_run_of_the_same_work_is_the_measure(tmp_path: Pat
     found = expected.earlier(tmp_path, dry())
     assert found["run"] is not None
     assert found["run"]["run"] == "same"
-    # A failed run may have a rehearsal that succeeded.
+    # The rehearsal of a failed run may have succeeded.
     assert found["rehearsal"] is not None
     assert found["rehearsal"]["outcome"] == "FAILED"
     assert expected.earlier(tmp_path / "none", dry()) == NOTHING
@@ -83,7 +83,7 @@ def test_without_a_run_a_rehearsal_is_the_measure() -> None:
 
 def test_without_any_measurement_the_estimate_says_so() -> None:
     lines = expected.lines(dry(), NOTHING)
-    # 30 s, and twice the time for 300 MB.
+    # The estimate is 30 s, plus twice the time for 300 MB.
     assert lines[0] == "Duration:  about 110 s, estimated from 300 MB: nothing was measured yet"
     assert lines[1].startswith("Callers:   The service is stopped for about 10 s, besides its own stop and start")
     large = expected.lines(dry(preflight={"database_size_bytes": 30_000_000_000}), NOTHING)

@@ -1,4 +1,4 @@
-"""Expressions that run an ordinary role's code in the session of any role that reads the table."""
+"""Expressions that run an ordinary role's code when any role reads the table."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def domain(argument: str) -> str:
 
 
 def found(source: str, check: str = "", **function: Any) -> dict[str, Any]:
-    """Return the catalogs' facts about one index on a function that alice owns."""
+    """Return the facts from the catalogs about an index on a function that alice owns."""
     whole = {
         "oid": 16400, "name": "public.f(text)", "symbol": "f", "owner": "alice", "arguments": 1, "inlined": False,
         "plain_types": True, "body": "", "parsed": "",
@@ -56,17 +56,17 @@ def found(source: str, check: str = "", **function: Any) -> dict[str, Any]:
         call(16400, CONSTANT),
         call(16400),
         call(16400, call(870, CONSTANT)),
-        # Next to a column, but not part of its expression.
+        # The call is next to a column, but does not use the column.
         f"({call(16400, CONSTANT)} {COLUMN})",
         call(870, COLUMN, call(16400, CONSTANT)),
         call(16400, f"{{COALESCE :coalescetype 25 :args ({CONSTANT} {COLUMN}) :location 1}}"),
         call(16400, f"{{CASE :arg <> :args ({{CASEWHEN :expr {CONSTANT} :result {CONSTANT}}}) :defresult {COLUMN}}}"),
-        # A strict function is not called with NULL.
+        # PostgreSQL does not call a strict function for NULL, so the inner call may become a constant.
         call(16400, call(870, COLUMN, NULL)),
-        # A function that can be inlined, and a function with a default argument.
+        # The inner call is of a function that can be inlined, or of a function with a default argument.
         call(16400, call(16402, COLUMN)),
         call(16400, call(16401, COLUMN)),
-        # Braces inside a name.
+        # The name contains braces.
         r"{FUNCEXPR :funcid 16400 :name \{VAR\ \} :args (" + CONSTANT + ")}",
     ],
 )
@@ -84,7 +84,7 @@ def test_a_call_with_only_constants_is_computed_by_every_reader(source: str) -> 
         call(16400, call(16400, COLUMN)),
         call(16400, call(16401, COLUMN, CONSTANT)),
         call(16400, f"{{RELABELTYPE :arg {COLUMN} :resulttype 25 :location 1}}"),
-        # Up to PostgreSQL 15, and since 16.
+        # The node is COLLATE up to PostgreSQL 15, and COLLATEEXPR since PostgreSQL 16.
         call(16400, f"{{COLLATE :arg {COLUMN} :collOid 950 :location 1}}"),
         call(16400, f"{{COLLATEEXPR :arg {COLUMN} :collOid 950 :location 1}}"),
         call(16400, domain(COLUMN)),
@@ -120,7 +120,7 @@ def test_the_check_of_a_domain_that_is_cast_to_is_looked_into(check: str, refuse
     assert [sentence.partition(" calls ")[0] for sentence in sentences] == (
         ["The index public.i uses the domain public.base, whose CHECK"] if refused else []
     )
-    # No cast uses the other domain.
+    # Without a cast to the domain, its CHECK does not matter.
     assert expressions.refusals(found(call(870, COLUMN), check)) == []
 
 
@@ -132,10 +132,10 @@ def test_the_check_of_a_domain_that_is_cast_to_is_looked_into(check: str, refuse
         ("SELECT $1 || 'x'::public.Words", True),
         ("SELECT $1 || 'x'::public . \"Words\"", True),
         ("SELECT public.words2($1)", False),
-        # A name without a schema is not found.
+        # A name without a schema does not match.
         ("SELECT $1 || words", False),
         ("SELECT $1 || 'x'::public./**/Words", True),
-        # Upper case, truncated names, and another spelling of an operator.
+        # Names match in upper case, truncated, and as another spelling of an operator.
         ("SELECT $1 || 'x'::public.\u03a3", True),
         (f"SELECT $1 || 'x'::public.{'x' * 70}", True),
         ("SELECT $1 OPERATOR(public.!=) 'x'", True),

@@ -1,4 +1,4 @@
-"""Each defect of a migrated database is exactly one failed finding."""
+"""Each defect of a migrated database causes exactly the expected findings to fail."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ ROWS = {name: table["rows"] for name, table in MIGRATED["tables"].items()}
 
 
 def failures(change: Callable[[State], Any]) -> list[tuple[str, str]]:
-    """Return the check and the table of the findings that fail after ``change``."""
+    """Return the check and the table of each finding that fails after ``change``."""
     state = copy.deepcopy(MIGRATED)
     change(state)
     return [(item["check"], item["table"]) for item in findings.collect(state, WANTED, ROWS) if not item["ok"]]
 
 
 def in_memories(*path: str, value: Any) -> Callable[[State], None]:
-    """Return the change that sets one value of the table memories."""
+    """Return a change that sets one value in the state of the table memories."""
 
     def change(state: State) -> None:
         place = state["tables"]["memories"]
@@ -58,7 +58,7 @@ def other_function(state: State) -> None:
 
 
 def record(**changes: Any) -> Callable[[State], None]:
-    """Return the change to the policy that records the bridge's use."""
+    """Return a change of a policy that records the bridge's use."""
 
     def change(state: State) -> None:
         policies = state["tables"]["memories"]["policies"]
@@ -96,7 +96,7 @@ def second_tenant(state: State) -> None:
         (lambda state: state["application_role"].update(bypassing_memberships=["postgres"]),
          [("roles that it can become to bypass row security", "")]),
         (lambda state: state.update(bridges={"alice": "2"}), [("bridge is off or sets the default tenant", "")]),
-        # A bridge that is spelled like a session's tenant leaves no evidence.
+        # If the bridge spells the tenant as sessions do, the use of the bridge cannot be recognized.
         (lambda state: state.update(bridges={"alice": "1"}), [("bridge is off or sets the default tenant", "")]),
         (lambda state: state["bridge_watch"]["sequences"]["tenancy_bridge_used_memories_select"].update(granted=False),
          [("missing parts of the bridge's usage record", "")]),

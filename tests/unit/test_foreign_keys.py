@@ -1,4 +1,4 @@
-"""Foreign keys between tenant tables: replaced by keys with the tenant column, and rolled back."""
+"""Foreign keys between tenant tables are replaced by keys with the tenant column, and rolled back."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ WANTED = model.parse(source())
 
 
 def state() -> State:
-    """Return the boat rental's tables, whose trips reference boats and berths."""
+    """Return the state of the boat rental, in which trips reference boats and berths."""
     found, example = blank_state(), blank_state()["tables"]["memories"]
     columns = {
         "boats": ["id", "name"],
@@ -82,7 +82,7 @@ def test_both_sides_get_the_tenant_and_everything_else_stays() -> None:
     assert (boat["name"], boat["delete"], boat["set_columns"]) == ("trips_boat_id_fkey", "c", None)
     kept = {name: berth[name] for name in ("name", "update", "delete", "deferrable", "deferred", "comment")}
     assert kept == {name: before["tables"]["trips"]["foreign_keys"][1][name] for name in kept}
-    # The tenant column keeps its value if the berth is deleted.
+    # ON DELETE SET NULL does not change the tenant column.
     assert berth["set_columns"] == ["pier", "number"]
     assert plan.build(after, WANTED) == []
     assert [item for item in findings.collect(after, WANTED) if not item["ok"]] == []
@@ -96,7 +96,7 @@ def test_the_random_key_stays_beside_the_one_with_the_tenant() -> None:
 
 def test_every_prefix_of_the_transaction_leads_on() -> None:
     statements = plan.build(state(), WANTED)
-    # These are in one transaction; the online steps precede it.
+    # The statements up to this phase run in one transaction, after the online steps.
     for length in range([item["phase"] for item in statements].index("unlink") + 1):
         half = run(state(), statements[:length])
         assert plan.build(run(half, plan.build(half, WANTED)), WANTED) == []
@@ -211,11 +211,11 @@ def test_a_tenant_tries_to_point_to_anothers_rows() -> None:
     for item in (boat, berth):
         named = [raw.stmt for raw in pglast.parse_sql(item["sql"])]
         assert len(named) >= 1
-        # The other tenant's key is read first, and is a parameter of the statement.
+        # The attempt reads the other tenant's key first, and passes it to the statement as a parameter.
         assert item["theirs"]["tenant"] == "2"
         assert len(pglast.parse_sql(item["theirs"]["sql"])) == 1
         assert "$1" in item["sql"]
-    # Both tenants have the same berth; the attempt must not find the tenant's own berth.
+    # Both tenants have the same berth, so the attempt deletes the tenant's own berth first.
     assert 'DELETE FROM "public"."trips" WHERE true; DELETE FROM "public"."berths" WHERE true; INSERT' in berth["sql"]
     assert "DELETE" not in boat["sql"]
 

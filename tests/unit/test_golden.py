@@ -1,4 +1,4 @@
-"""The SQL for real states equals the SQL that a DBA has reviewed and accepted."""
+"""The planned SQL for real states equals the SQL that a DBA has reviewed and accepted."""
 
 from __future__ import annotations
 

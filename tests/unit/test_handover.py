@@ -1,4 +1,4 @@
-"""A connection that a process closes unread is handed over to another process, if that is safe."""
+"""If a process closes a connection that it has not read, the connection is handed over, if that is safe."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils.handover import H
 
 @pytest.fixture
 def process() -> Iterator[Worker]:
-    """Yield a process that has accepted nothing."""
+    """Yield a process that has not accepted any connection."""
     with worker() as found:
         yield found
 
 
 @contextlib.contextmanager
 def handed_over(process: Worker) -> Iterator[Successor]:
-    """Hold the process's connections, and do the same as ended()."""
+    """Hold the process's connections, then end the process as ``ended`` does."""
     with Handover(process.pid) as held, ended(process, held) as successor:
         yield successor
 
 
 @contextlib.contextmanager
 def ended(process: Worker, held: Handover) -> Iterator[Successor]:
-    """End the process, let a successor accept, and finish at the end."""
+    """End the process, and yield a successor while the held connections are forwarded. Wait for the forwarding."""
     process.process.kill()
     process.process.wait()
     successor = Successor(process.listener)
@@ -49,7 +49,7 @@ def ended(process: Worker, held: Handover) -> Iterator[Successor]:
 
 
 def is_reset(caller: socket.socket) -> bool:
-    """Return whether a connection ends without a response."""
+    """Return whether the connection is closed or reset without a response."""
     try:
         return caller.recv(100) == b""
     except ConnectionResetError:
@@ -57,9 +57,9 @@ def is_reset(caller: socket.socket) -> bool:
 
 
 def assert_is_closed(process: Worker, sent: bytes = b"request", read: int = 0) -> None:
-    """Assert that a connection is closed at the end of the process, and that no other process gets it.
+    """Assert that a connection is closed when the process ends, and that no other process receives the connection.
 
-    ``read`` is the number of the sent bytes that the process has read.
+    ``read`` is the number of sent bytes that the process has read.
     """
     with process.caller() as caller:
         if sent:
@@ -134,7 +134,7 @@ def test_a_caller_of_another_host_never_gets_the_address_of_this_one(
         ("fe80::1%eth0", "fe80::1%eth0", True),
         ("192.0.2.1", "192.0.2.2", False),
         ("::ffff:192.0.2.1", "::ffff:192.0.2.2", False),
-        # A router can send this address.
+        # The caller may be another host, because a router can use this address.
         ("192.0.2.1", "127.0.0.1", False),
     ],
 )
@@ -214,7 +214,7 @@ def test_a_connection_that_the_process_keeps_stays_open(process: Worker) -> None
 def test_unread_data_of_a_used_connection_is_seen(process: Worker) -> None:
     with process.caller() as caller, Handover(process.pid) as held:
         caller.sendall(b"first")
-        # Another process can respond to it.
+        # The process has not read the connection, so another process can respond.
         assert held.is_idle()
         process.obey("read 5")
         assert held.is_idle()
@@ -317,7 +317,7 @@ def test_a_process_with_too_many_descriptors_loses_only_the_rest(
         with process.caller(), monkeypatch.context() as patched:
             patched.setattr(handover, "_system_call", refuse)
             assert held.is_idle()
-        # The second connection was refused, and the first one is still held.
+        # The second connection could not be held, but the first one still is.
         assert refused != []
         with ended(process, held):
             assert caller.recv(100) == b"served request"

@@ -16,7 +16,7 @@ PREPARED = {"gid": "left", "owner": "bob", "prepared": "2026-11-28", "tables": [
 
 
 def refused(state: dict[str, Any], wanted: model.Model, url_options: str = "") -> list[str]:
-    """Return the sentences with which the plan is refused."""
+    """Return the obstacles for which the plan is refused."""
     with pytest.raises(UnsafeStateError) as caught:
         plan.build(state, wanted, url_options)
     return caught.value.obstacles
@@ -29,7 +29,7 @@ def test_nothing_is_in_the_way_of_what_is_done(wanted: model.Model) -> None:
         state["hazards"]["prepared"] = [PREPARED]
     assert refused(before, wanted)[0].startswith("The prepared transaction left of bob")
     assert plan.build(after, wanted) == []
-    # A check of an existing database does not query hazards.
+    # A plan that only checks an existing database ignores the hazards.
     assert plan.build(before, wanted, careful=False)
 
 

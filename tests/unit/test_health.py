@@ -13,14 +13,14 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import health
 
 
 class Service(http.server.BaseHTTPRequestHandler):
-    """Responds from ``answers``, and lets a request for "late" wait until ``over``."""
+    """Responds with ``answers`` in order. The answer "late" is delayed until ``over`` is set."""
 
     answers: ClassVar[list[tuple[int, bytes]]]
     asked: ClassVar[int]
     over: ClassVar[threading.Event]
 
     def do_GET(self) -> None:
-        """Answer."""
+        """Send the next answer; the last answer is repeated."""
         number, Service.asked = Service.asked, Service.asked + 1
         status, body = self.answers[min(number, len(self.answers) - 1)]
         if body == b"late":

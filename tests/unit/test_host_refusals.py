@@ -1,5 +1,4 @@
-"""Each refusal of a host is derived from the result of the inspect_host module, and earlier causes are reported
-first."""
+"""The result of the inspect_host module determines each refusal of a host. The earliest cause is reported first."""
 
 from __future__ import annotations
 
@@ -13,8 +12,8 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.service import fo
 
 URL = "postgresql://alice:s3cret@localhost:5432/ai_memory"
 ENVIRONMENT = "/opt/ai-memory/.env"
-# This machine's time at the call and at the result. The server's clock was read 2 s after the call and 1 s before the
-# result.
+# The time on this machine at the call and at the result, in seconds. The server's clock was read 2 s after the call
+# and 1 s before the result.
 ASKED, ANSWERED = 1000.0, 1004.0
 SOUND = {"exists": True, "is_directory": True, "is_link": False, "writable": True}
 MISSING = dict.fromkeys(SOUND, False)
@@ -276,7 +275,7 @@ def test_what_a_run_does_not_need_is_not_refused(host: dict[str, Any], wanted: d
     [
         (("/", ROOM), ("/var", ROOM), []),
         (("/", 10**8), ("/var", ROOM), ["/ has 95.37 MB free, but a restored copy of ai_memory needs up to 96.32 MB"]),
-        # On a single disk, both sizes count.
+        # If both directories are on one disk, the disk needs room for both the dump and the copy.
         (("/", 3 * 10**8), ("/", 3 * 10**8), []),
         (("/", 2 * 10**8), ("/", 2 * 10**8), ["a dump and a restored copy of ai_memory needs up to 191.69 MB"]),
         (("/", 10**8), ("/var", 10**8), ["a dump of", "a restored copy of"]),
@@ -292,7 +291,7 @@ def test_a_restore_needs_room_beside_the_database(
 
 
 def test_the_first_cause_alone_is_refused() -> None:
-    """Remove the causes one after the other: each cause is refused once the earlier ones are removed."""
+    """Remove the causes one after the other: the next cause is reported when the earlier causes are gone."""
     everything = inspected(
         unit=OBSTACLE, service=witness(unit=UNKNOWN, **STOPPED), postgresql=silent("connection refused"), pg_dump="",
         backups={"directory": MISSING, "parent": MISSING},

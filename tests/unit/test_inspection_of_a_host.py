@@ -1,4 +1,4 @@
-"""Directories, free space and programs of a host are inspected without a server."""
+"""A host's directories, free space and programs are inspected without a PostgreSQL server."""
 
 from __future__ import annotations
 

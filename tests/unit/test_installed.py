@@ -1,4 +1,4 @@
-"""A checkout and an installed archive write files into different directories, and print different commands."""
+"""A checkout and an installed archive write files to different directories, and print different commands."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ VARIABLES = {
 
 @pytest.fixture
 def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Act as if the collection were installed, and return the current directory, which differs from its own."""
+    """Act as if the collection were installed, and return the current directory, which is not the collection's."""
     monkeypatch.setattr(installed, "is_checkout", lambda root=None: False)
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -62,7 +62,7 @@ def test_a_command_of_an_archive_names_inventory_host_and_playbook(archive: Path
 
 
 def test_no_inventory_of_an_archive_is_the_default_one(archive: Path) -> None:
-    """A file with the name of the repository's default inventory must still be named."""
+    """A command must name the inventory, even if the file is named like the repository's default inventory."""
     found = facts.called(VARIABLES | {"ansible_inventory_sources": [str(archive / "inventory/production.yml")]})
     assert "-i inventory/production.yml -l db1" in commands.playbook({**found, "host": "db1"})
     found = facts.called(VARIABLES | {"ansible_inventory_sources": [str(archive)]})
@@ -96,7 +96,7 @@ def test_a_draft_of_a_checkout_has_none() -> None:
 
 @pytest.fixture(scope="module")
 def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return Ansible's own directory with the installed archive."""
+    """Return an Ansible home directory that contains the installed archive."""
     directory = tmp_path_factory.mktemp("unpacked")
     environment = own(directory)
     subprocess.run(
@@ -110,13 +110,13 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def own(directory: Path) -> dict[str, str]:
-    """Return an environment without this repository's settings."""
+    """Return an environment without this repository's Ansible settings, for this home directory."""
     found = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
     return found | {"ANSIBLE_HOME": str(directory), "ANSIBLE_NOCOLOR": "1", "COLUMNS": "500"}
 
 
 def checked(unpacked: Path, work: Path, inventory: str, *arguments: str) -> tuple[int, str]:
-    """Run only the checks of the installed archive; return the exit status, and the output with single spaces."""
+    """Run only the installed archive's checks. Return the exit status, and the output with single spaces."""
     (work / "hosts.yml").write_text(inventory)
     done = subprocess.run(
         ["ansible-playbook", "aimemory.tenancy.checkout", "-i", "hosts.yml", *arguments],

@@ -1,4 +1,4 @@
-"""All invalid values are rejected together, each with its variable's name; the inventories' values are valid."""
+"""All invalid values are rejected together, each with its variable's name. The inventories' values are valid."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 import variables
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.host import settings
 
-# The values in an inventory with only the required variables; the others are "".
+# The settings if an inventory sets only the required variables. The others are "".
 PLAIN: dict[str, Any] = dict.fromkeys(settings.names(), "") | {
     "backup_directory": "/var/backups/ai-memory", "database_lock_timeout": "5s", "database_name": "ai_memory",
     "service_base_url": "http://127.0.0.1:8100", "service_name": "ai-memory", "tenancy_app_role": "ai_memory_app",

@@ -1,4 +1,4 @@
-"""Whether a job has ended, from the file of Ansible's async wrapper."""
+"""The state of a job is read from the file of Ansible's async wrapper, and its progress becomes one text."""
 
 from __future__ import annotations
 

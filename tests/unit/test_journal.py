@@ -1,4 +1,4 @@
-"""The report on the service's journal since the start: counts and kinds of lines, without their text."""
+"""The report on the journal since the service's start contains counts and kinds of lines, but not their text."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def test_who_writes_under_another_name_is_the_unit() -> None:
     assert summary(entry("ERROR", "Ophelia"))["lines"] == [f"{HEAD}error"]
 
 
-# Lines with secrets as services, frameworks and systemd write them. The secret of each is SECRET.
+# Lines in the forms of services, frameworks and systemd. Each line contains SECRET.
 SECRET = "S3CRET-vWq9"
 TELLING = (
     f"--api-key {SECRET}",
@@ -200,7 +200,7 @@ PROBES = [{"method": "GET", "path": "/health"}, {"method": "GET", "path": "/v1/m
         ('127.0.0.1:40312 - "GET /v1/memories?limit=5 HTTP/1.1" 500', True),
         ('INFO:     ::1:40312 - "GET /health HTTP/1.0" 503', True),
         ('127.0.0.1 - - [30/Nov/2026] "GET /health HTTP/1.1" 200 5 "-" "curl"', True),
-        # Callers elsewhere, other requests, and text that only mentions a probe.
+        # Requests from other hosts, other requests, and text that only mentions a probe.
         ('10.127.0.0.1:1 - "GET /health HTTP/1.1" 500', False),
         ('192.0.2.7:40312 - "GET /v1/memories?limit=5 HTTP/1.1" 500', False),
         ('127.0.0.1:1 - "GET /v1/memories?limit=50 HTTP/1.1" 500', False),
