@@ -134,7 +134,7 @@ def test_a_caller_of_another_host_never_gets_the_address_of_this_one(
         ("fe80::1%eth0", "fe80::1%eth0", True),
         ("192.0.2.1", "192.0.2.2", False),
         ("::ffff:192.0.2.1", "::ffff:192.0.2.2", False),
-        # The caller may be another host, because a router can use this address.
+        # Packets with this source address can also come from a router.
         ("192.0.2.1", "127.0.0.1", False),
     ],
 )

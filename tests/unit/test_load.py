@@ -33,7 +33,7 @@ def caller() -> Caller:
 
 
 def averages(caller: Caller, count: int) -> Row:
-    """Return the averages over the first ``count`` calls, as the service shows them."""
+    """Return the averages over the first ``count`` calls, in the form of the service's response."""
     calls = caller.calls[:count]
     return {
         "user_id": caller.user, "call_count": count, "avg_openness": sum(call.openness for call in calls) / count,
@@ -42,7 +42,7 @@ def averages(caller: Caller, count: int) -> Row:
 
 
 def answer(kind: str, caller: Caller) -> Row:
-    """Return a correct response."""
+    """Return a correct response to a request of this kind."""
     memories = [{"content": f"1 {USER} 1"}]
     profile = {"user_id": USER, "total_calls": 5}
     answers: dict[str, Row] = {
@@ -126,8 +126,7 @@ def test_an_unknown_kind_raises(caller: Caller) -> None:
 
 
 def database(caller: Caller) -> dict[str, list[Row]]:
-    """Return the correct rows of the caller, with one row in each table of another tenant's caller with the same
-    name."""
+    """Return the caller's correct rows, and in each table a row of another tenant's caller with the same name."""
     rows: dict[str, list[Row]] = {
         "memories": [{"value_json": {"text": f"1 {USER} 1"}}],
         "call_summaries": [{"call_id": call.id} for call in caller.calls[:4]],
@@ -202,9 +201,9 @@ def test_another_status_fails(status: int, caller: Caller) -> None:
 def test_writes_that_would_disturb_each_other_go_to_different_callers() -> None:
     callers, calling = Callers(SETTINGS), []
     for _ in range(300):
-        # In this test, the writes of calls are never acknowledged.
+        # This test never acknowledges the writes of calls.
         request = callers.request(tenant_aware=False)
-        # Only the first write of a caller may be sent before a write was acknowledged.
+        # Until a caller's first write is acknowledged, no other request of this caller is sent.
         assert request.caller.opened or request.caller.touches == 1
         if request.kind == STORE:
             request.caller.acknowledge(request.memory)
@@ -239,9 +238,9 @@ Serve = Callable[[int, Row], Awaitable[bytes | None]]
 
 
 async def loaded(settings: Settings, serve: Serve, directory: Path) -> tuple[list[Row], int]:
-    """Run a load against a server on this machine; return its requests, and the number of connections.
+    """Run a load against a server on this machine. Return the load's requests and the number of connections.
 
-    ``serve`` returns the response to a request with this number, counted from 1, or None to close the connection.
+    ``serve`` returns the response to a request, numbered from 1, or None to close the connection.
     """
     seen = connections = 0
 
@@ -277,7 +276,7 @@ def test_a_slow_answer_does_not_delay_the_next_request(tmp_path: Path) -> None:
     last = asyncio.Event()
 
     async def serve(number: int, body: Row) -> bytes:
-        # The first response waits for the last request. A closed loop would never send that request.
+        # The first response waits for the last request. A load that waits for responses never sends that request.
         if number == 20:
             last.set()
         await last.wait()

@@ -1,4 +1,4 @@
-"""A corpus of log lines from many programs, with the kind that follows from the form of each line."""
+"""Log lines of many programs are classified by their form."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ NOTHING = [
     "D, [2026-11-28T07:43:11.123456 #12] DEBUG -- : PG::UndefinedTable is rescued",
     "info: Microsoft.EntityFrameworkCore.Database.Command[20101]",
     "I1128 07:43:11.123456      12 store.go:88] customer_id=1",
-    # Callers' data that is quoted with an error.
+    # Callers' data, quoted in an error.
     "[SQL: INSERT INTO memories (k, value_json) VALUES (%(k)s, %(v)s)]",
     "[parameters: {'k': 'note', 'v': 'she said: permission denied for table memories'}]",
     "DETAIL:  Failing row contains (1, permission denied for table memories).",

@@ -1,4 +1,4 @@
-"""The attempts with the service's own login."""
+"""The attempts that are made with the service's own login."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WANTED = model.parse(model_source(MIGRATED["database"]))
 def by_id(attempts: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     assert len({item["id"] for item in attempts}) == len(attempts)
     for item in attempts:
-        # A session that no longer has a tenant resets the setting.
+        # An attempt may consist of two statements: RESET of the tenant setting, then the query.
         assert len(pglast.parse_sql(item["sql"])) == 1 + item["sql"].startswith("RESET ")
         assert item["sentence"]
         assert item["expected"]
@@ -57,7 +57,7 @@ def test_a_session_sees_what_its_tenant_has(bridges: dict[str, str], given: int)
         assert (item["visible"], item["expected"]) == (rows, [f"{rows} rows"])
         # Newer rows are recognized by the age of their 32-bit transaction ID.
         assert "OPERATOR(pg_catalog.-) 700 OPERATOR(pg_catalog.+)" in item["sql"]
-        # If the session must see no row, every row is forbidden; otherwise only those of other tenants.
+        # If the session must see no row, every row is forbidden. Otherwise, only other tenants' rows are.
         assert ("FILTER (WHERE NOT (false))" in item["sql"]) == (rows == 0)
         assert ("FILTER (WHERE NOT ((t.\"customer_id\" OPERATOR(pg_catalog.=) '1') IS TRUE))" in item["sql"]) == (
             rows > 0

@@ -1,4 +1,4 @@
-"""The operator sees the message of an error, without the SQL around it."""
+"""The operator sees an error's message, but neither the surrounding SQL nor quoted data."""
 
 from __future__ import annotations
 
@@ -189,7 +189,7 @@ IN_CODE = {"context": "PL/pgSQL function public.t(text) line 1 at SQL statement"
 
 
 def error(**fields: str) -> Any:
-    """Return a PostgreSQL error with these fields."""
+    """Return an error of psycopg2 with these diagnostic fields."""
     return SimpleNamespace(diag=SimpleNamespace(**(dict.fromkeys(FIELDS) | fields)))
 
 

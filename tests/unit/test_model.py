@@ -1,4 +1,4 @@
-"""An invalid model is refused with one sentence that names the variable."""
+"""An invalid model is rejected with one sentence, which names the variable."""
 
 from __future__ import annotations
 

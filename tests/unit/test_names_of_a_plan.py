@@ -1,4 +1,4 @@
-"""The names that a plan creates have known kinds."""
+"""The kind of each name that a plan creates must be known."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""Records that earlier releases wrote are read, and records that a later release will write are rejected with a
-sentence.
+"""Records of earlier releases are read, and records of later releases are rejected with a sentence.
 
-The documents in ``older`` have the forms of 2026-11-25. The tests of the commit 109ca0a contain run.json and
-schema.json. The manifest has the form that its backup role wrote.
+The documents in ``older`` have the formats of 2026-11-25: run.json and schema.json come from the tests of the commit
+109ca0a, and manifest.json has the format that the backup role of this commit wrote.
 """
 
 from __future__ import annotations
@@ -34,20 +33,20 @@ PATH_OF_OLD_NAMES = 'SET LOCAL search_path = pg_catalog, "public", pg_temp; '
 
 
 def older(name: str, **changed: Any) -> str:
-    """Return the text of an earlier document, with other values."""
+    """Return the text of a document in ``older``, with changed values."""
     document: dict[str, Any] = json.loads((OLDER / name).read_text()) | changed
     return json.dumps(document)
 
 
 def snapshot(text: str) -> dict[str, Any]:
-    """Return the result of reading one snapshot."""
+    """Return the snapshot that is read from this text."""
     files = [{"source": "/b/schema.json", "content": base64.b64encode(text.encode()).decode()}]
     found: dict[str, Any] = FILTERS["combined_snapshot"](files, SOURCE)
     return found
 
 
 def refusal(text: str) -> str:
-    """Return why a backup with this manifest cannot be restored, or ""."""
+    """Return why a backup with this manifest cannot be restored, or "" if it can."""
     return backups.unsuitable(
         f"{PATH}/manifest.json", backups.document(text, 1), asked="", directory="/var/backups/ai-memory",
         database="ai_memory", schema="public", tables=TABLES, has_key=False,
@@ -132,7 +131,7 @@ def test_an_older_snapshot_leads_to_the_same_statements() -> None:
 
     old, new = planned(found["state"]), planned(golden.catalog("unmigrated"))
     plain = {name: sql.removeprefix(PATH_OF_OLD_NAMES).partition("; SET LOCAL")[0] for name, sql in old.items()}
-    # The older sample database had one more index, and a different body in one function.
+    # The sample database of that time had one more index, and one function had a different body.
     assert set(old) - set(new) == {
         "caller_profiles.index.idx_caller_profiles_last_call_date",
         "caller_profiles.rename.idx_caller_profiles_last_call_date",

@@ -1,4 +1,4 @@
-"""The online steps are the first part of the same plan; the transaction runs the rest."""
+"""The online steps are the first part of the plan, and the transaction runs the rest."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PARALLEL = (ast.IndexStmt, ast.DropStmt)
 def test_both_parts_together_are_the_plan(state: dict[str, object]) -> None:
     statements = plan.build(state, model.parse(model_source()))
     early, late = online.expand(statements, "online"), online.cutover(statements, "online")
-    # A backfill uses a separate login with both strategies.
+    # With every strategy, a separate login runs the backfill.
     rest = [item for item in statements if item["phase"] != online.BACKFILL]
     assert early + late == rest
     assert [*online.expand(statements, "live"), *online.early(statements, "live")] == [
@@ -55,7 +55,7 @@ def test_only_steps_without_waiting_sessions_are_patient(state: dict[str, object
         trees = [raw.stmt for raw in pglast.parse_sql(step["sql"])]
         concurrent = [isinstance(tree, PARALLEL) and bool(tree.concurrent) for tree in trees]
         assert concurrent == [step["patient"]] * len(trees), step
-        # Indexes are built and dropped only CONCURRENTLY while the service is running.
+        # While the service is running, indexes are built and dropped only with CONCURRENTLY.
         assert not any(isinstance(tree, PARALLEL) for tree in trees) or step["patient"]
 
 
@@ -82,7 +82,7 @@ def test_a_check_that_an_interrupted_run_left_goes_both_ways() -> None:
     state["tables"]["memories"]["column"] = column
     (forward,) = [item["sql"] for item in plan.build(state, wanted) if item["id"] == "memories.not_null"]
     assert forward.endswith('SET NOT NULL, DROP CONSTRAINT "memories_customer_id_not_null_check"')
-    # If the snapshot lacks the column, DROP COLUMN also drops the check, so the check is not an obstacle.
+    # If the snapshot lacks the column, DROP COLUMN also drops the CHECK constraint, which is no obstacle then.
     assert [item["id"] for item in schema.build(state, wanted, blank_state())] == ["memories.column.drop"]
     before = blank_state()
     before["tables"]["memories"]["column"] = column | {"dependents": []}

@@ -14,7 +14,7 @@ from simulator import foreign_key_entry
 
 
 def wanted(**tables: str) -> model.Model:
-    """Return a model of tables, each with the names of the tables that it references, separated by spaces."""
+    """Return a model of these tables; each value lists the referenced tables, separated by spaces."""
     entries = [
         {
             "name": name, "surrogate_keys": [["id"]],
@@ -26,7 +26,7 @@ def wanted(**tables: str) -> model.Model:
 
 
 def document(name: str, *others: str, not_null: bool = True, deferrable: bool = False) -> dict[str, Any]:
-    """Return the part of the state of a table that references others."""
+    """Return the columns and foreign keys in the state of a table that references ``others``."""
     keys = [foreign_key_entry(f"{name}_{other}", name, [other], other, ["id"]) for other in others]
     return {
         "attributes": [attribute("id", not_null=True), *(attribute(other, not_null=not_null) for other in others)],

@@ -1,4 +1,4 @@
-"""The record of a run as a page and as a log: both are complete, and safe with any content."""
+"""The page and the log of a run are complete, and safe whatever the record contains."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ KINDS = SCHEMA["properties"]["kind"]["enum"]
 EVIL = "<script>alert('1')</script>\"'><img src=x onerror=alert(1)> & {{ 7 * 7 }}"
 
 
-# The same characters for Markdown.
+# Texts with characters that have a meaning in Markdown or HTML, or that must not be displayed.
 WILD = [
     EVIL, "a | b \\| c \\", "a\n\n# b\n\n---\n| c |\n|---|\r\n```\n    d", "`a` **b** _c_ ~~d~~ *e", "[a](b) ![c](d) <http://e>",
     "__init__ tenant_isolation_memories _ a_", "&lt; &#60; &", "- [ ] a", "\x1b[31ma\x00b\u2028c\x85d", "<!-- a", "](",
@@ -39,7 +39,7 @@ VERIFIED = {"check": "type", "table": "memories", "expected": "integer", "actual
 
 
 def index(name: str, definition: str, constraint: str | None = None) -> dict[str, Any]:
-    """Return the parts of an index in a state document that are shown."""
+    """Return an index in the form of a state document, with only the displayed fields."""
     unique = " UNIQUE " in definition
     return {
         "name": name, "definition": definition, "unique": unique, "valid": True, "constraint": constraint and name,
@@ -48,7 +48,7 @@ def index(name: str, definition: str, constraint: str | None = None) -> dict[str
 
 
 def state(column: dict[str, Any] | None) -> dict[str, Any]:
-    """Return the parts of a table in a state document that are shown."""
+    """Return a table in the form of a state document, with only the displayed fields."""
     policy = {"name": "tenant_isolation_memories", "permissive": True, "command": "ALL", "roles": ["alice"]}
     return {
         "exists": True,
@@ -152,7 +152,7 @@ class Reader(HTMLParser):
 
 
 def changed(value: Any, change: Callable[[str], str]) -> Any:
-    """Return the value with every string changed that is not a time, a key or an outcome."""
+    """Return the value after changing every string, except for keys, times, ids, kinds, outcomes and states."""
     if isinstance(value, dict):
         kept = (
             "database_state",
@@ -173,10 +173,10 @@ def changed(value: Any, change: Callable[[str], str]) -> Any:
 
 
 class Markdown:
-    """Rendered Markdown: the kinds of its parts, the text of each part, and the code."""
+    """Parsed Markdown: the kinds of its parts, the text of each part, and the code."""
 
     def __init__(self, text: str) -> None:
-        """Parse the text, including tables as on GitHub."""
+        """Parse the text, including the tables and strikethrough of GitHub's Markdown."""
         self.kinds: list[str] = []
         self.texts: list[str] = []
         self.code: list[str] = []
@@ -195,12 +195,12 @@ class Markdown:
 
 
 def folded(text: str) -> str:
-    """Return the text on one line, as it is shown."""
+    """Return the displayed form of the text, on one line."""
     return " ".join(messages.visible(text, lines=True).split())
 
 
 def logged(**other: Any) -> str:
-    """Return the log of the record."""
+    """Return the log of a record with these fields."""
     return page.render(LOG, record(**other), markdown=True)
 
 
@@ -230,7 +230,7 @@ def test_the_page_says_what_the_record_says() -> None:
         "0 of 1 hold",
         "1 error lines since the start, 2 in the previous hour",
     )
-    # As a browser shows the text: a line break is a space.
+    # A browser displays a line break as a space.
     shown = " ".join(reader.text.split())
     for words in (*FACTS, *more):
         assert words in shown, words
@@ -247,7 +247,7 @@ def test_the_log_says_what_the_record_says() -> None:
     )
     for words in (*FACTS, *more):
         assert words in text, words
-    # A line that only the plan's SQL contains.
+    # The log omits the plan's SQL, which contains this line.
     assert "ADD y" not in text
 
 
@@ -260,7 +260,7 @@ def test_the_page_needs_nothing_else() -> None:
 
 
 def test_what_comes_from_outside_is_text() -> None:
-    # Rows with the same strings are one row, so every string is the same in both.
+    # Rows with the same strings become one row. Each page therefore has a single string, so their rows are the same.
     harmless, harmful = (
         Reader(page.render(SOURCE, changed(record(), lambda _, text=text: text)))  # type: ignore[misc]
         for text in ("harmless", EVIL)
@@ -421,7 +421,7 @@ def test_a_run_that_was_cancelled_failed_nowhere() -> None:
     for shown in (text, log):
         assert "Cancelled: the answer was not YES. Nothing was touched." in shown
         assert "FAILED" not in shown
-        # The question's own message is not shown as a second reason.
+        # The message of the task that requires YES does not appear as a second reason.
         assert "Require YES" not in shown
     assert "\n\nNone.\n" in log
     assert "- [ ] Verification passed\n" in log or "- [x] Verification passed\n" in log

@@ -1,4 +1,4 @@
-"""The images in the documentation use few colours, and rare colours are kept."""
+"""The documentation's images use few colors, but rare colors are kept."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BLACK, SHADE, WHITE, GREEN = (bytes.fromhex(code) for code in ("000000", "101010
 
 
 def chunks(image: bytes) -> dict[bytes, bytes]:
-    """Return the chunks of a PNG, whose checksums are checked."""
+    """Return the chunks of a PNG by name, after verifying their checksums."""
     found, at = {}, 8
     while at < len(image):
         size, name = struct.unpack_from(">I4s", image, at)

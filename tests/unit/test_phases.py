@@ -36,14 +36,14 @@ KEY = {
 
 
 def planned(state: dict[str, Any] | None = None, audit: list[Any] | None = None, **wanted: Any) -> dict[str, Any]:
-    """Return the result of the plan role for a state, the unmigrated one by default."""
+    """Return the plan role's result for a state, which is unmigrated by default."""
     inspected = {"state": state or blank_state(), "audit": audit or []}
     result: dict[str, Any] = FILTERS["plan_result"](inspected, model_source(), WANTED | wanted)
     return result
 
 
 def migrated() -> dict[str, Any]:
-    """Return a state for which the plan is empty."""
+    """Return the migrated state, for which the plan is empty."""
     return copy.deepcopy(MIGRATED)
 
 
@@ -132,7 +132,7 @@ def test_an_unknown_goal_is_an_error() -> None:
 
 
 def verified(state: dict[str, Any], attempts: dict[str, Any] | None = None, rows: Any = None) -> dict[str, Any]:
-    """Return the result of the verify role for a state."""
+    """Return the verify role's result for a state."""
     found: dict[str, Any] = FILTERS["verify_result"]({"state": state, "audit": []}, SOURCE, rows, attempts or {})
     return found
 
@@ -197,12 +197,12 @@ def test_a_transaction_beside_a_running_service_yields_early_and_is_attempted_ag
 @pytest.mark.parametrize(
     ("failed", "is_known", "left", "is_committed"),
     [
-        # The result of the call on the server shows what the call committed.
+        # The server's result shows whether the call committed the change.
         ({"stages": [], "result": {}}, False, [1], True),
         ({"stages": []}, False, [2], False),
-        # A later call failed.
+        # An earlier call has committed the change, and a later call failed.
         ({"stages": []}, True, [1], True),
-        # The call was lost.
+        # The call was lost, so the remaining statements decide.
         ({"msg": "killed"}, False, [1], False),
         ({"msg": "killed"}, False, [2], True),
     ],
@@ -249,7 +249,7 @@ def test_an_adopted_column_counts_the_rows_of_each_tenant() -> None:
 
 
 def slurped(path: str, document: dict[str, Any]) -> dict[str, str]:
-    """Return a file as the slurp module does."""
+    """Return a file in the form of the slurp module's result."""
     return {"source": path, "content": base64.b64encode(json.dumps(document).encode()).decode()}
 
 
@@ -284,7 +284,7 @@ def test_a_later_snapshot_adds_and_drops_what_a_release_did() -> None:
     assert (found["source"], found["created"], found["unreadable"]) == ("a", "then", [])
     names = {index["name"] for index in before["tables"]["memories"]["indexes"]} - {dropped} | {"of_a_release"}
     assert {index["name"] for index in found["state"]["tables"]["memories"]["indexes"]} == names
-    # Nothing of the migration is in it, although an earlier version has renamed keys.
+    # The combined snapshot contains no part of the migration, although an earlier version renamed keys.
     for name, table in found["state"]["tables"].items():
         assert (table["column"], table["policies"]) == (None, [])
         if name != "memories":

@@ -108,7 +108,7 @@ def test_only_new_parts_of_the_usage_record_are_early(wanted: model.Model) -> No
     kinds = {" ".join(item["sql"].split()[:2]) for item in early}
     assert kinds == {"CREATE SEQUENCE", "GRANT UPDATE", "CREATE OR", "GRANT EXECUTE", "ALTER ROLE"}
     assert len([item for item in early if item["sql"].startswith("CREATE SEQUENCE")]) == 4 * len(TABLES)
-    # Policies already call a function of an earlier release.
+    # If policies already call the function, replacing an earlier release's function is not an early statement.
     migrated = run(blank_state(), planned)
     (note,) = (item for item in migrated["functions"] if item["name"] == "tenancy_bridge_note")
     note |= {"body": "BEGIN RETURN true; END", "returns": "boolean"}
@@ -120,7 +120,7 @@ def test_only_new_parts_of_the_usage_record_are_early(wanted: model.Model) -> No
 def test_the_bridge_stays_removed_once_everything_is_enforced(wanted: model.Model) -> None:
     migrated = run(blank_state(), plan.build(blank_state(), wanted))
     statements = enforce.build(migrated, wanted)
-    # Before the transaction, the service still needs the bridge.
+    # Until the transaction, the service needs the bridge.
     assert online.early(statements, "live") == []
     assert online.cutover(statements, "live") == statements
     enforced = run(migrated, statements)
@@ -138,7 +138,7 @@ def test_a_table_that_joins_later_does_not_bring_it_back(wanted: model.Model) ->
     after = run(enforced, plan.build(enforced, wanted))
     assert after["bridges"] == {"alice": ""}
     assert [policy["name"] for policy in after["tables"]["memories"]["policies"]] == ["tenant_isolation_memories"]
-    # While the bridge is on, a table that is added later gets it as well.
+    # While the bridge is on, a table that is added later also gets the bridge's policies.
     migrated["tables"]["memories"] = blank_state()["tables"]["memories"]
     joined = run(migrated, plan.build(migrated, wanted))
     assert len(joined["tables"]["memories"]["policies"]) == 5
@@ -177,7 +177,7 @@ def test_policies_of_ours_do_not_say_that_the_service_names_its_tenant(wanted: m
     bridged = run(unbridged, plan.build(unbridged, wanted))
     assert bridged["bridges"] == {"alice": "01"}
     assert plan.build(bridged, wanted) == []
-    # Unless the model excludes the bridge.
+    # The bridge is not set again if the model excludes it.
     assert plan.build(unbridged, model.parse(model_source() | {"bridge": False})) == []
 
 

@@ -1,4 +1,4 @@
-"""ansible-doc explains every plugin, role and entry point of the collection, with an example."""
+"""ansible-doc documents every plugin, role and entry point of the collection, with an example."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from production import ROOT
 
 COLLECTION = "aimemory.tenancy"
 PLUGINS = ROOT / "plugins"
-# The directory of each type in ansible-doc. The plugins of a type are the files in this directory. Filters are the
-# exception, because several filters share a file. An action is documented by the module with its name.
+# The directories of each plugin type of ansible-doc, with one plugin per file. Filters are not listed, because several
+# filters share a file. An action plugin is documented by the module with the same name.
 FOLDERS = {"module": ("modules", "action"), "lookup": ("lookup",), "callback": ("callback",)}
 
 
@@ -28,7 +28,7 @@ def wanted(kind: str) -> set[str]:
 
 
 def documented(kind: str, *names: str) -> dict[str, Any]:
-    """Return what ansible-doc knows about plugins."""
+    """Return the output of ansible-doc for these plugins."""
     environment = os.environ | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
     command = ["ansible-doc", "--json", "-t", kind, *names]
     done = subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True)

@@ -1,4 +1,4 @@
-"""The prober as the server runs it, against a service that fails in every way, and its statistics."""
+"""The prober runs as on the server, against a service that fails in every way, and its statistics are correct."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ GIVEN = "a header that nobody may see"
 
 
 class Service(http.server.ThreadingHTTPServer):
-    """A service whose responses a test sets, and that counts its callers."""
+    """A service that counts its requests and returns the responses that a test sets."""
 
     daemon_threads = True
 
@@ -79,7 +79,7 @@ def service() -> Iterator[Service]:
 def probing(
     service: Service, place: Path, alive: float | None = None, **other: Any
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the prober as the unit does, with its own bundle; ``alive`` is the time of the run's last sign of life."""
+    """Run the bundled prober as the systemd unit does; ``alive`` is the time of the run's last sign of life."""
     url = f"http://127.0.0.1:{service.server_port}"
     configuration = {
         "url": url, "timeout": 60, "headers": {"X-Given": GIVEN}, "secret": SECRET, "seconds": 300,
@@ -126,7 +126,7 @@ def test_a_working_service_is_read_at_fixed_times(service: Service, tmp_path: Pa
     summary = probe_samples.summary(found, 0.02)
     assert (summary["failed"], summary["reasons"], summary["health"]["failed"]) == (0, {}, 0)
     assert summary["sent"] >= 20
-    # A token that is signed with the service's own secret is sent, and no part of it is written.
+    # The prober sends a token that is signed with the service's secret, and writes no part of the token to a file.
     assert any(token.startswith("Bearer ey") for token in service.tokens)
     assert (tmp_path / prober.SAMPLES).stat().st_mode & 0o777 == 0o600
     assert not (tmp_path / prober.CONFIGURATION).exists()
@@ -151,7 +151,7 @@ def test_a_stalled_service_gets_no_second_request_and_the_due_ones_wait(service:
     assert summary["failed"] == 0
     assert summary["worst"] >= stalled
     assert summary["gap"] >= stalled
-    # Every request that was due in the meantime counts, not only the one that was sent.
+    # Every request that was due during the stall counts, not only the one that was sent.
     assert summary["sent"] >= len(found.reads) + stalled / 0.02 - 1
     assert summary["p99"] > stalled / 2
 
@@ -206,10 +206,10 @@ def test_a_header_that_cannot_be_sent_fails_and_is_not_written(service: Service,
 
 def test_the_prober_ends_by_itself(service: Service, tmp_path: Path) -> None:
     with probing(service, tmp_path, alive=time.time() + 3600, limit=0.3) as process:
-        # The prober runs for longer than its limit.
+        # The prober has run for longer than its limit, because the run's last sign of life is in the future.
         until(lambda: len(samples(tmp_path).reads) >= 40)
         assert process.poll() is None
-        # The file now has the current time.
+        # With the current time as the last sign of life, the limit passes.
         job_progress.touch(str(tmp_path / prober.ALIVE))
         assert process.wait(60) == 0
     found = samples(tmp_path)
@@ -228,7 +228,7 @@ def test_the_prober_is_killed_and_what_it_wrote_is_read(service: Service, tmp_pa
     found = samples(tmp_path)
     assert (found.reads, found.ended, found.timed_out) == ([], None, False)
     assert found.unanswered is not None
-    # It is not known how long the request waited.
+    # The request without an answer does not count, because its duration is unknown.
     assert probe_samples.summary(found, 0.02)["sent"] == 0
 
 
@@ -247,7 +247,7 @@ GOOD, DOWN = prober.GOOD, prober.NO_CONNECTION
 def test_the_numbers_of_a_stop() -> None:
     reads = probes((1, 1.01, GOOD), (1.1, 1.101, DOWN), (1.2, 1.201, DOWN), (1.3, 1.85, GOOD), (1.9, 1.92, GOOD))
     found = probe_samples.summary(probe_samples.Samples(reads, [], ended=2.0), 0.1)
-    # The requests of 1.4 to 1.8 waited for the response at 1.85.
+    # The requests that were due from 1.4 to 1.8 waited for the response at 1.85.
     assert (found["sent"], found["failed"], found["reasons"]) == (10, 2, {DOWN: 2})
     assert (found["worst"], found["p99"], found["gap"], found["seconds"]) == (0.55, 0.55, 0.84, 1.0)
     assert found["slices"] == {"step": 1, "worst": [0.55], "failed": [2]}

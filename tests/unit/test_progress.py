@@ -1,4 +1,4 @@
-"""The progress of a dump, a restore and any other job, always as a share of the correct total."""
+"""The progress of a dump, a restore or another job is shown as a share of the correct total."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ansible_collections.aimemory.tenancy.plugins.callback import terminal
 from ansible_collections.aimemory.tenancy.plugins.module_utils import progress
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import clock, jobs
 
-# Nine tenths of the bytes are in one table, whose file is much smaller or larger than the table itself.
+# One table contains nine tenths of the bytes. Its file in a dump can be much smaller or larger than the table.
 WHOLE = progress.tables(
     [(1, "public", "memories", 900, 300.0, 8), (2, "public", "calls", 100, 10.0, 8), (3, "s p", "empty", 0, -1.0, 0)]
 )
@@ -32,12 +32,12 @@ LISTED = """;
         ([], {}, 0.0),
         ([], {"public.memories": 150}, 0.45),
         (["public.calls"], {"public.memories": 150}, 0.55),
-        # Its file exists while it is being copied.
+        # A table that is still being copied counts with its copied rows, although its file already exists.
         (["public.calls", "public.memories"], {"public.memories": 30}, 0.19),
-        # The statistics are older than the rows.
+        # The statistics are outdated: the table has more rows.
         (["public.calls"], {"public.memories": 9000}, 1.0),
         (["public.calls", "public.memories", "s p.empty"], {}, 1.0),
-        # A table that was created after the dump's snapshot.
+        # A table that was created after the sizes were read does not count.
         (["public.calls", "public.new"], {"public.newer": 3}, 0.1),
     ],
 )
@@ -74,7 +74,7 @@ def test_a_dump_in_a_file_has_copied_the_tables_before_the_running_one() -> None
 
 
 def read(job: jobs.Job, now: float, share: float | None, stage: str = "dump", detail: str = "memories") -> str:
-    """Return the line after the module has reported a share."""
+    """Return the line of a job after the module reports this share at the time ``now``."""
     return job.line({"stage": stage, "share": share, "detail": detail, "msg": f"{stage}, {detail}"}, now)
 
 
@@ -84,7 +84,7 @@ def test_what_remains_is_estimated_from_the_share_since_the_stage_began() -> Non
     assert read(job, 110.0, 0.11) == "dump 11%, memories"
     assert read(job, 120.0, 0.3) == "dump 30%, about 70 s left, memories"
     assert read(job, 1100.0, 0.35) == "dump 35%, about 43 min left, memories"
-    # If the share falls because a table's file was incomplete, the estimate starts again.
+    # If the share decreases because a table's file was incomplete, the estimate starts again.
     assert read(job, 1150.0, 0.05) == "dump 5%, memories"
     assert read(job, 1160.0, 0.15) == "dump 15%, about 85 s left, memories"
     # The next stage has another speed.
@@ -105,7 +105,7 @@ def test_without_a_terminal_each_further_tenth_is_a_line() -> None:
         read(job, float(number), share)
         told.append(job.is_news())
     assert told == [True, False, True, False, True, False, True, False]
-    # The numbers of an index build change constantly.
+    # The percentage of an index build changes constantly, so it is not news.
     for said, news in (("scanning, 3%: idx_a", True), ("scanning, 99%: idx_a", False), ("sorting: idx_a", True)):
         job.line({"msg": said}, 9.0)
         assert job.is_news() is news
@@ -119,7 +119,7 @@ def test_a_phase_is_compared_with_the_last_run() -> None:
         return shown.lasting({"name": name, "started": clock.ago(seconds)}, estimated=estimated)
 
     assert lasting("backup", 4.2) == "4 of about 40 s"
-    # It takes longer than in the last run, has a better estimate, is short, or is new.
+    # The last run's duration is omitted if the phase exceeds it, has a better estimate, is short, or is new.
     assert lasting("backup", 41.2) == "41 s"
     assert lasting("backup", 4.2, estimated=True) == "4 s"
     assert lasting("lock", 0.2) == "0 s"
@@ -127,10 +127,10 @@ def test_a_phase_is_compared_with_the_last_run() -> None:
 
 
 class Result:
-    """A result of a task, as Ansible gives it to a callback."""
+    """The result of a task, in the form that Ansible passes to a callback."""
 
     def __init__(self, action: str, result: dict[str, Any]) -> None:
-        """Set the task's action and result, for one host."""
+        """Set the action and the result of a task on one host."""
         self.task = type("Task", (), {"action": action, "get_name": lambda _: "report : watch | Wait for the job"})()
         self.host = type("Host", (), {"name": "lab17"})()
         self.result = result
@@ -149,7 +149,7 @@ def test_the_status_line_shows_the_time_and_the_progress_of_a_job(monkeypatch: p
     foot = callback._foot_line()
     assert foot.endswith(" backup 2 s: dump 45%, memories")
     assert len(foot.split()[1]) == len("15:20:31")
-    # Standard output of a test is not a terminal.
+    # The test's standard output is not a terminal, so the progress is a line.
     assert [line.split(maxsplit=1)[1] for line in lines] == ["dump 45%, memories"]
     callback.v2_runner_retry(Result("ansible.builtin.uri", {"msg": "no answer"}))
     assert callback._foot_line().endswith(" backup 2 s: Wait for the job: no answer")
