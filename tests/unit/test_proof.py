@@ -1,4 +1,4 @@
-"""The attempts of the isolation proof: each has exactly one meaning, whatever the names are."""
+"""Each attempt of the isolation proof has exactly one meaning, whatever the names of tables and columns are."""
 
 from __future__ import annotations
 
@@ -110,8 +110,7 @@ def test_a_large_table_is_probed_instead_of_counted_in_full() -> None:
 
 
 def with_rights(**rights: Any) -> dict[str, Attempt]:
-    """Return the attempts by their id for a role that has these privileges on caller_profiles, and all on other
-    tables."""
+    """Return the attempts on caller_profiles by id, for a role with these privileges on this table."""
     document = {"rights": dict.fromkeys(("SELECT", "INSERT", "UPDATE", "DELETE"), True) | rights, "required": []}
     made = proof.attempts(model.parse(model_source()), "1", "2", None, {"caller_profiles": document})
     return {item["id"].removeprefix("caller_profiles."): item for item in made if item["table"] == "caller_profiles"}
@@ -134,7 +133,7 @@ def test_a_tenant_that_may_not_store_has_no_rows() -> None:
     assert found["own.read"]["expected"] == found["own.delete"]["expected"] == ["0 rows"]
     assert found["insert"]["expected"] == ["error 42501"]
     assert not {identity for identity in found if identity.startswith(("own.upsert", "own.skip"))}
-    # A role with every privilege must be able to make every attempt.
+    # With every privilege, the role can also delete its own row.
     assert with_rights()["own.delete"]["expected"] == ["1 rows"]
 
 
@@ -178,7 +177,7 @@ ATTEMPT = {"id": "t.read", "table": "t", "sentence": "A tenant reads", "expected
          "error 23502 (column c, table t)", False),
         ({"error": "23514", "column": "she said", "table": "t", "constraint": "caller +15551234567"},
          "error 23514 (table t)", False),
-        # An error that the database's code raises is an outcome like any other.
+        # An error that a function of the database raises is an ordinary outcome.
         ({"error": "TR001"}, "error TR001", False),
     ],
 )  # fmt: skip
@@ -231,7 +230,7 @@ def test_what_follows_from_a_row_that_could_not_be_stored_is_counted() -> None:
         "t.own.insert: S: error 23503 instead of 1 rows; 2 more attempts failed, possibly as a result."
         " Under sample of t in tenancy_tables, give values that the table accepts"
     )
-    # An accessed or changed row is not a consequence of the missing row.
+    # Access to another tenant's row, or a changed row, cannot result from the missing row, so it is reported first.
     for check, actual in (("read.another", "7 rows"), ("unchanged", {"written": 1})):
         leak = outcomes.failure([refused, found("own.read"), found(check, actual)])
         assert leak.startswith(f"t.{check}: S: {actual} instead of 1 rows; t.own.insert: ")

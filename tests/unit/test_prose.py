@@ -1,4 +1,4 @@
-"""The prose check finds its phrases, and reads every kind of text that it lists."""
+"""The prose check finds the banned phrases, and reads every kind of text that it covers."""
 
 from __future__ import annotations
 

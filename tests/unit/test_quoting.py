@@ -1,4 +1,4 @@
-"""Any identifier, no matter how unusual, remains one identifier; any value remains one literal."""
+"""A quoted name is always a single identifier, and a quoted value is always a single literal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ansible_collections.aimemory.tenancy.plugins.module_utils import quoting
 from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import ModelError
 
-# Surrogates cannot be sent to a server.
+# Surrogates cannot be encoded as UTF-8, and PostgreSQL does not accept NUL characters.
 characters = st.characters(exclude_categories=["Cs"], exclude_characters="\x00")
 names = st.text(characters, min_size=1).filter(lambda name: len(name.encode()) <= quoting.MAX_IDENTIFIER_BYTES)
 

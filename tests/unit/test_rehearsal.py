@@ -1,4 +1,4 @@
-"""The cost of a rehearsal, and the comparison of the plan in the copy with the real plan."""
+"""The cost of a rehearsal is estimated, and the plan for the copy is compared with the real plan."""
 
 from __future__ import annotations
 

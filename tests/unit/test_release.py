@@ -1,4 +1,4 @@
-"""A release is the archive of a commit, its checksum and its notes, and the same commit gives the same bytes."""
+"""A release consists of a commit's archive, checksum and notes. The same commit always produces the same bytes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CHANGELOG = "# Changelog\n\n## Unreleased\n\n## 1.2.0 (2026-11-30)\n\n- Adds b.\
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    """Return a committed collection with several files."""
+    """Return a repository with a committed collection of several files."""
     root = tmp_path / "repository"
     for name in ("b.yml", "a.yml", "z.yml", "deep/deeper/c.yml"):
         (root / "playbooks" / name).parent.mkdir(parents=True, exist_ok=True)
@@ -42,13 +42,13 @@ def repository(tmp_path: Path) -> Path:
 
 
 def git(root: Path, *arguments: str) -> str:
-    """Return the output of git with a name for commits."""
+    """Run git with an author's name and address, and return the output."""
     who = ["-c", "user.name=ann", "-c", "user.email=ann@example.org"]
     return subprocess.run(["git", *who, *arguments], cwd=root, check=True, capture_output=True, text=True).stdout
 
 
 def commit(root: Path) -> None:
-    """Commit everything."""
+    """Commit all files of the repository."""
     git(root, "add", "--all")
     git(root, "commit", "--quiet", "--message", "all")
 
@@ -86,14 +86,14 @@ def test_the_same_commit_gives_the_same_bytes_elsewhere(repository: Path, tmp_pa
     first = released(repository)
     git(tmp_path, "clone", "--quiet", str(repository), "clone")
     clone = tmp_path / "clone"
-    # Other times, other permissions, another order in the directory, and files that git ignores.
+    # The clone has other file times and permissions, another order of files, and a file that git ignores.
     (clone / "playbooks/0.yml").write_text("---\n")
     (clone / "playbooks/0.yml").unlink()
     for path in clone.glob("playbooks/*.yml"):
         path.chmod(0o600)
         os.utime(path, (1, 1))
     (clone / "ignored").touch()
-    # The clock of the archive's header has a resolution of one second.
+    # Wait for another time in the archive's header, which has a resolution of one second.
     time.sleep(1.1)
     assert released(clone) == first
 
@@ -108,7 +108,7 @@ def test_members_have_the_time_of_the_commit_and_no_owner(repository: Path) -> N
 
 
 def refused(repository: Path) -> str:
-    """Return why no release is built; nothing is written."""
+    """Build a release, which must fail without writing a file, and return the error output."""
     done = subprocess.run(
         [sys.executable, str(ROOT / "lab/release.py")], cwd=repository, capture_output=True, text=True, check=False
     )

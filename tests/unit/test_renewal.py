@@ -1,4 +1,4 @@
-"""Whether and how a service's sessions can be renewed is decided from what was observed."""
+"""The observed processes determine whether and how a service's sessions can be renewed."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ class Proc:
         self.place = place
 
     def file(self, name: str, *, booted: bool, old: bool = False) -> Path:
-        """Create the file of a worker of an old or a later version of gunicorn."""
+        """Create the heartbeat file of a worker; ``old`` stands for gunicorn up to version 20."""
         path = self.place / f"wgunicorn-{name} (deleted)"
         path.touch(mode=0o600)
         if booted and old:
@@ -136,7 +136,7 @@ class Proc:
         return path
 
     def process(self, pid: int, parent: int, files: list[Path], caught: str = "0000000008314a07") -> None:
-        """Create a process that holds files."""
+        """Create a process with open files and a mask of caught signals."""
         (self.place / str(pid) / "fd").mkdir(parents=True)
         (self.place / str(pid) / "status").write_text(f"Name:\tx\nPPid:\t{parent}\nSigCgt:\t{caught}\n")
         (self.place / str(pid) / "stat").write_text(f"{pid} (a) b) S {parent} {' '.join(['0'] * 17)} {pid * 100} 0\n")
@@ -151,9 +151,9 @@ def test_a_master_is_found_with_the_workers_that_have_booted(tmp_path: Path, old
     other = proc.file("3", booted=True)
     proc.process(10, 1, [first, second])
     proc.process(11, 10, [first], caught="0")
-    # This worker has just been started, so it still has the handlers and the files of its master.
+    # Worker 12 has just started, so it still has the signal handlers and the files of its master.
     proc.process(12, 10, [first, second])
-    # This child of the master is not a worker, and this program catches the signals but has no workers.
+    # Process 13 is a child of the master, but not a worker. Process 14 catches the signals, but has no workers.
     proc.process(13, 10, [other], caught="0")
     proc.process(14, 1, [])
     (found,) = gunicorn.masters([10, 11, 12, 13, 14, 15], tmp_path)
@@ -183,7 +183,7 @@ def test_the_program_needs_nothing_but_its_files(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert files.read("result")["id"] == "1"
     assert "The sessions of nothing.service were not renewed (OSError: " in files.read("result")["problem"]
-    # A command may contain secrets.
+    # The files are private, because a command may contain secrets.
     assert {path.stat().st_mode & 0o777 for path in tmp_path.glob("*.json")} == {0o600}
 
 
@@ -191,12 +191,12 @@ def test_the_program_needs_nothing_but_its_files(tmp_path: Path) -> None:
     ("state", "result", "want"),
     [
         ({"id": "2", "want": 4}, {}, 4),
-        # The result is that of an earlier renewal.
+        # The result belongs to an earlier renewal.
         ({"id": "2", "want": 4}, {"id": "1", "problem": ""}, 4),
         ({"id": "2", "want": 4}, {"id": "2", "problem": "it does not boot"}, 4),
         ({"id": "2", "want": 4, "restored": True}, {"id": "2", "problem": "it does not boot"}, 0),
         ({"id": "2", "want": 4}, {"id": "2", "problem": ""}, 0),
-        # The transient unit has not started.
+        # The state and the result belong to an earlier renewal, because the transient unit has not started.
         ({"id": "1", "want": 4}, {"id": "1", "problem": ""}, 3),
     ],
 )
@@ -208,7 +208,7 @@ def test_the_number_of_workers_of_an_unfinished_renewal_is_restored(
     for name, document in (("order", {"id": "2", "master": [10, 1], "want": 3}), ("state", state), ("result", result)):
         started.files.write(name, document)
     assert started._unfinished([10, 1]) == want
-    # gunicorn has been restarted since.
+    # After a restart of gunicorn, nothing must be restored.
     assert started._unfinished([10, 2]) == 0
 
 
@@ -217,12 +217,12 @@ def test_the_unit_of_a_renewal_is_named_after_the_service() -> None:
 
 
 class Workers:
-    """A service with two workers, of which each round reaches some."""
+    """A service with two workers. Each round of requests reaches some of them."""
 
     unit = UNIT
 
     def __init__(self, rounds: list[tuple[set[int], set[int]]]) -> None:
-        """Initialize with the owners of the connections and the readers of each round."""
+        """Set each round: the workers that own a connection, and those that executed a statement."""
         self.rounds = rounds
         self.round = -1
 
@@ -250,9 +250,9 @@ def asking(verdict: str = "ok") -> Callable[[], reached_workers.Exchange]:
     [
         ([({11, 12}, {11, 12})], 2),
         ([({11}, {11}), ({12}, {12})], 4),
-        # Another caller caused the statement of 12 in the first round.
+        # In the first round, another caller caused the statement of worker 12.
         ([({11}, {11, 12}), ({12}, {11, 12})], 4),
-        # The service closes its connections.
+        # The service closes connections after each response, so no worker owns one.
         ([(set(), {11}), (set(), {12})], 4),
     ],
 )

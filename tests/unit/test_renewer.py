@@ -1,4 +1,4 @@
-"""The renewal of simulated workers converges, wherever it is killed and whatever new workers do."""
+"""The renewal of simulated workers always finishes, wherever it is killed and whatever new workers do."""
 
 from __future__ import annotations
 
@@ -20,24 +20,25 @@ TICK = 0.05
 
 
 class KilledError(BaseException):
-    """The renewal was killed."""
+    """Simulates the death of the renewal's process."""
 
 
 class Gunicorn:
-    """A master like gunicorn's arbiter: signals change the wanted number, and the oldest worker exits.
+    """A master like gunicorn's arbiter: signals change the wanted number of workers, and the oldest extra worker exits.
 
-    ``boots`` returns the ticks until the worker with a number serves, or a negative number of ticks until it exits.
+    ``boots`` takes a worker's number and returns the ticks until the worker serves. A negative result counts the ticks
+    until the worker exits instead.
     """
 
     def __init__(self, count: int, boots: Callable[[int], int] = lambda number: 3) -> None:
-        """Start with workers that serve."""
+        """Start with ``count`` workers that serve."""
         self.boots, self.wanted, self.started, self.now = boots, count, count, 0.0
         self.workers = {Process(number, number): 0 for number in range(1, count + 1)}
         self.ending: dict[Process, int] = {}
         self.fewest = count
 
     def tick(self) -> None:
-        """Let some time pass."""
+        """Advance the simulation by one tick."""
         self.now += TICK
         for worker, left in list(self.workers.items()):
             if left < 0 and left == -1:
@@ -55,7 +56,7 @@ class Gunicorn:
             self.workers[Process(self.started, self.started)] = self.boots(self.started)
 
     def hear(self, number: signal.Signals) -> None:
-        """Handle a signal."""
+        """Handle SIGTTIN or SIGTTOU."""
         self.wanted = max(self.wanted + (1 if number == signal.SIGTTIN else -1), 1)
         remaining = sorted(self.workers.keys() - self.ending.keys(), key=lambda worker: worker.started)
         if len(self.workers) > self.wanted and number == signal.SIGTTOU:
@@ -63,7 +64,7 @@ class Gunicorn:
 
 
 class Simulated(renewer.Renewer):
-    """A renewal of simulated workers, which is killed at its event with the number ``killed``."""
+    """A renewal of simulated workers. After ``killed`` events, the renewal is killed."""
 
     def __init__(self, files: renewer.Files, gunicorn: Gunicorn, killed: int = -1) -> None:
         """Initialize with the state in the files."""
@@ -71,7 +72,7 @@ class Simulated(renewer.Renewer):
         self.gunicorn, self.left = gunicorn, killed
 
     def happen(self) -> None:
-        """Count an event."""
+        """Count an event. Raises KilledError when no event is left."""
         if self.left == 0:
             raise KilledError
         self.left -= 1
@@ -156,7 +157,7 @@ def test_it_converges_from_every_kill(start: Callable[..., Simulated], count: in
 def test_a_worker_that_ends_again_and_again_costs_no_old_worker(
     start: Callable[..., Simulated], count: int, lives: int
 ) -> None:
-    # After some time its cause is gone, and the number of workers is restored.
+    # Later workers boot, so the original number of workers is restored.
     gunicorn = Gunicorn(count, lambda number: -lives if number < count + 9 else 3)
     renewal = start(gunicorn)
     renewal.run()
@@ -181,7 +182,7 @@ def test_a_worker_that_boots_late_restores_the_number(start: Callable[..., Simul
     assert (gunicorn.wanted, len(gunicorn.workers), gunicorn.fewest) == (2, 2, 2)
 
 
-# It leaves a paused worker as ``retirement.end`` does, and waits for a signal.
+# This program waits for a signal in a ``try`` block, as ``retirement.end`` does while a worker is paused.
 STOPPED = """
 import resource, signal, sys, {module} as renewer
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
@@ -203,5 +204,5 @@ def test_a_stopped_renewal_leaves_no_worker_paused_and_can_hold_many_connections
     assert soft == hard != "64"
     process.terminate()
     output, _ = process.communicate(timeout=60)
-    # systemd starts a renewal again that ended with an error, unless it was told to stop it.
+    # The exit status is an error: systemd then restarts the renewal, unless the unit was stopped on request.
     assert (output, process.returncode) == ("resumed\n", 1)

@@ -1,4 +1,4 @@
-"""A worker that ends has read everything that it received, and is never left paused."""
+"""Before a worker ends, it has read every request that it received. It is never left paused."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils.handover import H
 
 @pytest.fixture
 def process() -> Iterator[Worker]:
-    """Yield a worker."""
+    """Yield a running worker."""
     with worker() as found:
         yield found
 
@@ -36,7 +36,7 @@ def caller(process: Worker) -> Iterator[socket.socket]:
 def test_gunicorn_is_told_while_the_worker_is_paused(process: Worker) -> None:
     seen: list[bool] = []
     retirement.end(process.pid, lambda: seen.append(process.is_paused()))
-    # It is told once.
+    # gunicorn is told exactly once, while the worker is paused.
     assert seen == [True]
     assert process.process.wait(10) == 7
 
@@ -69,7 +69,7 @@ def test_a_worker_with_an_unread_request_reads_it_first(
     def is_idle(self: Handover) -> bool:
         found.append(original(self))
         if found == [False]:
-            # It reads when it continues.
+            # The worker reads the request as soon as it is resumed.
             process.tell("read 6")
         return found[-1]
 
@@ -110,7 +110,7 @@ def test_gunicorn_ends_a_worker_that_never_has_read_everything(
 
 
 def test_a_worker_that_must_end_is_never_paused_again(process: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
-    # It would close unread what arrives in the pause.
+    # In another pause, requests could arrive that the worker then closes unread.
     monkeypatch.setattr(retirement, "LAST", 0.3)
     process.obey("linger")
     paused: list[bool] = []
@@ -154,7 +154,7 @@ def test_gunicorn_is_told_once_if_the_connections_cannot_be_held(
 
 
 def refuse(_pid: int, _proc: Path) -> Handover:
-    """Refuse to hold connections."""
+    """Act like a system on which connections cannot be held."""
     raise UnheldError
 
 

@@ -1,4 +1,4 @@
-"""The verdict on a service's own route."""
+"""The verdict on the route over which a service connects to PostgreSQL."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def changed(**own: Any) -> dict[str, Any]:
     ("found", "sentence", "address"),
     [
         (DIRECT, "", None),
-        # No second session was possible, but the first session is PostgreSQL's own.
+        # A second session could not be opened, but the first one is connected directly to PostgreSQL.
         ({**DIRECT, "untried": "too many connections for role"}, "", None),
         (POOLED, "pgbouncer at localhost, port 6432 is on this route, and gives each client a reset session", ""),
         ({**POOLED, "outlived": False, "programs": ["haproxy"], "address": "::1"},
@@ -60,7 +60,7 @@ def test_sessions_of_its_own_are_right(found: dict[str, Any], sentence: str, add
         ({**POOLED, "lock_seen": True}, "unfit", "server_reset_query is not DISCARD ALL"),
         ({**POOLED, "untried": "no response within 15 s"}, "unfit", "a test of them failed (no response within 15 s)"),
         ({**POOLED, "programs": [], "moved": True}, "unfit", "A pooler or proxy at localhost, port 6432 shares"),
-        # It looks like PostgreSQL's own socket, but its sessions continue after their clients have gone.
+        # The route looks like a direct connection, but the sessions continue after their clients have disconnected.
         ({**POOLED, "direct": True, "setting_seen": True}, "unfit", "no server_reset_query"),
     ],
 )  # fmt: skip
@@ -96,7 +96,7 @@ def test_a_session_that_begins_with_a_setting_is_refused(found: dict[str, Any], 
     "found",
     [
         preset("app.current_tenant", "", ""),
-        # The bridge; the audit finds other settings in the catalogs.
+        # The bridge may set a tenant. The audit, not this check, finds other settings in the catalogs.
         preset("app.current_tenant", "01", "the database"),
         preset("row_security", "on", "PGOPTIONS"),
         preset("default_transaction_read_only", "off", ""),

@@ -1,4 +1,4 @@
-"""The ansible-playbook command line, the operator, and the possible next commands."""
+"""The options, batches, phases and structure of the playbooks, and the operator's name."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def phases() -> list[tuple[str, str]]:
 
 
 def asked_for() -> dict[str, set[str]]:
-    """Return the names of the phases that other files use, by file."""
+    """Return the names of the phases that templates, code and README.md use, by file."""
     templates = ROOT.glob("plugins/plugin_utils/report/*.j2")
     return {
         **{path.name: set(re.findall(r"(?:done|reached)\('(\w*)'\)", path.read_text())) for path in templates},
@@ -97,7 +97,7 @@ def test_only_phases_that_a_playbook_starts_are_used() -> None:
 
 
 def imported(tasks: list[dict[str, Any]]) -> list[str]:
-    """Return the names of the files that the tasks import or include, "" for other tasks."""
+    """Return the name of the file that each task imports or includes, or "" for another task."""
     kinds = ("ansible.builtin.import_tasks", "ansible.builtin.include_tasks")
     return [Path(next((task[kind] for kind in kinds if kind in task), "")).name for task in tasks]
 
@@ -147,7 +147,7 @@ def test_the_operator_has_a_name_without_an_environment(monkeypatch: pytest.Monk
 
 
 def test_no_task_bears_a_tag() -> None:
-    """Therefore skipping a tag by its name omits nothing."""
+    """Because no task has a tag, --skip-tags with any name omits no task."""
     files = [
         *ROOT.glob("playbooks/**/*.yml"),
         *ROOT.glob("roles/*/tasks/*.yml"),

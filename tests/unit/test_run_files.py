@@ -1,4 +1,4 @@
-"""The files of a run on this machine: either complete or absent, private, and without control characters."""
+"""A run's files on this machine are private, without control characters, and either complete or absent."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_the_facts_of_a_run_are_results_and_rendered_settings() -> None:
     [
         ({}, {}),
         ({"plan_result": {"state": {"tables": {"a": 1}}}}, {"a": 1}),
-        # A reverted change.
+        # The change was reverted.
         ({"plan_result": {"state": {"tables": {"a": 1}}}, "apply_result": {"state": {"tables": {"a": 0}}}}, {"a": 0}),
     ],
 )

@@ -1,4 +1,4 @@
-"""Only one run at a time holds the lock, and a run breaks another run's lock only on request."""
+"""Only one run at a time holds the lock. A run breaks another run's lock only on request."""
 
 from __future__ import annotations
 

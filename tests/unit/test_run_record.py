@@ -1,4 +1,4 @@
-"""The record of a run from its facts, and the messages for the operator and others."""
+"""The facts of a run become its record, and the messages to the operator and to a webhook."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import fac
 from production import ROOT
 
 SCHEMA = json.loads((ROOT / "docs/run.schema.json").read_text())
-# The record of a host on which the run was refused immediately.
+# The variables of a host on which the run was refused immediately.
 VARIABLES = {
     "report_result": result.new("20261125T172240Z-lab17", None), "report_run_kind": "migrate",
     "inventory_hostname": "lab17", "ansible_check_mode": False, "ansible_play_hosts_all": ["lab17"],
@@ -31,7 +31,7 @@ BACKUP = {
 
 
 def facts(result_: dict[str, Any] | None = None, **other: Any) -> dict[str, Any]:
-    """Return the facts of a run that was refused immediately, with the given changes."""
+    """Return the facts of a run that was refused immediately, updated with the arguments."""
     ended = {**result.new("20261125T172240Z-lab17", None), "phases": PHASES, "outcome": "SUCCESS", "completed": HEALTHY}
     known = {
         "result": ended | (result_ or {}), "kind": "migrate", "host": "lab17", "check_mode": False,
@@ -429,7 +429,7 @@ def test_a_webhook_is_told_the_outcome_and_no_message_of_postgresql(
 
 
 def ended(outcome: str | None, **other: Any) -> dict[str, Any]:
-    """Return the result for a host."""
+    """Return the result of a run on one host with this outcome."""
     return {**result.new("a", None), "phases": PHASES, "outcome": outcome, **other}
 
 

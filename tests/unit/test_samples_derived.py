@@ -1,4 +1,4 @@
-"""The sample row has a value for each required column, and columns without a value are named."""
+"""The sample row has a value for each required column. Columns without a known value are named."""
 
 from __future__ import annotations
 

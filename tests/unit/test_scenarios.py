@@ -1,4 +1,4 @@
-"""No scenario passes because it has no tests."""
+"""Every scenario has tests, because a scenario without tests passes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SCENARIOS = sorted(path.parent.name for path in (ROOT / "molecule").glob("*/mole
 
 
 def collect(tests: str) -> list[str]:
-    """Return the tests of all scenarios; their files have unique names."""
+    """Return the collected tests of all scenarios for this value of TESTS."""
     command = [sys.executable, "-m", "pytest", "--collect-only", "--quiet", "molecule"]
     environment = os.environ | {"TESTS": tests, "FAULTS": "all"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
@@ -24,7 +24,7 @@ def collect(tests: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def collected() -> list[str]:
-    """Return every test."""
+    """Return every test of the scenarios."""
     return collect("all")
 
 
@@ -34,7 +34,7 @@ def test_there_are_scenarios() -> None:
 
 @pytest.mark.parametrize("scenario", [name for name in SCENARIOS if name != "default"])
 def test_a_scenario_collects_tests(collected: list[str], scenario: str) -> None:
-    # Molecule accepts a directory in which pytest finds no tests (exit status 5).
+    # Molecule does not fail if pytest finds no tests in a directory (exit status 5).
     assert [test for test in collected if test.startswith(f"molecule/{scenario}/tests/test_")] != []
 
 

@@ -1,4 +1,4 @@
-"""The rollback to the original schema is refused if it would lose something."""
+"""The rollback to the original schema is refused if it loses data or objects."""
 
 from __future__ import annotations
 
@@ -100,10 +100,10 @@ def test_enforcing_is_rolled_back_beside_rows_of_another_tenant(case: str) -> No
     assert {item["check"] for item in failed if not item["ok"]} == {
         "missing parts of the bridge's usage record", "original bridges"
     }  # fmt: skip
-    # The rollback needs as many statements as a migration of a database without the bridge.
+    # The rollback sets the bridge, and installs the usage record with the statements of a migration.
     brought = [item["id"] for item in bridge_record.plan_install(after, wanted)]
     assert [item["id"] for item in planned] == [f"bridge.{wanted.application_role}", *brought]
-    # Only a migration commits statements before its transaction.
+    # Unlike a migration, a rollback commits no statements before its transaction.
     assert online.early(planned, online.LIVE) == []
     assert online.cutover(planned, online.LIVE) == planned
 
@@ -123,7 +123,7 @@ def enforced(state: State, wanted: model.Model) -> State:
 
 
 def of_now(state: State) -> State:
-    """Return the state in the form that includes partitions."""
+    """Return the state in the current form, which includes partitions."""
     newer = copy.deepcopy(state)
     for table in newer["tables"].values():
         table |= {"partition_of": None, "partitions": []}

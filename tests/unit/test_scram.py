@@ -10,7 +10,7 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import scram
 
 
 def test_the_verifier_is_that_of_the_standard() -> None:
-    # The user "user" with the password "pencil" from RFC 7677, section 3: the salt, and the keys of that exchange.
+    # RFC 7677, section 3, has this salt and these keys for the password "pencil".
     salt = base64.b64decode("W22ZaJ0SNY7soEsUEjb6gQ==")
     assert scram.verifier("pencil", salt) == (
         "SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:"

@@ -1,4 +1,4 @@
-"""The result of the service role: what its calls, its watch and its tests add."""
+"""The result of the service role contains the results of its calls, its watch and its tests."""
 
 from __future__ import annotations
 
@@ -209,7 +209,7 @@ def test_an_open_transaction_is_noted_with_its_effect(locks: bool, effect: str) 
     item = {"kind": "session", "name": "42", "sentence": "pid 42 (bob, report) has a transaction open", "locks": locks}
     sentence = f"Pid 42 (bob, report) has a transaction open: {effect}."
     assert open_transactions.notes([item], {"strategy": "live"}) == [sentence]
-    # With atomic, the transaction builds the indexes while no other client is connected.
+    # The atomic strategy builds the indexes in the transaction, so open transactions without locks do not matter.
     assert open_transactions.notes([item], {"strategy": "atomic"}) == ([sentence] if locks else [])
 
 

@@ -1,4 +1,4 @@
-"""Every session of the administrator gets its settings from the same place."""
+"""Every session of the administrator gets its settings from ``sessions``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from production import ROOT
 
 PLUGINS = Path(sessions.__file__).resolve().parents[1]
 PROGRAMS = ("pg_dump", "pg_dumpall", "pg_restore", "psql")
-# Code that opens sessions of the service's own login, without the administrator's settings.
+# Files that open sessions of other logins, without the administrator's settings.
 LOGINS = {
     "module_utils/restoring.py", "module_utils/service_login.py", "modules/postgresql_backfill.py",
     "modules/postgresql_restore.py", "modules/service_route.py",
@@ -26,7 +26,7 @@ OPTIONS = "aimemory.tenancy.session_options"
 
 
 def tasks(found: Any) -> Iterator[dict[str, Any]]:
-    """Yield every task of a file, including those of blocks."""
+    """Yield every task of a parsed file, including the tasks in blocks."""
     for item in found or []:
         if isinstance(item, dict):
             yield item
@@ -39,7 +39,7 @@ def files() -> list[Path]:
 
 
 def lacking(task: dict[str, Any]) -> str | None:
-    """Return the code in a task that opens a session without these settings, or None."""
+    """Return the module or program of a task that opens a session without these settings, or None."""
     for name, arguments in task.items():
         if name.startswith("community.postgresql."):
             given = (arguments.get("connect_params") or {}).get("options", "")
@@ -96,7 +96,7 @@ def test_options_are_as_libpq_wants_them() -> None:
     assert r"-c default_transaction_isolation=read\ committed" in sessions.options()
     assert r"-c default_transaction_isolation=repeatable\ read" in sessions.options({}, "reading")
     assert sessions.options({"app.x": r"a b\c"}).startswith(r"-c app.x=a\ b\\c ")
-    # Settings in the catalogs never override the fixed ones.
+    # A setting from the catalogs never overrides a fixed setting.
     assert sessions.parse_options(sessions.options({"search_path": "evil"}))["search_path"] == "pg_catalog,pg_temp"
     assert sessions.parse_options(sessions.options({}, "reading", {"lock_timeout": "5s"}))["lock_timeout"] == "5s"
     with pytest.raises(ValueError, match="Unknown kind of session 'both': use reading or writing"):
@@ -118,5 +118,5 @@ def test_options_of_a_url_are_read(text: str, found: dict[str, str]) -> None:
 
 def test_the_query_is_one_statement_without_placeholders() -> None:
     assert len(pglast.parse_sql(sessions.QUERY)) == 1
-    # Named arguments are passed to every statement in a list.
+    # If statements run as a list with arguments, psycopg2 also interprets a percent sign in this one.
     assert "%" not in sessions.QUERY

@@ -1,4 +1,4 @@
-"""Lines and functions are short."""
+"""Lines and functions do not exceed their maximum lengths."""
 
 from __future__ import annotations
 

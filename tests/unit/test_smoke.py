@@ -1,4 +1,4 @@
-"""The verdict on the responses in the smoke test, and on the tenants of its rows."""
+"""The verdict on the smoke test's responses, and on the tenants of its rows."""
 
 from __future__ import annotations
 
@@ -32,8 +32,10 @@ def answer(verdict: str, said: str = "HTTP 200 {}", code: str = "", **more: Any)
 
 
 def found(*tenants: str | None, stored: bool = True, touched: tuple[str | None, ...] = ()) -> list[dict[str, Any]]:
-    """Return the rows of two tables: one row of each tenant in the first, and two rows of each tenant in ``touched`` in
-    the second."""
+    """Return the rows of two tables.
+
+    The first table has one row of each tenant, and the second has two rows of each tenant in ``touched``.
+    """
     return [
         {"table": "public.memories", "stored": stored, "tenants": [row(who, 1) for who in tenants]},
         {"table": "public.profiles", "stored": False, "tenants": [row(who, 2) for who in touched]},
@@ -45,7 +47,7 @@ def found(*tenants: str | None, stored: bool = True, touched: tuple[str | None, 
     [
         (found("1"), True, ""),
         (found("1", touched=("1",)), True, ""),
-        # A table without the tenant column, and a table before the migration.
+        # The table has no tenant column, or is not migrated yet.
         (found(None), True, ""),
         (found(""), False, ""),
         (found(""), True, "in public.memories with customer_id = NULL instead of 1"),

@@ -1,4 +1,4 @@
-"""The strategy of a plan: the service is stopped only if there is a reason, which the plan shows."""
+"""The strategy of a plan stops the service only for a reason, which the plan shows."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ LARGE = 10_001
 
 
 def chosen(state: dict[str, Any] | None = None, source: dict[str, Any] | None = None, **wanted: Any) -> dict[str, Any]:
-    """Return the result of the plan role, by default for the unmigrated AI-Memory."""
+    """Return the plan role's result, by default for an unmigrated database of AI-Memory."""
     inspected = {"state": state or blank_state(LARGE), "audit": []}
     found: dict[str, Any] = FILTERS["plan_result"](inspected, source or model_source(), WANTED | wanted)
     return found
 
 
 def of_case(case: str, rows: int, **wanted: Any) -> dict[str, Any]:
-    """Return the result of the plan role for a golden case whose tables all have ``rows`` rows."""
+    """Return the plan role's result for a golden case in which every table has ``rows`` rows."""
     state = dict(copy.deepcopy(golden.catalog(case)))
     for document in state["tables"].values():
         document["rows"] = rows

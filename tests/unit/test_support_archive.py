@@ -65,18 +65,18 @@ TEXTS: dict[str, Any] = {
 
 
 def made(kind: str, text: str, **more: str) -> dict[str, Any]:
-    """Return an archive that contains one text."""
+    """Return an archive that is made from one text of this kind."""
     return archive.archive([{"name": "a", "what": "b", "kind": kind, "text": text, **more}], KNOWN)
 
 
 def content(kind: str, document: Any, **more: str) -> str:
-    """Return the part of a document that an archive contains."""
+    """Return a document's content after an archive has removed callers' data."""
     (file,) = made(kind, document if isinstance(document, str) else json.dumps(document), **more)["files"]
     return str(file["content"])
 
 
 def planted(value: Any, secret: str, *, number: int = 15557654321) -> Any:
-    """Return a document with the secret instead of each string, in each list, and as a key and a value in each dict."""
+    """Return the document with the secret as each string, in each list, and as a key and a value in each dict."""
     if isinstance(value, dict):
         return {
             **{key: planted(item, secret) for key, item in value.items()},
@@ -225,7 +225,7 @@ def test_of_the_labels_of_plans_and_findings_no_word_of_ours_becomes_a_pseudonym
     for text in found:
         names.label(text)
     words = set(re.findall(r"\w+", json.dumps(document)))
-    # The names that the plan itself creates consist of several words.
+    # Names with an underscore may come from the plan. Every other name with a pseudonym is a word in the catalogs.
     assert {name for name in names.pseudonyms.values() if "_" not in name} <= words
 
 

@@ -1,4 +1,4 @@
-"""Module results and files on this machine are converted to text, or the reason why they cannot be is returned."""
+"""Module results and local files are converted to text, or replaced by the reason why there is no text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A tenant of each type: one spelling for sessions, another for the bridge, and values that are unlikely to be used."""
+"""Each tenant type has a spelling for sessions, another for the bridge, and values that no tenant is likely to have."""
 
 from __future__ import annotations
 
@@ -86,5 +86,5 @@ def test_the_constant_default_is_recognised(column_type: str) -> None:
 def test_every_setting_that_is_no_tenant_is_tried(column_type: str, wrong: int) -> None:
     found = [item["id"] for item in proof.attempts(wanted(column_type), "1", "2") if item["table"] == "memories"]
     tried = [name for name in found if name.startswith("memories.read.")]
-    # Another tenant, the default tenant, unset, reset and empty are tested with every type.
+    # Every type is tested with another tenant, the default tenant, and an unset, a reset and an empty setting.
     assert len(set(tried)) == 5 + wrong

@@ -1,4 +1,4 @@
-"""Lines fit the width of the terminal, and show failures completely."""
+"""Lines fit the terminal's width, and show failures completely."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_in_a_box_a_line_goes_on_behind_its_label(monkeypatch: pytest.MonkeyPatc
 
 def test_in_a_box_a_long_word_begins_beside_its_label(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "40")
-    # A line without a label would hold the word.
+    # The word fits on a line without the label, but not next to the label.
     box = screen.boxed([f"Backup:    {PATH[:30]}", "SHA-256:"], SIGNS)
     assert [line[2:-2].rstrip() for line in box[1:-1]] == [
         f"Backup:    {PATH[:25]}", f"           {PATH[25:30]}", "SHA-256:",
@@ -81,7 +81,7 @@ class Output(io.StringIO):
     """Standard output with a given encoding, optionally a terminal."""
 
     def __init__(self, encoding: str, *, is_terminal: bool) -> None:
-        """Set its encoding."""
+        """Set the encoding, and whether the output is a terminal."""
         super().__init__()
         self._encoding, self._is_terminal = encoding, is_terminal
 
@@ -170,7 +170,7 @@ def test_the_recap_counts_a_cancelled_run_as_cancelled(monkeypatch: pytest.Monke
         callback._hosts[name].cancelled = cancelled
 
     class Stats:
-        """The counts of Ansible, in which a cancelled run has a failed task."""
+        """Ansible's counts of task results, in which a cancelled run has a failed task."""
 
         processed: ClassVar[dict[str, int]] = {"lab15": 1, "lab17": 1}
 

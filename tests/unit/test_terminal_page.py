@@ -1,4 +1,4 @@
-"""A screenshot of a terminal shows the final content of the screen, in the terminal's colours."""
+"""A screenshot of a terminal shows the final content of the screen, in the terminal's colors."""
 
 from __future__ import annotations
 

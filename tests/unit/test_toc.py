@@ -1,4 +1,4 @@
-"""The role that restores each part of a dump: code owned by an ordinary role never runs as the superuser."""
+"""Dump entries that can run an ordinary role's code are restored as that role, and the others as the superuser."""
 
 from __future__ import annotations
 

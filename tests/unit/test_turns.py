@@ -1,4 +1,4 @@
-"""A test run includes a fixed sample of the variants, and all of them on request."""
+"""A test run includes a fixed sample of the variants, or all variants on request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The units that start a unit or stop with it, and the reasons for which systemd cannot stop or start it."""
+"""The units that start a service or stop with it, and the reasons why systemd cannot stop or start the service."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ UNIT = "ai-memory.service"
 
 
 class Systemd:
-    """Units as systemd has loaded them."""
+    """A systemd with loaded units."""
 
     def __init__(self, **properties: str) -> None:
-        """Initialize with only the service."""
+        """Load only the service's unit, with these properties."""
         self.units = {UNIT: self._block(UNIT, **properties)}
 
     @staticmethod
@@ -29,23 +29,23 @@ class Systemd:
         return usual | properties
 
     def add(self, name: str, **properties: str) -> Systemd:
-        """Add another unit."""
+        """Load another unit, and return the object itself."""
         self.units[name] = self._block(name, **properties)
         return self
 
     def show(self, names: Sequence[str]) -> dict[str, dict[str, str]]:
-        """Respond in systemctl's format."""
+        """Return the properties of these units, as ``systemctl show`` reports them."""
         absent = {"LoadState": "not-found", "ActiveState": "inactive", "UnitFileState": "", "FragmentPath": ""}
         return {name: self.units.get(name, self._block(name, **absent)) for name in names}
 
 
 def command(path: str, ignored: str = "no") -> str:
-    """Return a command in systemctl's format."""
+    """Return a command as ``systemctl show`` prints it."""
     return f"{{ path={path} ; argv[]={path} --n 1 ; ignore_errors={ignored} ; start_time=[n/a] ; pid=0 }}"
 
 
 class Gone(units.Files):
-    """A host that has everything except the removed items."""
+    """A host on which only the path /gone and the user ``gone`` are missing."""
 
     def exists(self, path: str) -> bool:
         return path != "/gone"
@@ -74,7 +74,7 @@ def test_each_unit_has_its_block() -> None:
 def test_what_starts_it_and_what_goes_down_with_it_is_found_through_others() -> None:
     systemd = Systemd(TriggeredBy="ai-memory.socket idle.timer", BoundBy="worker.service", ConsistsOf="side.service")
     systemd.add("ai-memory.socket").add("idle.timer", ActiveState="inactive")
-    # A stopped unit does not need a stop and adds no other units; a dependency cycle does not loop forever.
+    # A stopped unit is not listed, and neither are the units that depend on it. A dependency cycle is followed once.
     systemd.add("worker.service", RequiredBy="reports.service", TriggeredBy="worker.path")
     systemd.add("side.service", ActiveState="failed", RequiredBy="never.service").add("never.service")
     systemd.add("reports.service", RequiredBy=UNIT).add("worker.path", ActiveState="activating")
@@ -138,7 +138,7 @@ def test_a_program_runs_if_its_interpreter_does(tmp_path: Path) -> None:
         (tmp_path / name).chmod(0o755)
         assert units.Files().runs(str(tmp_path / name)) == runs
     assert not units.Files().runs(str(tmp_path / "d"))
-    # systemd looks for a bare program name in its own directories.
+    # systemd searches its own directories for a program name without a path.
     assert units.Files().runs("sh")
     assert units.Files().runs("a", f"/gone:{tmp_path}")
     assert not units.Files().runs("a")
@@ -177,7 +177,7 @@ def test_the_control_group_of_a_unit_that_does_not_run_is_in_its_slice() -> None
     slices = {"system-aimem.slice": {"ControlGroup": "/system.slice/system-aimem.slice"}}
     assert units.control_group(block, slices) == "/system.slice/system-aimem.slice/aimem@1.service"
     assert units.control_group(block | {"ControlGroup": "/other"}, slices) == "/other"
-    # If the slice is not running either, it has no processes.
+    # A slice that is not running either contains no processes.
     assert units.control_group(block, {"system-aimem.slice": {"ControlGroup": ""}}) == ""
 
 

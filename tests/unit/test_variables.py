@@ -29,7 +29,7 @@ def test_the_inventory_gives_what_is_required_and_nothing_unknown() -> None:
 
 @pytest.mark.parametrize("role", variables.ROLES)
 def test_every_variable_of_a_role_is_used(role: str) -> None:
-    # A callback reads the variables for monitoring, because it also runs after a host was unreachable.
+    # A callback plugin reads the monitoring variables, because a callback also runs if a host is unreachable.
     places = [variables.ROOT / place for place in ("roles", "playbooks", "plugins/callback")]
     files = [path for place in places for path in place.rglob("*") if path.suffix in (".yml", ".j2", ".sql", ".py")]
     text = "\n".join(path.read_text() for path in files if path.parent.name not in ("meta", "defaults"))

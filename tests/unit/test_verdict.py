@@ -1,4 +1,4 @@
-"""The document of verify.yml for monitoring, the messages about its changes, and its metrics."""
+"""The monitoring document of verify.yml, the messages about changes of the verdict, and the metrics."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MIGRATED = json.loads((golden.DIRECTORY / "migrated/catalog.json").read_text())
 SOURCE = model_source(MIGRATED["database"])
 VERSIONS = {"ansible-core": "2.21.5", "python": "3.13.0", "aimemory.tenancy": "1.0.0"}
 LOST = verdict.failure("unreachable", "inspect | Inspect", {"msg": "timed out"})
-# A name that an owner of the database chooses: markup of a chat, and control characters.
+# A name that a table's owner can choose, with control characters and the markup of a chat service.
 NASTY = 'v\x1b[2K"\\\n<!channel>'
 AUDIT = [
     {"rule": "view-definer", "severity": "error", "subject": NASTY, "why": "w", "remedy": "r", "fixed_by_plan": False}
@@ -39,7 +39,7 @@ def host(
     verified: bool = True,
     used_at: float | None = None,
 ) -> verdict.Document:
-    """Return the document of one host, as the filters of the verify role build it."""
+    """Return the document of one host, built with the filters of the verify role."""
     state = copy.deepcopy(MIGRATED)
     state["tables"]["memories"]["rls"]["enabled"] = rls
     state["bridge_watch"]["used_at"] = used_at
@@ -62,7 +62,7 @@ def test_only_findings_that_hold_and_no_failure_hold() -> None:
     documents = {
         "holds": [host(), host(used_at=1_796_000_000)],
         "fails": [host(rls=False), host(audit=AUDIT), host(failure=failed), host(rls=False, failure=failed)],
-        # After a lost connection, the findings are incomplete, even if all of them hold.
+        # If the connection was lost, the findings are incomplete, even if all known findings hold.
         "unchecked": [host(failure=LOST), host(verified=False), host(verified=False, failure=failed)],
     }
     for wanted, made in documents.items():
@@ -90,7 +90,7 @@ def test_a_document_names_what_fails_and_the_use_of_the_bridge() -> None:
     assert part["findings"] > 50
     assert part["bridge"] == {"tenant": "1", "last_used": "2026-11-30T00:53:20Z"}
     assert part["versions"]["PostgreSQL"] == "16.14"
-    # Control characters are shown as escapes. The document is ASCII text, whatever the names are.
+    # Control characters are escaped. The document is ASCII text, whatever the names are.
     assert "\x1b" not in part["audit"][0]["subject"]
     text = verdict.text(run(part))
     assert text.isascii()
@@ -137,10 +137,10 @@ def test_a_message_is_sent_when_the_result_changes_and_only_then(tmp_path: Path)
     nights: list[tuple[verdict.Document, str]] = [
         (host(), ""), (host(used_at=1_796_000_000), ""),
         (host(rls=False), "a: verification of ai_memory FAILS: 1 of "), (host(rls=False, used_at=1_796_000_000), ""),
-        # One more entry, with the same findings otherwise.
+        # The audit has one more entry. The other findings are the same.
         (host(rls=False, audit=AUDIT), "a: verification of ai_memory FAILS: 2 of "), (host(rls=False, audit=AUDIT), ""),
         (unreachable, "a: verification of ai_memory COULD NOT BE MADE: the host is unreachable."),
-        # The connection was lost at another task.
+        # The host is still unreachable, but another task failed, which is not news.
         (host(verified=False, failure=LOST | {"task": "b", "message": "c"}), ""),
         (host(), "a: verification of ai_memory HOLDS again: "), (host(), ""),
     ]  # fmt: skip
@@ -152,7 +152,7 @@ def test_a_message_is_sent_when_the_result_changes_and_only_then(tmp_path: Path)
             said = receiver.texts[before:]
             assert len(said) == bool(wanted)
             assert "".join(said).startswith(wanted)
-            # The state is private, and no partial file remains.
+            # The state file is private, and no partial file remains.
             assert watched.file.stat().st_mode & 0o777 == 0o600
             assert [path.name for path in watched.file.parent.iterdir()] == ["a.json"]
     assert not [text for text in receiver.texts if "channel" in text or "\x1b" in text]
@@ -164,7 +164,7 @@ def test_a_first_result_that_does_not_hold_is_news(tmp_path: Path, first: verdic
         watched = Watched(tmp_path, receiver.url)
         watched.night(first)
         assert len(receiver.texts) == 1
-        # The next verification cannot read the state.
+        # The state file is damaged, so the next verification cannot read it.
         watched.file.write_text('{"version": 1, "told"')
         (problem,) = watched.night(first)
         assert "cannot be read: it is not a state of this version. The verification counts as the first" in problem
@@ -179,7 +179,7 @@ def test_a_message_that_was_not_received_is_sent_again(tmp_path: Path) -> None:
             (problem,) = watched.night(host(rls=False))
             assert problem.startswith("The webhook was not notified: it responded with HTTP status 404.")
             assert TOKEN not in problem
-    # A verification without a webhook does not count as a message either.
+    # A verification without a webhook sends no message, so the change is still news.
     watched.settings["report_webhook_url"] = ""
     assert watched.night(host(rls=False)) == []
     with listening() as receiver:
@@ -205,14 +205,14 @@ def test_a_state_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     ]
 
 
-# A label's value in the text format: a backslash, a quote and a line break are escaped.
+# A label in the text format. In the value, backslashes, quotes and line breaks are escaped.
 LABEL = re.compile(r'([a-z_]+)="((?:[^"\\\n]|\\["\\n])*)"(?:,|$)')
 SAMPLE = re.compile(r"([a-z_]+)\{(.*)\} ([0-9]+)")
 ESCAPES = {r"\\": "\\", r"\"": '"', r"\n": "\n"}
 
 
 def parsed(text: str) -> dict[str, dict[tuple[tuple[str, str], ...], int]]:
-    """Return the samples of a file by metric and labels, following the rules of the text format and of OpenMetrics."""
+    """Return a file's samples by metric and labels. Require the rules of the Prometheus text format and OpenMetrics."""
     assert text.endswith("\n# EOF\n")
     found: dict[str, dict[tuple[tuple[str, str], ...], int]] = {}
     current = ""
@@ -251,7 +251,7 @@ def test_the_metrics_are_numbers_of_each_host(tmp_path: Path) -> None:
     watch.report(first, settings)
     second = run(host(rls=False, audit=AUDIT), {**host("b", verified=False, failure=LOST), "host": NASTY})
     watch.report(second, settings)
-    # Another user reads the file, and a collector finds no partial file.
+    # The collector's user can read the file, and never finds a partial file.
     assert path.stat().st_mode & 0o777 == 0o644
     assert [file.name for file in tmp_path.glob("*.prom*")] == ["tenancy.prom"]
     found = parsed(path.read_text())

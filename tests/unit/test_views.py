@@ -1,4 +1,4 @@
-"""Views over tenant tables: changed to use the caller's privileges, and rolled back."""
+"""Views over tenant tables are changed to check the caller's privileges (security_invoker), and rolled back."""
 
 from __future__ import annotations
 

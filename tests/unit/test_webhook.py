@@ -1,4 +1,4 @@
-"""Within a time limit, a webhook gets its message, or the run names the reason without showing the URL."""
+"""A webhook receives its message within a time limit, or the run shows the reason, but not the URL."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ PLAY = """
 
 
 def told(directory: Path, urls: list[str]) -> list[str]:
-    """Return the reasons why webhooks did not get the message about a run's start."""
+    """Notify webhooks of a run's start, and return the reasons why some were not notified."""
     (directory / "play.yml").write_text(PLAY)
     (directory / "urls.json").write_text(
         json.dumps({"urls": urls, "report_result": result.new("20261125T172240Z-localhost", None)})
@@ -71,7 +71,7 @@ def told(directory: Path, urls: list[str]) -> list[str]:
 
 @contextlib.contextmanager
 def dripping() -> Iterator[str]:
-    """Send an endless response byte by byte, each byte within the timeout of a step; yield the URL."""
+    """Yield the URL of a server whose response never ends. Each byte arrives within the timeout for a single read."""
     given_up = threading.Event()
 
     def drip(server: socket.socket) -> None:
@@ -88,7 +88,7 @@ def dripping() -> Iterator[str]:
 
 @contextlib.contextmanager
 def untrusted(directory: Path) -> Iterator[Receiver]:
-    """Run a server with an untrusted certificate."""
+    """Yield a server with an untrusted certificate."""
     make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost"]
     files = ["-keyout", str(directory / "key"), "-out", str(directory / "certificate")]
     subprocess.run([*make, *files], check=True, capture_output=True)
@@ -109,7 +109,7 @@ def test_webhooks_get_the_message_or_a_reason_is_given(tmp_path: Path) -> None:
         assert well.posted == [
             (f"/services/{TOKEN}", {"text": "localhost: migrate of a\\u202eb started. Run 20261125T172240Z-localhost."})
         ]
-        # A redirect would be followed without sending the message.
+        # A redirect is not followed, because the redirected request does not contain the message.
         assert (len(elsewhere.posted), stranger.posted) == (1, [])
     assert problems == [
         "it responded with HTTP status 302", "it responded with HTTP status 404", "it did not respond in time",

@@ -1,4 +1,4 @@
-"""Connections of processes, their sessions on the server, and the environment that systemd sets for a unit."""
+"""The connections of processes, the matching database sessions, and the environment that systemd sets for a unit."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_sessions_are_told_from_other_connections() -> None:
         {"pid": 11, "address": "", "port": -1, "role": "bob"},
         {"pid": 12, "address": "10.0.0.5", "port": 4001, "role": "another's"},
     ]
-    # The second worker has inherited the connection.
+    # Both workers have the TCP connection, because the second one has inherited it.
     seen = [process(1, tcp, strange), process(2, tcp, unix, unknown)]
     own, other = witnesses.split(seen, server, {11: ["20"], 12: ["21"]})
     assert [(item["role"], item["process"]) for item in own] == [("alice", 1), ("bob", 2)]
@@ -98,7 +98,7 @@ def test_a_unit_has_an_object_on_the_bus() -> None:
 
 
 def answers(**properties: Any) -> unit_environment.Run:
-    """Return a stand-in for busctl, which returns a document for each property in the order of the queries."""
+    """Return a stand-in for busctl. It returns a document for each property, in the order of the requested names."""
     every = {
         "EnvironmentFiles": [], "PassEnvironment": [], "UnsetEnvironment": [], "Environment": [], **properties,
     }  # fmt: skip
