@@ -73,7 +73,7 @@ def cases() -> list[tuple[str, str]]:
 
 
 def statements(case: str, goal: str) -> list[Statement]:
-    """Return the statements from the case's state to ``goal``."""
+    """Return the statements that reach ``goal`` from the case's state."""
     state = catalog(case)
     return GOALS[goal](state, model.parse(source(case, state["database"])))
 

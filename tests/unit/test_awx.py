@@ -23,7 +23,7 @@ QUESTION_TYPES = {"text": str, "textarea": str, "password": str, "multiplechoice
 
 
 def load() -> list[tuple[str, dict[str, Any]]]:
-    """Return the module and arguments of every task, as Ansible calls it with the default settings."""
+    """Return the module and the arguments of every task, templated with the default settings."""
     loader = DataLoader()
     (play,) = loader.load_from_file(str(ROOT / "awx/configure.yml"), trusted_as_template=True)
     settings = loader.load_from_file(str(ROOT / "awx/settings.yml"), trusted_as_template=True)

@@ -25,7 +25,7 @@ INLINE = re.compile(r"`(ansible-playbook\s[^`]+)`")
 TARGET = re.compile(r"(?:^    |`)make ([a-z-]+)", re.MULTILINE)
 # The names of the functions that run a playbook.
 CALLS = ("playbook", "Run", "run")
-# The name of a playbook of the installed collection has this prefix.
+# Names of playbooks in the installed collection have this prefix.
 COLLECTION = "aimemory.tenancy."
 # Variables that a test may set in addition to the documented ones: they answer questions, run hosts together, or
 # shorten slow work.

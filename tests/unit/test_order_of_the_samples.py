@@ -1,4 +1,4 @@
-"""The order in which the proof stores its rows, including cycles of foreign keys."""
+"""The order in which the proof stores its rows, even if foreign keys form a cycle."""
 
 from __future__ import annotations
 

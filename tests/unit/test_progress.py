@@ -87,7 +87,7 @@ def test_what_remains_is_estimated_from_the_share_since_the_stage_began() -> Non
     # If the share decreases because a table's file was incomplete, the estimate starts again.
     assert read(job, 1150.0, 0.05) == "dump 5%, memories"
     assert read(job, 1160.0, 0.15) == "dump 15%, about 85 s left, memories"
-    # The next stage has another speed.
+    # Each stage has its own speed, so the estimate starts again.
     assert read(job, 1200.0, 0.5, "test restore", "") == "test restore 50%"
     assert read(job, 1210.0, 1.0, "test restore", "") == "test restore 100%, about 0 s left"
 
