@@ -167,7 +167,7 @@ def test_the_default_tenant_is_called_as_in_the_inventory() -> None:
 def test_the_schedule_answers_the_questions_of_the_verification() -> None:
     template, given = TEMPLATES[SCHEDULE["unified_job_template"]], SCHEDULE["extra_data"]
     assert template["playbook"] == "playbooks/verify.yml"
-    # A job reports only changes of the result, so it must find the result of the previous job.
+    # A job reports only changes in the result, so it must find the result of the previous job.
     assert template["extra_vars"]["verify_state_directory"].startswith("/")
     asked = questions(template["name"])
     assert set(given) == {variable for variable, question in asked.items() if question["required"]}

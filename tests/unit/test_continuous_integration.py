@@ -20,7 +20,7 @@ NEEDED = {"actions/checkout", "actions/setup-python"}
 
 
 def workflow() -> dict[str, Any]:
-    """Return the workflow. BaseLoader keeps the key `on` a string, which YAML 1.1 otherwise reads as a boolean."""
+    """Return the workflow. BaseLoader reads the key `on` as a string, not as a boolean of YAML 1.1."""
     document: dict[str, Any] = yaml.load((ROOT / ".github/workflows/test.yml").read_text(), Loader=yaml.BaseLoader)
     return document
 

@@ -72,7 +72,7 @@ def test_what_is_accepted_is_what_the_service_does_of_itself() -> None:
     assert judged(made, "startup")["verdict"] == "needed"
     assert judged(made, asked=DAY)["verdict"] == "known"
     assert judged(made, "startup", asked=DAY)["verdict"] == "done"
-    # The service has not run for the required period, or not even for longer than its start-up.
+    # The service has run for less than the required period, or for less than its start-up takes.
     assert judged(record(DAY - 1, DELETE_memories=2), "startup")["verdict"] == "short"
     young = record(START_UP - 1, DELETE_memories=2)
     assert evidence.judge(young, [START_UP - 1], 0, START_UP, ["startup"])["verdict"] == "short"

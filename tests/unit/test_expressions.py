@@ -135,7 +135,7 @@ def test_the_check_of_a_domain_that_is_cast_to_is_looked_into(check: str, refuse
         # A name without a schema does not match.
         ("SELECT $1 || words", False),
         ("SELECT $1 || 'x'::public./**/Words", True),
-        # Names match in upper case, truncated, and as another spelling of an operator.
+        # Upper-case names, truncated names and other spellings of an operator also match.
         ("SELECT $1 || 'x'::public.\u03a3", True),
         (f"SELECT $1 || 'x'::public.{'x' * 70}", True),
         ("SELECT $1 OPERATOR(public.!=) 'x'", True),

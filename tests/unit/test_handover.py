@@ -1,4 +1,4 @@
-"""If a process closes a connection that it has not read, the connection is handed over, if that is safe."""
+"""An unread connection that a process closes is handed over to another process, if that is safe."""
 
 from __future__ import annotations
 

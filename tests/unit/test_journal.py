@@ -131,7 +131,7 @@ def test_who_writes_under_another_name_is_the_unit() -> None:
     assert summary(entry("ERROR", "Ophelia"))["lines"] == [f"{HEAD}error"]
 
 
-# Lines in the forms of services, frameworks and systemd. Each line contains SECRET.
+# Lines as services, frameworks and systemd write them. Each line contains SECRET.
 SECRET = "S3CRET-vWq9"
 TELLING = (
     f"--api-key {SECRET}",

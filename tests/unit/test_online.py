@@ -82,7 +82,7 @@ def test_a_check_that_an_interrupted_run_left_goes_both_ways() -> None:
     state["tables"]["memories"]["column"] = column
     (forward,) = [item["sql"] for item in plan.build(state, wanted) if item["id"] == "memories.not_null"]
     assert forward.endswith('SET NOT NULL, DROP CONSTRAINT "memories_customer_id_not_null_check"')
-    # If the snapshot lacks the column, DROP COLUMN also drops the CHECK constraint, which is no obstacle then.
+    # If the snapshot lacks the column, DROP COLUMN also drops the CHECK constraint, so the constraint is no obstacle.
     assert [item["id"] for item in schema.build(state, wanted, blank_state())] == ["memories.column.drop"]
     before = blank_state()
     before["tables"]["memories"]["column"] = column | {"dependents": []}

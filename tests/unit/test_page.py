@@ -260,7 +260,7 @@ def test_the_page_needs_nothing_else() -> None:
 
 
 def test_what_comes_from_outside_is_text() -> None:
-    # Rows with the same strings become one row. Each page therefore has a single string, so their rows are the same.
+    # Rows with the same strings are shown as one row. Each page uses a single string, so both show the same rows.
     harmless, harmful = (
         Reader(page.render(SOURCE, changed(record(), lambda _, text=text: text)))  # type: ignore[misc]
         for text in ("harmless", EVIL)

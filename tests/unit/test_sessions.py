@@ -118,5 +118,5 @@ def test_options_of_a_url_are_read(text: str, found: dict[str, str]) -> None:
 
 def test_the_query_is_one_statement_without_placeholders() -> None:
     assert len(pglast.parse_sql(sessions.QUERY)) == 1
-    # If statements run as a list with arguments, psycopg2 also interprets a percent sign in this one.
+    # The query may run in a list of statements with arguments, in which psycopg2 interprets every percent sign.
     assert "%" not in sessions.QUERY

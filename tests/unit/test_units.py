@@ -13,7 +13,7 @@ UNIT = "ai-memory.service"
 
 
 class Systemd:
-    """A systemd with loaded units."""
+    """A simulated systemd with its loaded units."""
 
     def __init__(self, **properties: str) -> None:
         """Load only the service's unit, with these properties."""
