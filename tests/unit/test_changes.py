@@ -1,4 +1,4 @@
-"""Every kind of change has all of its parts: a plan, findings, a rollback, and the audit errors that it fixes."""
+"""Every kind of change has all of its parts: a plan, findings, a rollback, and the errors that the change fixes."""
 
 from __future__ import annotations
 
