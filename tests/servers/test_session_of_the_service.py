@@ -1,5 +1,4 @@
-"""The effects of the service's environment on its sessions are detected over its route, and apply to the run's
-logins."""
+"""The run detects over the service's route how the environment affects sessions, and applies the same to its logins."""
 
 from __future__ import annotations
 
