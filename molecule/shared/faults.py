@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 def sampled(numbered: Sequence[T]) -> T:
-    """Return the item that a run tests. It is the middle one, so it is the same on every host and worker."""
+    """Return the item that a run tests: the middle item, which is the same on every host and worker."""
     return numbered[len(numbered) // 2]
 
 
@@ -44,7 +44,7 @@ def harmed(machine: Host, at: str, command: str = "", *arguments: str, tasks: st
         },
     )  # fmt: skip
     run.wait()
-    # The fault may have cut this connection.
+    # The fault may have cut the connection to the host.
     deadline = time.monotonic() + 30
     while "reached" not in machine.run("echo reached", check=False):
         assert time.monotonic() < deadline, "the host is out of reach"

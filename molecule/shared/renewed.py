@@ -10,8 +10,8 @@ from lab import ROOT, TOKEN_SECRET, Host
 CODE = "/opt/ai-memory/app.py"
 # The line that chooses the release at the start of a worker.
 CHOICE = 'TENANT_AWARE = os.environ.get("AI_MEMORY_RELEASE", "legacy") == "tenant_aware"'
-# The hosts have different numbers. With one worker, the old one exits while the new one starts. Two workers also serve
-# together.
+# The hosts have different numbers of workers. A single worker exits while its replacement starts. Two workers also
+# serve requests at the same time.
 WORKERS = {"lab17": 2, "lab15": 1}
 
 

@@ -27,7 +27,7 @@ class Screen:
 
     @property
     def lines(self) -> list[str]:
-        """Return the terminal's final lines, without colours."""
+        """Return the terminal's final lines, without colors."""
         return [_left(line) for line in self.written.replace("\r\n", "\n").split("\n")]
 
     @property

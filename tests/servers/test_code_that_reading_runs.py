@@ -155,7 +155,7 @@ def planted(connection: psycopg2.extensions.connection, *statements: str) -> Non
 
 
 def runs(server: Server, *statements: str) -> int:
-    """In a new session, read every table and run ``statements``; return how often the superuser ran the owner's code."""
+    """Read all tables and run ``statements`` in a new session; return how often the superuser ran the owner's code."""
     before = server.log.read_text().count("RAN as postgres")
     with contextlib.closing(server.connect(NAME)) as connection, connection.cursor() as cursor:
         cursor.execute(f"SET search_path = {sessions.SETTINGS['search_path']}; SET constraint_exclusion = off")

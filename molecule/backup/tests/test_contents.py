@@ -26,7 +26,7 @@ def connections(machine: Host) -> Iterator[tuple[Any, Any]]:
 
 
 def look(reader: Any) -> tuple[int, list[contents.Contents]]:
-    """Return the oldest running transaction and the tables, from a new snapshot."""
+    """Return the ID of the oldest running transaction, and the tables' contents, from a new snapshot."""
     with reader.cursor() as cursor:
         cursor.execute("SELECT txid_snapshot_xmin(txid_current_snapshot())")
         xmin = cursor.fetchone()[0]
@@ -36,7 +36,7 @@ def look(reader: Any) -> tuple[int, list[contents.Contents]]:
 
 
 def changed(reader: Any, writer: Any, since: int, before: list[contents.Contents]) -> list[str]:
-    """Return the tables that have been written so far, without later writes."""
+    """Return the tables that have been written so far. Later writes do not count."""
     with writer.cursor() as cursor:
         cursor.execute("SELECT txid_current()")
         until = cursor.fetchone()[0]

@@ -17,7 +17,7 @@ short_description: Cause a fault when a task starts
 description:
   - C(FAULT_AT) is the number of the task, counted from 1, or a part of its name.
   - C(FAULT_COMMAND) is a shell command that runs before the task starts; without a command, the whole run is killed.
-  - C(FAULT_TASKS) is a file that gets the tasks' names.
+  - C(FAULT_TASKS) is a file to which the tasks' names are appended.
 """
 
 

@@ -8,7 +8,7 @@ from faults import ALL, sampled
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without FAULTS=all, select the kills in one part of a run; these tests choose a task themselves (a pytest
+    """Without FAULTS=all, select only the test that kills one part of a run. That test chooses the task (a pytest
     hook)."""
     if ALL:
         return
