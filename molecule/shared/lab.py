@@ -238,7 +238,7 @@ class Host:
     def playbook(
         self, playbook: str, *arguments: str, check: bool | None = True, variables: Mapping[str, str] | None = None
     ) -> Run:
-        """Run a playbook on this host only; ``check`` is whether it must succeed (None for either).
+        """Run a playbook on this host only. ``check`` specifies whether the run must succeed; None allows both.
 
         ``variables`` are added to the environment.
         """
@@ -249,7 +249,7 @@ class Host:
         return run
 
     def module(self, name: str, **arguments: Any) -> dict[str, Any]:
-        """Run one module of the collection on this host as root and return its result, even if it failed."""
+        """Run one module of the collection on this host as root, and return its result even if the module fails."""
         done = subprocess.run(
             ["ansible", self.name, "--become", "--one-line", f"--module-name=aimemory.tenancy.{name}",
              f"--args={json.dumps(arguments)}"],
@@ -296,7 +296,7 @@ class Run:
         variables: Mapping[str, str] | None = None,
         inventories: tuple[str, ...] = (),
     ) -> None:
-        """Start the run; ``terminal`` is the file descriptor of a terminal from which answers are read.
+        """Start the run. ``terminal`` is the file descriptor of a terminal that supplies the answers.
 
         ``variables`` are added to the environment, and ``inventories`` to those of the lab.
         """
@@ -319,7 +319,7 @@ class Run:
         self.returncode = self.process.returncode
 
     def kill(self) -> None:
-        """Kill the run; its workers run in separate process sessions."""
+        """Kill the run, including its workers, which run in separate process sessions."""
         children = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True, check=False)
         for pid in (*map(int, children.stdout.split()), self.process.pid):
             with contextlib.suppress(ProcessLookupError):
@@ -333,7 +333,7 @@ class Run:
 
     @property
     def changed(self) -> int:
-        """Return the recap's number of changed tasks."""
+        """Return the number of changed tasks in the recap."""
         found = re.search(r"changed=(\d+)", self.output)
         assert found, self.output
         return int(found.group(1))
@@ -369,7 +369,7 @@ class Run:
 
 @contextlib.contextmanager
 def meanwhile(work: Callable[[threading.Event], None]) -> Iterator[None]:
-    """Run ``work`` in the background until the event is set; an error in it fails the test."""
+    """Run ``work`` in the background until the event is set. An error in ``work`` fails the test."""
     over = threading.Event()
     with ThreadPoolExecutor(max_workers=1) as pool:
         working = pool.submit(work, over)

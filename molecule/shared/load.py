@@ -6,7 +6,7 @@ tenant-aware. The program writes requests.jsonl, with one line for each request.
 writes summary.json.
 
 The loop is open: a request is sent when it is due, however long earlier responses take. A request fails if no correct
-response arrives within ten seconds. There is no second attempt.
+response arrives within ten seconds. Requests are not retried.
 """
 
 from __future__ import annotations
@@ -243,7 +243,7 @@ class Load:
     """The open loop, which sends each request when it is due."""
 
     def __init__(self, settings: Settings, directory: Path) -> None:
-        """Prepare the load; ``directory`` gets the records."""
+        """Prepare the load, which writes its records into ``directory``."""
         self._settings = settings
         self._directory = directory
         self._connections = Connections(settings)

@@ -1,4 +1,4 @@
-"""The load of load.py on a lab host, where a transient unit runs it: it survives the loss of every SSH connection."""
+"""Run load.py on a lab host in a transient unit, so that the load survives the loss of every SSH connection."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class Load:
         self.requests: list[dict[str, Any]] = []
 
     def serve(self, *, tenant_aware: bool) -> None:
-        """Tell the load which release is deployed. Call this before the tenant-aware release is deployed, or after the
-        legacy release is."""
+        """Tell the load which release is deployed. Call this before deploying the tenant-aware
+        release, and after deploying the legacy release."""
         command = "touch" if tenant_aware else "rm --force"
         self._machine.run(f"{command} {self.directory}/{DEPLOYED}")
         # After this pause, all requests that were chosen earlier have ended.

@@ -1,4 +1,4 @@
-"""The service with several workers, whose releases are deployed by replacing the workers while it runs."""
+"""The service with several workers, which a deployment replaces while the service runs."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ WORKERS = {"lab17": 2, "lab15": 1}
 
 @contextlib.contextmanager
 def with_workers(machine: Host, number: int) -> Iterator[None]:
-    """Start with a freshly seeded database and this number of workers, which know the secret for the tokens.
+    """Start with a freshly seeded database and this number of workers, which have the secret for the tokens.
 
-    The environment of later releases must be complete, because new workers get that of gunicorn's main process.
+    The environment must also suit later releases, because new workers inherit it from gunicorn's main process.
     """
     start = next(
         line for line in (ROOT / "lab/service/ai-memory.service").read_text().splitlines() if line.startswith("ExecS")

@@ -52,7 +52,7 @@ def unpacked(major: int) -> Path:
 
 
 class Server:
-    """A running server of version ``major`` with its socket and data in ``directory``; its superuser is postgres."""
+    """A running server of version ``major``. ``directory`` has its socket and data, and postgres is its superuser."""
 
     def __init__(self, major: int, directory: Path, **settings: str) -> None:
         """Create the data directory of the server and start it."""

@@ -72,7 +72,7 @@ def service(server: Server) -> Iterator[psycopg2.extensions.cursor]:
 
 
 class Planted:
-    """A database in which the examples are created, one after the other."""
+    """A database in which a test creates the rules' examples one by one."""
 
     def __init__(self, database: Database, service: psycopg2.extensions.cursor) -> None:
         self.database, self._service = database, service

@@ -144,7 +144,7 @@ def limited(limit: int) -> Callable[[], None]:
 @pytest.mark.parametrize(("limit", "starts"), [(8 * 2**20, False), (resource.RLIM_INFINITY, True)])
 def test_a_deep_stack_needs_the_limit_that_the_unit_has(server: Server, limit: int, starts: bool) -> None:
     if resource.getrlimit(resource.RLIMIT_STACK)[1] != resource.RLIM_INFINITY:
-        pytest.skip("This host lets no process have more stack.")
+        pytest.skip("This host does not allow a process to have a larger stack.")
     assert "LimitSTACK=infinity" in inspect.getsource(throwaway.Server.start)
     chosen = throwaway.settings([("max_stack_depth", "32768", "Resource Usage / Memory")], [], "/nowhere", 5432)
     done = subprocess.run(

@@ -1,7 +1,7 @@
 """The parts of the ``live`` strategy make the same change as the single transaction.
 
-Each application is migrated atomically, then in the parts of ``live``. The catalogs and the dump are compared after
-each part.
+Each test migrates an application atomically, and then in the parts of ``live``. It compares the catalogs and the dump
+after each part.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from test_chain import migrate, unmigrated
 
 
 def prepare(database: Database) -> None:
-    """Commit the online steps and the early statements, and check what a new plan contains after each."""
+    """Commit the online steps and then the early statements, and check the new plan after each."""
     planned = database.plan()
     online_steps, early = online.expand(planned, "live"), online.early(planned, "live")
     assert bool(early) == database.model.bridge

@@ -155,7 +155,7 @@ def test_one_attempt_without_patience(server: Server, named: str, document: Call
 def test_callers_wait_only_for_the_lock_timeout_of_an_attempt(
     server: Server, named: str, document: Callable[[float], dict[str, Any]]
 ) -> None:
-    """A later reader gets its result while the first reader still holds its lock."""
+    """A later reader receives its result while the first reader still holds its lock."""
     with reading(server, named), contextlib.closing(server.connect(named, OWNER)) as later:
         waiting = threading.Thread(target=_attempt_in_vain, args=(server, named, document(2)))
         waiting.start()

@@ -39,7 +39,7 @@ class Trap:
         self.sprung()
 
     def sprung(self) -> list[str]:
-        """Return the code that has run with more privileges than its owner has since the last call."""
+        """Return the code that, since the last call, has run with more privileges than its owner has."""
         begin, text = self._read, self._server.log.read_text()
         self._read = len(text)
         return sorted(set(re.findall(r"LOG: *TRAP (.*)", text[begin:])))

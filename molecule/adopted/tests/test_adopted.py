@@ -65,7 +65,7 @@ def before(board: Application) -> str:
 
 @pytest.fixture(scope="module")
 def migrated(board: Application, before: str) -> Run:
-    """Migrate, with a rehearsal."""
+    """Run the migration with a rehearsal."""
     return board.playbook(*MIGRATE)
 
 
@@ -146,7 +146,7 @@ def test_the_rows_that_the_migration_rewrote_are_not_said_to_be_lost(migrated: R
 
 
 def test_the_journal_is_read_since_the_stop(board: Application, migrated: Run) -> None:
-    # systemd forgets when a stopped unit that is not enabled became inactive.
+    # systemd does not remember when a unit that is stopped and not enabled became inactive.
     assert board.machine.run(f"systemctl is-enabled {board.name}", check=False) == "disabled\n"
     assert "journalctl --unit=task-board.service --since= 20" in migrated.words
     assert "--since=-1h" not in migrated.words

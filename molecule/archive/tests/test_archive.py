@@ -37,7 +37,7 @@ class Laptop:
         self.collections = self.home / "collections/ansible_collections"
 
     def run(self, *command: str, directory: Path | None = None) -> str:
-        """Run a command, which must succeed, and return its output; the default directory is the working directory."""
+        """Run a command in ``directory``, by default the working directory, assert success, and return the output."""
         done = subprocess.run(
             command, cwd=directory or self.work, env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True, check=False, timeout=600,
@@ -50,7 +50,7 @@ class Laptop:
         for name in ("ansible.posix", "community.postgresql"):
             (source,) = importlib.import_module(f"ansible_collections.{name}").__path__
             shutil.copytree(source, self.collections.joinpath(*name.split(".")))
-        # The documented commands run in the directory of the archive.
+        # The documented commands run in the archive's directory.
         (unpack,) = documents.commands("tar")
         (install,) = [command for command in documents.commands("ansible-galaxy") if "--offline" in command]
         for command in (unpack, install):

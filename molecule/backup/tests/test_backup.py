@@ -1,5 +1,4 @@
-"""A backup counts only after its restore and comparison. Only its owner can read it, and no needed backup is
-removed."""
+"""A backup counts only once it is restored and compared. Only its owner can read it, and needed backups are kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bridge is removed if the record shows no use, and restored if the service does not work without it."""
+"""The bridge is removed if the record shows no use, and restored if the service does not work without the bridge."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_the_legacy_release_still_needs_it(machine: Host) -> None:
     wait_for_the_end_of_the_start_up(machine)
     assert_works_in_full(machine)
     before = machine.untouched()
-    # Use by callers is never accepted.
+    # A caller's use of the bridge is never accepted.
     run = machine.playbook(*ENFORCE, *ACCEPTING, check=False)
     assert "The bridge is still needed: statements without a tenant used the bridge since" in run.words
     assert "by callers (" in run.words
@@ -92,7 +92,7 @@ def test_only_what_names_no_tenant_is_noted(machine: Host) -> None:
     assert list(noted(machine)) == ["call_summaries_select"]
     (used_at,) = noted(machine).values()
     assert abs(used_at - machine.sql("SELECT extract(epoch FROM now())::bigint")[0][0]) < 60
-    # The health check does not read the summaries. Its uses of the bridge include those shortly before it.
+    # The health check does not read the summaries. A use shortly before the health check counts as part of the check.
     time.sleep(13)
     refused = machine.playbook(*ENFORCE, *ACCEPTING, check=False)
     assert "The bridge is still needed" in refused.words

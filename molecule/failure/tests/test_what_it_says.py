@@ -1,4 +1,4 @@
-"""The service's log lines and health are judged by their form, and a slow response is not a failure."""
+"""The run judges the service's log lines and health by their form, and a slow response is not a failure."""
 
 from __future__ import annotations
 

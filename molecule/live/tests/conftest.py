@@ -1,4 +1,4 @@
-"""Run all interruptions with FAULTS=all."""
+"""Run the tests of all interruptions only with FAULTS=all."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from rows import METRICS, insert
 from service import assert_works_in_full, callers, schema
 
 ONLINE = (*MIGRATE, "-etenancy_strategy=online")
-# A connected client would end the run before its first step.
+# Without this option, a connected client would end the run before its first step.
 END_CLIENTS = "-eservice_terminate_clients=true"
 BUILDS = (
     "SELECT count(*) FROM pg_stat_activity"

@@ -1,5 +1,4 @@
-"""ansible-navigator runs the playbooks with the project's settings; the test does not use the image, which needs a
-registry."""
+"""ansible-navigator runs the playbooks with the project's settings, here without an image, which needs a registry."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ END = "IF TG_OP = 'DELETE' THEN RETURN OLD; END IF; RETURN NEW; END"
 
 
 def spy(database: Database, body: str, trigger: str = f"TRIGGER spy {FOR_EACH_ROW}") -> None:
-    """Give memories a trigger of the service's role."""
+    """Create a trigger of the service's role on memories."""
     database.run(
         f"SET LOCAL ROLE {OWNER}", f"CREATE FUNCTION spy() RETURNS trigger LANGUAGE plpgsql AS $spy${body}$spy$",
         f"CREATE {trigger}", "RESET ROLE",
@@ -124,7 +124,7 @@ def test_no_attempt_is_compiled(database: Database) -> None:
 
 
 def test_operators_of_the_service_answer_for_none_of_postgresqls(database: Database) -> None:
-    """The service's search path resolves its own operators first; a leak must still be reported."""
+    """The service's search path finds the service's operators first, but a leak must still be reported."""
     database.migrate()
     database.run(
         f"ALTER ROLE {OWNER} IN DATABASE {NAME} SET search_path = public, pg_catalog",

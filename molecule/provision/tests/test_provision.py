@@ -1,4 +1,4 @@
-"""A service that logs in as a superuser gets a separate login, and the rollback restores the old login."""
+"""A service that logs in as a superuser receives a separate login, and the rollback restores the old login."""
 
 from __future__ import annotations
 

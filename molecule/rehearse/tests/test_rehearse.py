@@ -27,7 +27,7 @@ LEFT = (
 
 
 def left(machine: Host) -> str:
-    """Return what remains of a throwaway server on the host: files, processes, units."""
+    """Return the remaining files, processes and units of a throwaway server on the host."""
     return machine.run(LEFT, check=False)
 
 
@@ -232,8 +232,8 @@ DEEP = "/run/systemd/system/postgresql@.service.d/deep.conf"
 
 @pytest.fixture
 def of_the_server(machine: Host) -> Iterator[None]:
-    """Set server-wide properties that no dump contains: a search path for every role, a server that the database
-    reads, and a deeper stack."""
+    """Set server-wide properties that no dump contains: a search path for every role, a file that a view reads, and
+    a deeper stack."""
     machine.run(f"sudo mkdir -p $(dirname {DEEP}) && printf '[Service]\nLimitSTACK=infinity\n' | sudo tee {DEEP}")
     machine.run("sudo systemctl daemon-reload && sudo systemctl restart postgresql")
     changes = [

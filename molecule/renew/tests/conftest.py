@@ -1,4 +1,4 @@
-"""The service with a number of workers, code that runs while a worker boots, and callers who count failed requests."""
+"""The service with any number of workers, code that runs while a worker boots, and callers that count failures."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def wait_for_workers(machine: Host, reached: Callable[[list[int]], bool]) -> lis
 
 @contextlib.contextmanager
 def served(machine: Host, start: str, more: str = "") -> Iterator[None]:
-    """Run the service with another start command and more settings of its unit."""
+    """Run the service with another start command and additional unit settings."""
     settings = f"Environment=PYTHONPATH={CODE}\nExecStart=\nExecStart={start}\n{more}"
     with machine.drop_in(settings):
         machine.run("sudo systemctl restart ai-memory")

@@ -31,7 +31,7 @@ def renewed(machine: Host, **arguments: Any) -> dict[str, Any]:
 
 
 def read_through_each(machine: Host, path: str, rounds: int = 200, **request: Any) -> dict[str, Any]:
-    """Read through each worker, and return the module's result."""
+    """Send a read request through each worker, and return the module's result."""
     wanted = {"name": "read", "path": path, **request}
     return machine.module("service_read_workers", **READ, rounds=rounds, request=wanted)
 
@@ -76,7 +76,7 @@ def state(machine: Host) -> dict[str, Any]:
 
 
 def wait_for_phase(machine: Host, phase: str, over: Callable[[], bool] = lambda: False) -> None:
-    """Wait until a new renewal is in a phase."""
+    """Wait until a new renewal reaches a phase, or until ``over`` returns true."""
     deadline, first = time.monotonic() + 120, state(machine).get("id")
     while not over() and ((found := state(machine)).get("id") == first or found.get("phase") != phase):
         assert time.monotonic() < deadline, found

@@ -36,7 +36,7 @@ def lines(machine: Host, kind: str = "read", word: str = "good") -> int:
 
 
 def until(condition: Callable[[], Any]) -> None:
-    """Wait for a condition."""
+    """Wait until a condition is true."""
     deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline, "it did not come to that"

@@ -45,7 +45,7 @@ def called(machine: Host, sequence: str) -> bool:
 
 
 def left(machine: Host) -> list[object]:
-    """Return what remains of the backfill's login and policies."""
+    """Return the logins and policies that the backfill has left behind."""
     return machine.sql(
         "SELECT rolname::text FROM pg_roles WHERE rolname LIKE 'tenancy_backfill%%'"
         " UNION ALL SELECT polname::text FROM pg_policy WHERE polname LIKE 'tenancy_backfill%%'"

@@ -192,11 +192,11 @@ def refusal(database: Database) -> list[str]:
 
 
 def of_old_servers(database: Database, statements: list[str]) -> None:
-    """Run ``statements``, or skip the test if the server does not support lists and filters of publications."""
+    """Run ``statements``, or skip the test if the server lacks column lists and row filters of publications."""
     if any("PUBLICATION" in text and "(" in text for text in statements) and database.value(
         "SELECT current_setting('server_version_num')::int < 150000"
     ):
-        pytest.skip("lists and filters of publications came with PostgreSQL 15")
+        pytest.skip("column lists and row filters of publications require PostgreSQL 15")
     database.run(*statements)
 
 

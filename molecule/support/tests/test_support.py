@@ -107,7 +107,7 @@ def refused(machine: Host, statement: str, error: type[psycopg2.Error]) -> None:
 
 
 def plant_in_the_log(machine: Host) -> None:
-    """Make statements of every kind fail that contain callers' data or a password."""
+    """Run failing statements of every kind that contain callers' data or a password."""
     errors = psycopg2.errors
     quoted = SENTENCE.replace("'", "''")
     profile = insert("caller_profiles", {"customer_id": 1, "user_id": CALLER, "preferred_name": NAME})

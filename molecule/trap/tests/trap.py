@@ -36,7 +36,7 @@ class Trap:
         return int(self._machine.run(f"sudo stat --format=%s {LOG}"))
 
     def sprung(self) -> list[str]:
-        """Return the code that has run with more privileges than its owner has since the last call, and as which
+        """Return the code that, since the last call, has run with more privileges than its owner has, and as which
         role."""
         begin, self._read = self._read, self._size()
         # Only the log lines of the notes count, because the statement that plants the code also contains the word TRAP.

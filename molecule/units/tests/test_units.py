@@ -95,7 +95,7 @@ def test_an_instance_of_a_template_is_migrated_with_its_socket_and_its_companion
         in run.words
     )
     assert "NOTE aimem-worker.service would stop with aimem@8100.service: the run starts it again." in run.words
-    # No connection got past the socket.
+    # No connection through the socket reached the service.
     assert "was started while" not in run.words
     assert states(machine, instance) == ["active"] * 3
     assert not set(pids) & set(

@@ -1,4 +1,4 @@
-"""Monitoring gets one JSON document from verify.yml, and a message if the result changed."""
+"""Monitoring receives one JSON document from verify.yml, and a message if the result has changed."""
 
 from __future__ import annotations
 
