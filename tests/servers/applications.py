@@ -18,7 +18,7 @@ GIVEN: Mapping[str, dict[str, Any]] = {
         "column": "marina", "column_type": "uuid", "setting": "rental.marina",
         "default_tenant": "9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683", "readable": ["rental.boat_classes"],
     },
-    # The draft has a line for the readers of the tenants table.
+    # The draft itself has a line for the readers of the tenants table.
     "saas": {"setting": "app.organization"},
     "workshop": {"default_tenant_name": "The shop by the bridge", "readable": ["workshop.settings"]},
 }  # fmt: skip

@@ -33,7 +33,7 @@ TABLES = (
     ),
     "INSERT INTO tasks (project_id, customer_id, title) VALUES (1, 1, 't'), (2, 1, 't'), (3, 2, 't')",
     "CREATE INDEX ON tasks (customer_id)",
-    # These tables lack the tenant column: each takes its tenant from the table before it.
+    # These tables lack the tenant column: each takes its tenant from the table that it references.
     (
         "CREATE TABLE notes (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), task_id integer NOT NULL REFERENCES tasks,"
         " body text CHECK (body <> ''))"

@@ -51,7 +51,7 @@ BEFORE_15 = {
 
 
 def source(server: Server, case: str) -> dict[str, Any]:
-    """Return the model of an application, after the statements that its draft requires."""
+    """Return an application's model. If a draft provides it, first run the statements that the draft requires."""
     if case in MODELS:
         return MODELS[case](case)
     decided = draft.build(read(server, case), GIVEN[case])

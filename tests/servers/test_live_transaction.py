@@ -23,7 +23,7 @@ from server import Server
 
 NAME = "ai_memory_live"
 TABLE = "public.memories"
-# Patience in seconds: enough for a busy machine, and little for tests that wait until it is over.
+# Patience in seconds: long enough for a busy machine, and short for tests that wait until the patience ends.
 PATIENT, IMPATIENT = 60, 0.5
 
 

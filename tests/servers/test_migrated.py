@@ -1,4 +1,4 @@
-"""The findings and the audit of a migrated database, and the refusals of rollbacks and of enforcing."""
+"""The findings and the audit of a migrated database, and the obstacles to a rollback and to enforce."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ TAKEN = {
     "rows in a materialized view": ("CREATE MATERIALIZED VIEW v AS SELECT m FROM memories m",
                                     "public.v.m stores rows of the type public.memories"),
 }  # fmt: skip
-# Without the refusal, the plan would drop another policy of this name, and with it the policy that it creates itself.
+# Without the refusal, the statement that drops the other policy would also drop the plan's policy of the same name.
 PLANNED_AROUND = ("permissive policy",)
 # Names that the plan can use, and uses of the row type that PostgreSQL permits.
 FREE = {

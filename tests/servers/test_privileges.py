@@ -17,7 +17,7 @@ QUOTED = '"the ""new"" login"'
 
 @pytest.fixture
 def granted(database: Database) -> Database:
-    """Return the database with more objects and a role, after the privileges are granted to the role."""
+    """Return the database with additional objects and a role to which the privileges are granted."""
     database.run(
         f"CREATE ROLE {QUOTED} LOGIN",
         'CREATE TABLE public."Odd Name" (id serial PRIMARY KEY)',

@@ -42,8 +42,8 @@ LATER = {
     ),
     "a view": ("CREATE VIEW {schema}.later AS SELECT id FROM {table}", "DROP VIEW {schema}.later"),
 }  # fmt: skip
-# The number of prefixes that are tested of each plan, from the empty plan to the whole plan. Each prefix is combined
-# with one of the later changes.
+# How many prefixes of each plan are tested, from the empty plan to the whole plan. Each prefix is combined with one of
+# the later changes.
 PREFIXES = 12
 WORDS = {
     "ai_memory": {

@@ -1,4 +1,4 @@
-"""The run detects over the service's route how the environment affects sessions, and applies the same to its logins."""
+"""Over the service's route, the run detects the environment's settings for sessions, and applies them to its logins."""
 
 from __future__ import annotations
 

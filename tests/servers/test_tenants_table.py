@@ -42,7 +42,7 @@ KEYS = {
 
 
 def statements(kind: str = "a serial") -> list[str]:
-    """Return the statements that create the schema; ``kind`` is the kind of key that the tenants table has."""
+    """Return the statements that create the schema; ``kind`` is the kind of the tenants table's key."""
     made = [text.format(KEYS[kind][0]) if "TABLE tenants" in text else text.format("") for text in TENANTS]
     return ["CREATE SEQUENCE numbers", *made]
 

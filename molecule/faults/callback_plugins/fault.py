@@ -1,4 +1,4 @@
-"""Cause a fault when a task starts. The environment specifies the task, by number or part of its name, and the fault."""
+"""Cause a fault when a task starts. The environment specifies the fault and the task's number or part of its name."""
 
 from __future__ import annotations
 
