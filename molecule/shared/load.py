@@ -37,8 +37,8 @@ TABLES = ("memories", "call_summaries", "caller_profiles", "personality_metrics"
 # The percentage of each kind of request.
 SHARES = {STORE: 25, CALL: 15, RETRIEVE: 25, CONTEXT: 15, PROFILE: 10, PERSONALITY: 10}
 PATIENCE = 10.0
-# The share of writes that go to a new caller, the number of newest callers that receive the other writes, and the
-# maximum number of writes of each kind for a caller.
+# NEW is the share of writes that go to a new caller. The other writes go to the NEWEST last callers. A caller receives
+# at most MOST writes of each kind.
 NEW, NEWEST, MOST = 0.1, 8, 30
 # A caller has fewer memories than this.
 LIMIT = 1000
