@@ -25,7 +25,7 @@ def machine(host: Any) -> Iterator[Host]:
 
 @pytest.fixture(scope="module")
 def copy(machine: Host) -> Iterator[None]:
-    """Copy the template database once; every test works in a transaction that is rolled back."""
+    """Copy the template database once. Every test works in a transaction that is rolled back."""
     machine.sql(f"CREATE DATABASE {NAME} TEMPLATE ai_memory_template OWNER {OWNER}", database="postgres")
     yield
     machine.sql(f"DROP DATABASE {NAME} WITH (FORCE)", database="postgres")
@@ -53,20 +53,20 @@ def one_row_refuses(machine: Host) -> Iterator[None]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Define the markers for tests that run on only one host or only in some runs (a pytest hook)."""
+    """Register the markers of tests that run on only one host or only in some runs (a pytest hook)."""
     config.addinivalue_line(
         "markers",
-        "one_host(together): what it shows does not depend on the host; the hosts share such tests, or such modules",
+        "one_host(together): the result does not depend on the host, so the hosts share these tests (or modules)",
     )
     config.addinivalue_line(
-        "markers", "by_turns: of such tests, of a side path each, a run makes a thirtieth, always the same"
+        "markers", "by_turns: each test covers a side path, and a run makes one in thirty of them, always the same"
     )
-    config.addinivalue_line("markers", "wide: runs with TESTS=all only, because it runs playbooks of its own")
-    config.addinivalue_line("markers", "sample: runs always, although its module is wide")
+    config.addinivalue_line("markers", "wide: runs only with TESTS=all, because it runs more playbooks")
+    config.addinivalue_line("markers", "sample: always runs, although its module is wide")
 
 
 def _host(nodeid: str) -> tuple[str, str] | None:
-    """Return the lab host of a test, and the test without it."""
+    """Return the lab host in the ID of a test, and the ID without the host."""
     # The host's parameter may precede or follow other parameters.
     found = re.search(r"ansible://(\w+)", nodeid)
     return (found.group(1), nodeid.replace(found.group(0), "")) if found else None
@@ -100,7 +100,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 class OneWorkerPerHost(LoadScopeScheduling):  # type: ignore[misc]
-    """Runs the tests of one host one after the other, because they share its database."""
+    """Run the tests of each host one after the other, because they share the host's database."""
 
     def _split_scope(self, nodeid: str) -> str:
         place = _host(nodeid)

@@ -19,7 +19,7 @@ CONFIRMED = ("-emigrate_confirm=YES", "-erollback_confirm=YES", "-ebackup_copy_m
 
 @dataclass(frozen=True)
 class Application:
-    """An application: ``files`` has its program and unit, and ``owner`` owns its tables.
+    """An application: ``files`` is the directory of its program and unit, and ``owner`` owns its tables.
 
     ``schema_file`` and ``seed_file`` create the tables and their rows. ``roles`` are other roles that the removal of
     the application drops.
@@ -43,7 +43,7 @@ class Application:
         return self.machine.playbook(playbook, *arguments, check=check, variables=variables)
 
     def sql(self, statement: str, values: tuple[Any, ...] | None = None) -> list[Any]:
-        """Run one statement as the superuser of the tests and return its rows."""
+        """Run one statement as the tests' superuser, and return its rows."""
         return self.machine.sql(statement, values, database=self.database)
 
     def schema(self) -> str:
@@ -83,7 +83,7 @@ class Application:
 
 @contextlib.contextmanager
 def installed(machine: Host, directory: Path, **described: Any) -> Iterator[Application]:
-    """Install an application, and remove it at the end; ``directory`` gets an inventory of the lab host."""
+    """Install an application with an inventory of the lab host in ``directory``, and remove it at the end."""
     connection = {
         "ansible_host": "127.0.0.1", "ansible_port": HOSTS[machine.name]["ansible_port"], "ansible_user": "operator",
         "ansible_python_interpreter": "/usr/bin/python3", "ansible_ssh_private_key_file": str(ROOT / ".lab/id_ed25519"),

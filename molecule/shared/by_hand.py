@@ -1,4 +1,4 @@
-"""Manual changes to AI-Memory's database: their parts, and those that were made in production."""
+"""Manual changes to AI-Memory's database: the variants of their parts, and the changes made in production."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ POLICIES = {
 
 
 def replaced(function: model.Function) -> str:
-    """Return the statement that creates the function with our body."""
+    """Return the statement that creates the function with the model's body."""
     return (
         f"CREATE OR REPLACE FUNCTION {function.name}({function.arguments}) RETURNS {function.returns} "
         f"LANGUAGE plpgsql AS {dollar_quoted(function.body)}"

@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 def sampled(numbered: Sequence[T]) -> T:
-    """Return the item that a run tests. It is the middle one, so it is the same on every host and worker."""
+    """Return the item that a run tests: the middle item, which is the same on every host and worker."""
     return numbered[len(numbered) // 2]
 
 
@@ -44,7 +44,7 @@ def harmed(machine: Host, at: str, command: str = "", *arguments: str, tasks: st
         },
     )  # fmt: skip
     run.wait()
-    # The fault may have cut this connection.
+    # The fault may have cut the connection to the host.
     deadline = time.monotonic() + 30
     while "reached" not in machine.run("echo reached", check=False):
         assert time.monotonic() < deadline, "the host is out of reach"
@@ -82,14 +82,14 @@ class Before:
         self.untouched = machine.untouched()
 
     def assert_held(self) -> bool:
-        """Assert that the service and the data are complete; return whether anything has changed."""
+        """Assert that the service and the data are complete, and return whether anything has changed."""
         self.assert_served()
         self.assert_whole()
         return self.machine.untouched() != self.untouched or bool(self.machine.lock())
 
     def assert_served(self) -> None:
-        """Assert that the service is running or will start; first wait for a transaction that has outlived the
-        laptop."""
+        """Wait for a transaction that has outlived the laptop, and assert that the service is running or will
+        start."""
         self._wait_for_sessions()
         if self.machine.service_pid() == 0:
             assert self.machine.failsafe_armed(), "the service is down and nothing will start it"

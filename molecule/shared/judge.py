@@ -1,4 +1,4 @@
-"""The rows that the load's callers wrote, and what a response of the service must contain because of them.
+"""Check the service's responses and tables against the rows that the load's callers wrote.
 
 Requests that run at the same time may be answered in any order. A response must therefore contain every row whose write
 was acknowledged before the request was sent. It may contain any row whose write was sent before the response arrived.
@@ -41,11 +41,11 @@ class Caller:
     """One caller of one tenant, with everything that was sent and acknowledged for it."""
 
     def __init__(self, user: str, tenant: int) -> None:
-        """Start without writes. Two tenants may have a caller of the same name."""
+        """Start without writes. Two tenants may have a caller with the same name."""
         self.user, self.tenant = user, tenant
         self.memories: set[str] = set()
         self.calls: list[Call] = []
-        # The service raises total_calls with every store and every call.
+        # The service increments total_calls with every store and every call.
         self.touches = 0
         self.known = Known(frozenset(), 0, 0)
         # Until the first write is acknowledged, a second one could create the same profile. The service's trigger
@@ -54,14 +54,14 @@ class Caller:
         self.calling = False
 
     def new_memory(self) -> str:
-        """Return the text of a memory that is about to be sent."""
+        """Note a memory that is about to be sent, and return its text."""
         text = f"{self.tenant} {self.user} {len(self.memories) + 1}"
         self.memories.add(text)
         self.touches += 1
         return text
 
     def new_call(self) -> Call:
-        """Return a call that is about to be sent."""
+        """Note a call that is about to be sent, and return it."""
         number = len(self.calls) + 1
         call = Call(f"{self.tenant} {self.user} call {number}", number * 37 % 101, number * 53 % 101)
         self.calls.append(call)
@@ -70,7 +70,7 @@ class Caller:
         return call
 
     def acknowledge(self, memory: str | None = None) -> None:
-        """Record that a write was acknowledged: that of ``memory``, or the outstanding call."""
+        """Record an acknowledged write: that of ``memory``, or without it the outstanding call."""
         known = self.known
         if memory is None:
             self.known = Known(known.memories, known.calls + 1, known.touches + 1)
@@ -81,7 +81,7 @@ class Caller:
 
 
 def fault(kind: str, body: Answer, caller: Caller, known: Known) -> str | None:
-    """Return what is wrong with a successful response that has just arrived, or None.
+    """Return the fault of a successful response that has just arrived, or None.
 
     ``known`` is the value of the caller's ``known`` when the request was sent. Raises KeyError for an unknown ``kind``.
     """
@@ -127,7 +127,7 @@ _JUDGES = {
 
 
 def rows_fault(texts: Sequence[str], sent: Iterable[str], acknowledged: Iterable[str]) -> str | None:
-    """Return what is wrong with the existing rows, each named by its text."""
+    """Return the fault of the existing rows, or None. A row's text identifies it."""
     missing = sorted(set(acknowledged) - set(texts))
     if missing:
         return f"{len(missing)} acknowledged rows are missing, such as {missing[0]!r}"
@@ -139,12 +139,12 @@ def rows_fault(texts: Sequence[str], sent: Iterable[str], acknowledged: Iterable
 
 
 def memories_fault(texts: Sequence[str], caller: Caller, known: Known) -> str | None:
-    """Return what is wrong with a caller's memories."""
+    """Return the fault of a caller's memories, or None."""
     return rows_fault(texts, caller.memories, known.memories)
 
 
 def profile_fault(rows: Sequence[Answer], caller: Caller, known: Known) -> str | None:
-    """Return what is wrong with a caller's profiles; a caller has at most one."""
+    """Return the fault of a caller's profiles, or None. A caller has at most one profile."""
     found = _one(rows, caller, needed=known.touches > 0)
     if found is not None or not rows:
         return found
@@ -155,7 +155,7 @@ def profile_fault(rows: Sequence[Answer], caller: Caller, known: Known) -> str |
 
 
 def averages_fault(rows: Sequence[Answer], caller: Caller, known: Known) -> str | None:
-    """Return what is wrong with a caller's averages: they must be those of all calls up to one that was sent."""
+    """Return the fault of a caller's averages, or None. They must cover all calls up to one that was sent."""
     found = _one(rows, caller, needed=known.calls > 0)
     if found is not None or not rows:
         return found
@@ -187,10 +187,10 @@ def _one(rows: Sequence[Answer], caller: Caller, *, needed: bool) -> str | None:
 
 
 def faults_in_database(tables: dict[str, list[Answer]], callers: Iterable[Caller], tenant: int) -> list[str]:
-    """Return what is wrong with the rows of the callers of ``tenant`` after the last response.
+    """Return the faults of the rows of ``tenant``'s callers after the last response.
 
-    ``tables`` contains the rows of each table as objects, without the embeddings. Rows of other tenants are skipped,
-    if the tables have a tenant column.
+    ``tables`` contains the rows of each table as objects, without the embeddings. If the tables have a tenant column,
+    rows of other tenants are skipped.
     """
     own = {
         table: [row for row in rows if row.get("customer_id", tenant) == tenant] for table, rows in tables.items()

@@ -35,10 +35,10 @@ ROWS = {
     "personality_averages": 45,
 }  # fmt: skip
 OWNER = "alice"
-# The collection's plugins in a checkout.
+# The directory of the collection's plugins in a checkout.
 PLUGINS = "plugins"
 # The default strategy stops the service only if its sessions cannot be renewed. The "migrate" and "live" scenarios test
-# it, and the others test the stop.
+# that strategy, and the other scenarios test the stop.
 STRATEGY = "-etenancy_strategy=atomic"
 # The files that a checkout needs to run a playbook.
 FILES = ("ansible.cfg", "galaxy.yml", "migrate.yml", "rollback.yml")
@@ -49,7 +49,7 @@ HOSTS: dict[str, Any] = {
     for inventory in INVENTORIES
     for name, variables in yaml.safe_load((ROOT / inventory).read_text())["ai_memory"]["hosts"].items()
 }
-# The secret with which tokens for the tenant-aware release are signed.
+# The secret that signs the tokens for the tenant-aware release.
 TOKEN_SECRET: str = yaml.safe_load((ROOT / "inventory/group_vars/lab.yml").read_text())["lab_token_secret"]
 # A migration without the rehearsal, and without the test restore and the copy of its backup, which have their own
 # scenarios.
@@ -144,13 +144,13 @@ class Host:
         return connection
 
     def sql(self, statement: str, values: tuple[Any, ...] | None = None, database: str = "ai_memory") -> list[Any]:
-        """Run one statement as the superuser of the tests and return its rows."""
+        """Run one statement as the tests' superuser, and return its rows."""
         with contextlib.closing(self.connect(database)) as connection, connection.cursor() as cursor:
             cursor.execute(statement, values)
             return cursor.fetchall() if cursor.description else []
 
     def rows(self, where: str = "true") -> dict[str, int]:
-        """Return the rows of every tenant table."""
+        """Return the number of rows in every tenant table."""
         return {table: self.sql(f"SELECT count(*) FROM {table} WHERE {where}")[0][0] for table in TABLES}
 
     def _request(self, path: str, method: str, body: str, token: str) -> str:
@@ -195,7 +195,7 @@ class Host:
         return self.run("systemctl is-active ai-memory-failsafe.timer", check=False).strip() == "active"
 
     def catalogs(self, database: str = "ai_memory") -> str:
-        """Return a hash of the catalogs: every changed definition has a row with another xmin."""
+        """Return a hash of the catalogs. A changed definition has a row with a new xmin, which changes the hash."""
         catalogs = (
             "pg_class", "pg_attribute", "pg_attrdef", "pg_constraint", "pg_index", "pg_policy", "pg_proc",
             "pg_trigger", "pg_authid", "pg_db_role_setting", "pg_database", "pg_depend",
@@ -232,13 +232,13 @@ class Host:
         )
 
     def untouched(self) -> tuple[str, str, int, dict[str, int]]:
-        """Return everything that a run without changes does not modify."""
+        """Return the state that must be the same after a run that makes no changes."""
         return self.catalogs(), self.files(), self.service_pid(), self.rows()
 
     def playbook(
         self, playbook: str, *arguments: str, check: bool | None = True, variables: Mapping[str, str] | None = None
     ) -> Run:
-        """Run a playbook on this host only; ``check`` is whether it must succeed (None for either).
+        """Run a playbook on this host only. ``check`` specifies whether the run must succeed; None allows both.
 
         ``variables`` are added to the environment.
         """
@@ -249,7 +249,7 @@ class Host:
         return run
 
     def module(self, name: str, **arguments: Any) -> dict[str, Any]:
-        """Run one module of the collection on this host as root and return its result, even if it failed."""
+        """Run one module of the collection on this host as root, and return its result even if the module fails."""
         done = subprocess.run(
             ["ansible", self.name, "--become", "--one-line", f"--module-name=aimemory.tenancy.{name}",
              f"--args={json.dumps(arguments)}"],
@@ -272,12 +272,12 @@ class Host:
             self.run(f"sudo rm {directory}/test.conf; sudo systemctl daemon-reload")
 
     def reset(self, login: str = "owner") -> None:
-        """Start with a freshly seeded database and the release that does not know about tenants."""
+        """Start with a freshly seeded database and the legacy release."""
         self.run(f"sudo lab-reset legacy {login}")
 
 
 def _of_the_published_form(text: str) -> dict[str, Any]:
-    """Return the record of a run."""
+    """Parse the record of a run, and validate it against its published schema."""
     document: dict[str, Any] = json.loads(text)
     jsonschema.validate(document, json.loads((ROOT / "docs/run.schema.json").read_text()))
     return document
@@ -296,7 +296,7 @@ class Run:
         variables: Mapping[str, str] | None = None,
         inventories: tuple[str, ...] = (),
     ) -> None:
-        """Start the run; ``terminal`` is the file descriptor of a terminal from which answers are read.
+        """Start the run. ``terminal`` is the file descriptor of a terminal that supplies the answers.
 
         ``variables`` are added to the environment, and ``inventories`` to those of the lab.
         """
@@ -319,7 +319,7 @@ class Run:
         self.returncode = self.process.returncode
 
     def kill(self) -> None:
-        """Kill the run; its workers run in separate process sessions."""
+        """Kill the run, including its workers, which run in separate process sessions."""
         children = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True, check=False)
         for pid in (*map(int, children.stdout.split()), self.process.pid):
             with contextlib.suppress(ProcessLookupError):
@@ -333,7 +333,7 @@ class Run:
 
     @property
     def changed(self) -> int:
-        """Return the recap's number of changed tasks."""
+        """Return the number of changed tasks in the recap."""
         found = re.search(r"changed=(\d+)", self.output)
         assert found, self.output
         return int(found.group(1))
@@ -369,7 +369,7 @@ class Run:
 
 @contextlib.contextmanager
 def meanwhile(work: Callable[[threading.Event], None]) -> Iterator[None]:
-    """Run ``work`` in the background until the event is set; an error in it fails the test."""
+    """Run ``work`` in the background until the event is set. An error in ``work`` fails the test."""
     over = threading.Event()
     with ThreadPoolExecutor(max_workers=1) as pool:
         working = pool.submit(work, over)

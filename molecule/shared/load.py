@@ -6,7 +6,7 @@ tenant-aware. The program writes requests.jsonl, with one line for each request.
 writes summary.json.
 
 The loop is open: a request is sent when it is due, however long earlier responses take. A request fails if no correct
-response arrives within ten seconds. There is no second attempt.
+response arrives within ten seconds. Requests are not retried.
 """
 
 from __future__ import annotations
@@ -34,20 +34,20 @@ from judge import CALL, CONTEXT, PERSONALITY, PROFILE, RETRIEVE, STORE, Caller, 
 
 Json = dict[str, Any]
 TABLES = ("memories", "call_summaries", "caller_profiles", "personality_metrics", "personality_averages")
-# How often each kind of request is sent.
+# The percentage of each kind of request.
 SHARES = {STORE: 25, CALL: 15, RETRIEVE: 25, CONTEXT: 15, PROFILE: 10, PERSONALITY: 10}
 PATIENCE = 10.0
-# This share of the writes is the first of a new caller. Writes go to the newest callers, which get this many of each
-# kind.
+# NEW is the share of writes that go to a new caller. The other writes go to the NEWEST last callers. A caller receives
+# at most MOST writes of each kind.
 NEW, NEWEST, MOST = 0.1, 8, 30
-# This is more than the number of a caller's memories.
+# A caller has fewer memories than this.
 LIMIT = 1000
 DEPLOYED = "tenant-aware"
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Which requests are sent, and to which address; ``seconds`` is None for a load that only SIGTERM ends.
+    """The settings of a load. ``seconds`` is None if only SIGTERM ends the load.
 
     ``rate`` is in requests per second, and callers' names start with ``prefix``. With ``keep_alive``, connections are
     reused. ``database`` is None if the rows are not compared.
@@ -67,7 +67,7 @@ class Connections:
     """Connections to the service: one for each request, or idle ones that are inspected before they are used."""
 
     def __init__(self, settings: Settings) -> None:
-        """Connect later, when a request is sent."""
+        """Start without connections. Each connection is opened when a request needs it."""
         self._settings = settings
         self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
 
@@ -88,7 +88,7 @@ class Connections:
         return reader, writer
 
     async def request(self, method: str, path: str, body: Json | None) -> tuple[int, bytes]:
-        """Return the status and the body of the response. Raises OSError, EOFError or ValueError."""
+        """Send a request, and return the response's status and body. Raises OSError, EOFError or ValueError."""
         content = b"" if body is None else json.dumps(body).encode()
         head = (
             f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {self._settings.token}\r\n"
@@ -113,7 +113,7 @@ class Connections:
 def _sent_at_once(address: tuple[str, int], message: bytes) -> tuple[socket.socket | None, int]:
     """Connect and send a message without a pause, as an otherwise idle client does.
 
-    A server that exits closes connections without a request. Returns the connection and the number of bytes sent, or
+    An exiting server closes connections without a request. Returns the connection and the number of bytes sent, or
     None if the connection is not established immediately. Raises OSError.
     """
     connection = socket.socket()
@@ -131,7 +131,7 @@ def _sent_at_once(address: tuple[str, int], message: bytes) -> tuple[socket.sock
 
 
 def _readable(writer: asyncio.StreamWriter) -> bool:
-    """Return whether an idle connection has something to read, which can only be its end."""
+    """Return whether an idle connection is readable, which means that the server has closed it."""
     poll = select.poll()
     poll.register(writer.get_extra_info("socket"), select.POLLIN)
     return bool(poll.poll(0))
@@ -145,7 +145,7 @@ def _head(text: bytes) -> tuple[int, dict[str, str]]:
 
 @dataclass
 class Request:
-    """One request: what is sent, for which caller, and what was acknowledged for it before."""
+    """One request, with its caller and the caller's writes that were acknowledged before the request."""
 
     kind: str
     method: str
@@ -166,13 +166,13 @@ class Callers:
         self.all: list[Caller] = []
 
     def request(self, *, tenant_aware: bool) -> Request:
-        """Return the next request. The service's faults exclude some of them."""
+        """Return the next request. Known faults of the service exclude some kinds of requests."""
         shares = dict(SHARES)
         if tenant_aware:
-            # The release answers this with the tenant of the previous request, if there was one.
+            # The release answers such a request with the tenant of the previous request, if there was one.
             del shares[PERSONALITY]
         if self._settings.tenant != 1:
-            # It stores calls for tenant 1, whatever the token says.
+            # The service stores calls for tenant 1, whatever tenant the token contains.
             del shares[CALL]
         (kind,) = self._random.choices(list(shares), list(shares.values()))
         if kind in (STORE, CALL):
@@ -224,7 +224,7 @@ def _read(kind: str, caller: Caller) -> Request:
 
 
 def judged(request: Request, status: int, content: bytes) -> tuple[str | None, str | None]:
-    """Return why the request failed or why its response is wrong, and note an acknowledged write."""
+    """Return the request's failure and the response's fault, each or None, and note an acknowledged write."""
     if status != 200:
         return f"HTTP {status}: {content[:200]!r}", None
     try:
@@ -240,10 +240,10 @@ def judged(request: Request, status: int, content: bytes) -> tuple[str | None, s
 
 
 class Load:
-    """The open loop."""
+    """The open loop, which sends each request when it is due."""
 
     def __init__(self, settings: Settings, directory: Path) -> None:
-        """Prepare the load; ``directory`` gets the records."""
+        """Prepare the load, which writes its records into ``directory``."""
         self._settings = settings
         self._directory = directory
         self._connections = Connections(settings)
@@ -299,7 +299,7 @@ class Load:
 
 
 def stored(settings: Settings) -> dict[str, list[Json]]:
-    """Return the rows of the load's callers in each table, read as a superuser, whom no policy restricts."""
+    """Return the rows of the load's callers in each table, read as a superuser, which no policy restricts."""
     parts = ", ".join(
         f"'{table}', (SELECT coalesce(json_agg(to_jsonb(t) - 'embedding'), '[]') FROM {table} AS t"
         " WHERE starts_with(user_id, :'prefix'))"

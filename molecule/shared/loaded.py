@@ -1,4 +1,4 @@
-"""The load of load.py on a lab host, where a transient unit runs it: it survives the loss of every SSH connection."""
+"""Run load.py on a lab host in a transient unit, so that the load survives the loss of every SSH connection."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class Load:
         self.requests: list[dict[str, Any]] = []
 
     def serve(self, *, tenant_aware: bool) -> None:
-        """Tell the load which release is deployed. Call this before the tenant-aware release is deployed, or after the
-        legacy release is."""
+        """Tell the load which release is deployed. Call this before deploying the tenant-aware
+        release, and after deploying the legacy release."""
         command = "touch" if tenant_aware else "rm --force"
         self._machine.run(f"{command} {self.directory}/{DEPLOYED}")
-        # All requests that were chosen before have ended.
+        # After this pause, all requests that were chosen earlier have ended.
         time.sleep(1)
 
     def start(self, settings: dict[str, Any], *, tenant_aware: bool) -> None:
@@ -65,7 +65,7 @@ class Load:
     def stop(self) -> None:
         """End the load, and fetch its summary and its requests."""
         if not self.summary:
-            # systemd has forgotten a unit that has ended.
+            # If the unit has already ended, systemd no longer knows it, and this command fails.
             self._machine.run(f"sudo systemctl stop {self.unit}", check=False)
             self.summary = json.loads(self._machine.run(f"cat {self.directory}/summary.json"))
             self.requests = self.so_far()

@@ -84,14 +84,14 @@ class Database:
     def state(self, *, of_earlier: bool = False) -> State:
         """Return the state document. ``of_earlier`` reads it as earlier versions did, with the session's own search
         path."""
-        # As in the playbooks' sessions, because compiling the catalog queries (JIT) takes far longer than running them.
+        # As in the playbooks' sessions: JIT compilation of the catalog queries takes far longer than running them.
         self.run("SET jit = off")
         with contextlib.nullcontext() if of_earlier else self._as_administrator():
             self._cursor.execute((FILES / "state.sql").read_text(), self._arguments())
             state: State = self._cursor.fetchone()[0]
             self._cursor.execute((FILES / "hazards.sql").read_text(), self._arguments())
             state["hazards"] = self._cursor.fetchone()[0]
-        # It is not a part of the schema.
+        # The snapshot's xmin is not part of the schema.
         state.pop("snapshot_xmin")
         if of_earlier:
             assert state.pop("qualified") is False
@@ -99,7 +99,7 @@ class Database:
         for table in state["tables"].values():
             table.pop("bytes", None)
             table.pop("estimated_rows", None)
-        # Dropped columns count forever.
+        # The number of attributes also counts dropped columns, so equal schemas may have different numbers.
         for relation in state["hazards"]["relations"]:
             if relation["attributes"] < hazards.MAX_COLUMNS:
                 relation["attributes"] = 0
@@ -133,7 +133,7 @@ class Database:
         return self._transaction(statements)
 
     def backfill(self, table: str) -> None:
-        """Update the rows of ``table`` that have no tenant like the backfill, but without its login."""
+        """Assign the default tenant to rows of ``table`` as the backfill does, but without its login."""
         (item,) = [item for item in backfill.items(self.state(), self.model) if item["table"] == table]
         assert item["nulls"] > 0
         if item["default"] is not None:
@@ -147,7 +147,7 @@ class Database:
         assert changed == item["nulls"]
 
     def steps(self) -> list[dict[str, Any]]:
-        """Return the steps that can run while the service is running."""
+        """Return the online steps, which run while the service is running."""
         return online.steps(self.plan())
 
     def carry_out(self, steps: Iterable[dict[str, Any]], waits: dict[str, int] = WAITS) -> None:

@@ -1,4 +1,4 @@
-"""Code of the owner that fails if it runs with more privileges than its owner has, for example in a restore."""
+"""Code that fails if it runs with more privileges than its owner has, for example in a restore."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _function(name: str, returns: str, volatility: str, result: str) -> str:
     )
 
 
-# Created by the owner.
+# The owner creates these objects.
 STATEMENTS = (
     "CREATE SCHEMA planted",
     _function("fine", "boolean", "VOLATILE", "true"),
@@ -60,7 +60,7 @@ STATEMENTS = (
     "ALTER TABLE planted.notes ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY",
     "CREATE POLICY p ON planted.notes USING (planted.fine(text))",
 )
-# Created by the superuser with calls of the owner's functions, which were replaced afterwards.
+# The superuser creates these objects. They call functions of the owner, which the owner replaces afterwards.
 SUPERUSERS = (
     "CREATE FUNCTION planted.quiet() RETURNS text LANGUAGE sql AS 'SELECT ''x''::text'",
     f"ALTER FUNCTION planted.quiet() OWNER TO {OWNER}",

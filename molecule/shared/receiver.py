@@ -30,7 +30,7 @@ class Receiver(ThreadingHTTPServer):
 
     @property
     def texts(self) -> list[str]:
-        """Return the messages; each was the only content of a request."""
+        """Return the messages. Each message is the only content of its request."""
         for _, body in self.posted:
             assert list(body) == ["text"]
         return [body["text"] for _, body in self.posted]

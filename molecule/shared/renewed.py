@@ -1,4 +1,4 @@
-"""The service with several workers, whose releases are deployed by replacing the workers while it runs."""
+"""The service with several workers, which a deployment replaces while the service runs."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from lab import ROOT, TOKEN_SECRET, Host
 CODE = "/opt/ai-memory/app.py"
 # The line that chooses the release at the start of a worker.
 CHOICE = 'TENANT_AWARE = os.environ.get("AI_MEMORY_RELEASE", "legacy") == "tenant_aware"'
-# The hosts have different numbers. With one worker, the old one exits while the new one starts. Two workers also serve
-# together.
+# The hosts have different numbers of workers. A single worker exits while its replacement starts. Two workers also
+# serve requests at the same time.
 WORKERS = {"lab17": 2, "lab15": 1}
 
 
 @contextlib.contextmanager
 def with_workers(machine: Host, number: int) -> Iterator[None]:
-    """Start with a freshly seeded database and this number of workers, which know the secret for the tokens.
+    """Start with a freshly seeded database and this number of workers, which have the secret for the tokens.
 
-    The environment of later releases must be complete, because new workers get that of gunicorn's main process.
+    The environment must also suit later releases, because new workers inherit it from gunicorn's main process.
     """
     start = next(
         line for line in (ROOT / "lab/service/ai-memory.service").read_text().splitlines() if line.startswith("ExecS")

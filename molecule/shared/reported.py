@@ -1,5 +1,4 @@
-"""Two migrations that all tests share unless they need another run: one that fails in its transaction, and the next
-one."""
+"""Two migrations that all tests share unless they need another run: the first fails in its transaction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of AI-Memory's tables, in which columns that a test does not specify get a valid value."""
+"""Rows of AI-Memory's tables, with valid values in the columns that a test does not specify."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ METRICS = tuple({"user_id": "+1", "call_id": call, "openness": score} for call, 
 
 
 def insert(table: str, *rows: Mapping[str, Value], end: str = "") -> str:
-    """Return the INSERT of ``rows``, values by column, followed by ``end``; all rows have the same columns."""
+    """Return the INSERT of ``rows`` (values by column), followed by ``end``. All rows must have the same columns."""
     values = [REQUIRED[table] | {name: _constant(value) for name, value in row.items()} for row in rows]
     columns = ", ".join(values[0])
     given = ", ".join(f"({', '.join(row.values())})" for row in values)

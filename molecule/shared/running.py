@@ -32,7 +32,7 @@ def unit(machine: Host, settings: str, *, restart: bool = True) -> Iterator[None
         try:
             yield
         finally:
-            # Other prerequisites may still be changed, so put_back starts the service.
+            # Other changes of the test may still be in effect, so put_back starts the service later.
             machine.run("sudo systemctl stop ai-memory")
 
 

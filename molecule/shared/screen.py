@@ -27,7 +27,7 @@ class Screen:
 
     @property
     def lines(self) -> list[str]:
-        """Return the terminal's final lines, without colours."""
+        """Return the terminal's final lines, without colors."""
         return [_left(line) for line in self.written.replace("\r\n", "\n").split("\n")]
 
     @property
@@ -38,8 +38,7 @@ class Screen:
 
 
 def _left(line: str) -> str:
-    """Return what remains visible of an overwritten line: a carriage return moves to its start, and CLEAR empties
-    it."""
+    """Return the visible text of an overwritten line: a carriage return moves to its start, and CLEAR empties it."""
     left = ""
     for part in re.split(r"(\r|\x1b\[2K)", COLOR.sub("", line)):
         if part == CLEAR:
@@ -72,7 +71,7 @@ def on_a_terminal(*command: str, columns: int = COLUMNS, **variables: str) -> Sc
 
 
 def _read(terminal: int) -> bytes:
-    """Return the next output; reading fails after the last process has closed the terminal."""
+    """Return the next output, or nothing once the last process has closed the terminal."""
     try:
         return os.read(terminal, 1 << 16)
     except OSError:

@@ -59,7 +59,7 @@ def faulty_release(machine: Host, path: str = "/memory/retrieve") -> Iterator[No
 
 @contextlib.contextmanager
 def callers(machine: Host, user: str) -> Iterator[list[str]]:
-    """Store memories as a caller, one after the other, even while the service is down; yield the confirmed ones."""
+    """Store memories as a caller, one after the other, even while the service is down. Yield the confirmed memories."""
     confirmed: list[str] = []
 
     def talk(over: threading.Event) -> None:
@@ -80,7 +80,7 @@ def schema(machine: Host, database: str = "ai_memory") -> str:
 
 
 def run_statement(cursor: psycopg2.extensions.cursor, statement: str) -> None:
-    """Run a statement as the service does; the output of COPY is discarded."""
+    """Run a statement as the service does, and discard the output of COPY."""
     if statement.lower().startswith("copy"):
         cursor.copy_expert(statement, io.StringIO())
     else:
@@ -97,7 +97,7 @@ def a_login(machine: Host, database: str = "ai_memory") -> Iterator[psycopg2.ext
         with contextlib.closing(machine.connect(database, OWNER)) as connection, connection.cursor() as cursor:
             yield cursor
     finally:
-        # Only this login's line is removed, because another login may still be allowed.
+        # Remove only this login's line, because the file may still allow another login.
         machine.run(f"sudo sed -i 1d {hba}")
         machine.sql("SELECT pg_reload_conf()")
 

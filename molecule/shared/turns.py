@@ -1,4 +1,4 @@
-"""The tests of a run, and their hosts. Only one in thirty variants runs, so that a run ends in time."""
+"""Choose the tests of a run and their hosts. Only one in thirty variants runs, which limits the duration of a run."""
 
 from __future__ import annotations
 

@@ -1,14 +1,14 @@
--- The code that an attacker with the service's login (alice) can plant in the database for the operator. Run as that
--- login. Code that runs with more privileges than alice's writes a line "TRAP <what> as <role>" into the server's log:
--- a row would vanish with its transaction, and a read-only transaction cannot use a sequence.
--- Functions that write to tenant tables have customer_id in a comment, because the audit refuses those without it.
+-- Code that an attacker with the service's login (alice) can plant in the database for the operator. Run this file as
+-- that login. If the code runs with more privileges than alice's, it writes "TRAP <what> as <role>" into the server's
+-- log. A row would vanish with its transaction, and a read-only transaction cannot use a sequence.
+-- Functions that write to tenant tables name customer_id, because the audit refuses functions that do not.
 
 CREATE FUNCTION public.trap_note(what pg_catalog.text) RETURNS pg_catalog.void LANGUAGE plpgsql AS $$
 DECLARE
   note pg_catalog.text := pg_catalog.concat(what, ' as ', current_user, ';');
   noted pg_catalog.text := pg_catalog.concat(pg_catalog.current_setting('trap.noted', true));
 BEGIN
-  -- Once is enough: code that runs for every row of the catalogs would fill the disk.
+  -- Write each note only once, because code that runs for every row of the catalogs would fill the disk.
   IF current_user OPERATOR(pg_catalog.<>) 'alice'::pg_catalog.name AND pg_catalog.strpos(noted, note) OPERATOR(pg_catalog.=) 0 THEN
     RAISE LOG 'TRAP % as %', what, current_user;
     PERFORM pg_catalog.set_config('trap.noted', pg_catalog.concat(noted, note), false);
@@ -16,13 +16,13 @@ BEGIN
 END
 $$;
 
--- Every statement that could gain privileges, for any caller; refused statements are skipped.
+-- Try every statement that could gain privileges, for any caller, and skip refused statements.
 CREATE FUNCTION public.trap_climb(what pg_catalog.text) RETURNS pg_catalog.void LANGUAGE plpgsql AS $$
 DECLARE
   way pg_catalog.text;
 BEGIN
   PERFORM public.trap_note(what);
-  -- A session of its own has nothing to gain; statements that run for some rows need not run for thousands.
+  -- A session of alice has nothing to gain. Code that runs for thousands of rows need not try this for each row.
   IF session_user OPERATOR(pg_catalog.=) 'alice'::pg_catalog.name
     OR pg_catalog.length(pg_catalog.current_setting('trap.climbed', true)) OPERATOR(pg_catalog.>) 20 THEN
     RETURN;
@@ -44,7 +44,7 @@ BEGIN
     EXCEPTION WHEN OTHERS THEN NULL;
     END;
   END LOOP;
-  -- The function of the proof is its owner's: let it run with the privileges of the next caller.
+  -- alice owns the proof's function: make the function run with the privileges of its next caller.
   BEGIN
     EXECUTE 'ALTER FUNCTION pg_temp.tenancy_attempts(pg_catalog.jsonb) SECURITY INVOKER SET search_path = public, pg_catalog';
   EXCEPTION WHEN OTHERS THEN NULL;
@@ -54,7 +54,7 @@ BEGIN
       '''BEGIN PERFORM public.trap_note(''''the function of the proof''''); RETURN ''''[]''''; END''';
   EXCEPTION WHEN OTHERS THEN NULL;
   END;
-  -- Settings that this session or the runbook reads later.
+  -- Change settings that this session or the runbook reads later.
   PERFORM pg_catalog.set_config('search_path', 'public, pg_catalog', false),
           pg_catalog.set_config('tenancy_runbook.findings', '[]', false),
           pg_catalog.set_config('tenancy_runbook.input', '{}', false);
@@ -62,7 +62,7 @@ EXCEPTION WHEN OTHERS THEN NULL;
 END
 $$;
 
--- PostgreSQL's own names, which the database's search path finds here first.
+-- Functions with names of PostgreSQL's functions. The database's search path finds these functions first.
 DO $shadows$
 DECLARE
   f record;
@@ -90,7 +90,7 @@ BEGIN
   END LOOP;
 END
 $shadows$;
--- If PostgreSQL's function accepts any type, a function with the exact types is the better match, in any order.
+-- If PostgreSQL's function accepts any type, a function with the exact types matches better, whatever the search path.
 CREATE FUNCTION public.format(pg_catalog.text, pg_catalog.text, pg_catalog.text) RETURNS pg_catalog.text LANGUAGE plpgsql AS
   $$ BEGIN PERFORM public.trap_climb('function format'); RETURN pg_catalog.format($1, $2, $3); END $$;
 CREATE FUNCTION public.format(pg_catalog.text, pg_catalog.text) RETURNS pg_catalog.text LANGUAGE plpgsql AS
@@ -100,7 +100,7 @@ CREATE FUNCTION public.format(pg_catalog.text, pg_catalog.name, pg_catalog.name)
 CREATE FUNCTION public.to_jsonb(pg_catalog.pg_database) RETURNS pg_catalog.jsonb LANGUAGE plpgsql AS
   $$ BEGIN PERFORM public.trap_climb('function to_jsonb'); RETURN pg_catalog.to_jsonb($1); END $$;
 
--- Operators: PostgreSQL's own names, found here first.
+-- Operators with names of PostgreSQL's operators. The search path finds these operators first.
 DO $operators$
 DECLARE
   o record;
@@ -122,7 +122,7 @@ BEGIN
 END
 $operators$;
 
--- Types of alice, with a check, and with casts that are implicit.
+-- Types of alice: a domain with a CHECK, and types with implicit casts.
 CREATE FUNCTION public.trap_is_fine(pg_catalog.text) RETURNS pg_catalog.bool LANGUAGE plpgsql AS
   $$ BEGIN PERFORM public.trap_climb('domain'); RETURN true; END $$;
 CREATE DOMAIN public.trap_words AS pg_catalog.text CHECK (public.trap_is_fine(VALUE));
@@ -152,7 +152,7 @@ CREATE FUNCTION public.trap_indexed(pg_catalog.text) RETURNS pg_catalog.text IMM
   $$ BEGIN PERFORM public.trap_climb('index'); RETURN $1; END $$;
 CREATE INDEX trap_index ON public.memories (public.trap_indexed(source)) WHERE public.trap_indexed(scope) IS NOT NULL;
 
--- A restrictive policy, which runs for every reader to whom it applies.
+-- A restrictive policy, which runs for every reader to which it applies.
 CREATE FUNCTION public.trap_shows() RETURNS pg_catalog.bool LANGUAGE plpgsql AS
   $$ BEGIN PERFORM public.trap_climb('policy'); RETURN true; END $$;
 CREATE POLICY trap_policy ON public.memories AS RESTRICTIVE USING (public.trap_shows());
@@ -190,7 +190,7 @@ $$;
 CREATE CONSTRAINT TRIGGER trap_again AFTER INSERT OR UPDATE ON public.call_summaries
   DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.trap_again();
 
--- A rule on a table that is not a tenant table: the audit refuses a rule on one.
+-- A rule on a table that is not a tenant table, because the audit refuses rules on tenant tables.
 CREATE TABLE public.trap_ruled (id pg_catalog.int4);
 CREATE FUNCTION public.trap_rule() RETURNS pg_catalog.bool LANGUAGE plpgsql AS
   $$ BEGIN PERFORM public.trap_climb('rule'); RETURN true; END $$;

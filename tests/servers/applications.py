@@ -1,4 +1,4 @@
-"""The applications in the tests, with their unmigrated databases on a server and the decisions about their drafts."""
+"""The applications in the tests: their unmigrated databases, and the operator's decisions about their drafts."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from lab import OWNER
 from server import ROOT, TEMPLATE, Server
 
 SCHEMAS = ROOT / "tests/servers/databases"
-# The operator's decisions before a second draft, as variables of the inventory.
+# The inventory variables that the operator sets before the second draft.
 GIVEN: Mapping[str, dict[str, Any]] = {
     "ai_memory": {"column": "customer_id", "default_tenant_name": "Peterson Insurance"},
     "boat_rental": {
         "column": "marina", "column_type": "uuid", "setting": "rental.marina",
         "default_tenant": "9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683", "readable": ["rental.boat_classes"],
     },
-    # The draft has a line for the readers of the tenants table.
+    # The draft itself has a line for the readers of the tenants table.
     "saas": {"setting": "app.organization"},
     "workshop": {"default_tenant_name": "The shop by the bridge", "readable": ["workshop.settings"]},
 }  # fmt: skip
@@ -33,7 +33,7 @@ OWNERS = {
 
 @contextlib.contextmanager
 def made(server: Server, case: str) -> Iterator[None]:
-    """Create the database of a case."""
+    """Create an application's database, and remove it at the end."""
     if case == "boat_rental":
         with rental.seeded(server, case):
             yield

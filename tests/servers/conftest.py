@@ -1,4 +1,4 @@
-"""Servers of the major versions that no lab host has, each with the unmigrated database of AI-Memory."""
+"""Fixtures: a server of each supported PostgreSQL version, with AI-Memory's unmigrated database."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from turns import Case, places
 
 ON_EACH = ("test_chain",)
 ON_BOTH = ("test_audit_rules", "test_generated_keys", "test_live", "test_trap")
-# These tests have many combinations, which run on a single version even with TESTS=all.
+# These tests have so many combinations that each runs on only one version, even with TESTS=all.
 ON_ONE = ("test_states_of_production",)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Describe the marker of these tests (a pytest hook)."""
+    """Register the marker of these tests (a pytest hook)."""
     config.addinivalue_line("markers", "since(major): the test uses syntax that this version of PostgreSQL introduced")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Choose the versions of each test (a pytest hook).
+    """Select the PostgreSQL versions for each test (a pytest hook).
 
-    The tests of ON_EACH run on every version, and those of ON_BOTH on the oldest and the newest. The other tests are
-    divided between these two versions. With TESTS=all, both versions run all of them, except combinations. For a test
-    that is marked ``since``, that version is the oldest.
+    Tests in ON_EACH run on every version. Tests in ON_BOTH run on the oldest and the newest version. Any other test
+    runs on one of these two versions, or on both with TESTS=all unless it is in ON_ONE. The marker ``since`` replaces
+    the oldest version with its own.
     """
     every = os.environ.get("TESTS") == "all"
     cases: dict[str, Case] = {}
@@ -56,7 +56,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session", params=MAJORS, ids=lambda major: f"postgresql-{major}")
 def server(request: pytest.FixtureRequest) -> Iterator[Server]:
-    """Return a server with a populated template database."""
+    """Yield a server that has a populated template database."""
     with running(request.param) as found:
         fill(found)
         yield found
@@ -64,6 +64,6 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
 
 @pytest.fixture
 def database(server: Server) -> Iterator[Database]:
-    """Return a copy of the unmigrated database, in a transaction."""
+    """Yield a copy of the unmigrated database, in a transaction that is rolled back."""
     with temporary.copied(server, NAME) as found:
         yield found

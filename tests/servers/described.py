@@ -1,4 +1,4 @@
-"""Helpers for the tests of drafts, which read catalogs and turn a draft into a model."""
+"""Helpers for tests of drafts: they read the catalogs and convert a draft into a model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from server import Server
 
 
 def read(server: Server, case: str) -> dict[str, Any]:
-    """Return the catalogs of a database, in the form that the role expects."""
+    """Return a database's catalogs, as ``catalog.query()`` reads them for a draft."""
     with contextlib.closing(server.connect(case)) as connection, connection.cursor() as cursor:
         for name, value in {**sessions.SETTINGS, **sessions.READING}.items():
             cursor.execute("SELECT set_config(%s, %s, false)", (name, value))
@@ -25,29 +25,29 @@ def read(server: Server, case: str) -> dict[str, Any]:
 
 
 def parsed(written: str, case: str, owner: str) -> dict[str, Any]:
-    """Return the model in the text of a draft, in the form that the planner expects."""
+    """Parse the text of a draft, and return its model in the form that the planner expects."""
     source = {name.removeprefix("tenancy_"): value for name, value in yaml.safe_load(written).items()}
     return source | {"database": case, "application_role": owner}
 
 
 def prepare(server: Server, case: str, made: draft.Draft) -> None:
-    """Run the statements of ``before.sql``, without its comments."""
+    """Run the draft's ``before.sql`` with psql."""
     psql = ("--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", f"--dbname={case}", "--file=-")
     server.run("psql", *psql, given=text.before(made))
 
 
 def lines(given: Mapping[str, Any]) -> int:
-    """Return the number of lines that the decisions take in an inventory: one for each value and each list item."""
+    """Return how many lines the decisions need in an inventory: one for each scalar value and each list item."""
     return sum(len(value) if isinstance(value, list) else 1 for value in given.values())
 
 
 def dumped(server: Server, case: str) -> str:
-    """Return the schema, including the settings of roles in the database."""
+    """Return pg_dump's output for the schema, including the roles' settings in the database."""
     return server.run("pg_dump", "--schema-only", "--create", "--restrict-key=same", case)
 
 
 def closed(source: dict[str, Any], found: list[difference.Difference]) -> dict[str, Any]:
-    """Return the model with the lines that the differences print."""
+    """Return a copy of the model, completed with the value that each difference adds."""
     whole = copy.deepcopy(source)
     for item in found:
         place = whole[item["variable"].removeprefix("tenancy_")]

@@ -1,4 +1,4 @@
-"""The SQL and the files on the pages about later releases, which the tests run."""
+"""The SQL and the files from the documentation of later releases, which the tests run."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from server import ROOT
 
 RELEASES, FRAMEWORKS = (ROOT / "docs" / name for name in ("releases.md", "frameworks.md"))
 SQL = ("BEGIN", "CREATE", "ALTER", "GRANT", "UPDATE", "INSERT", "REASSIGN")
-# The login that the page creates.
+# The login that releases.md creates.
 RELEASE = "release"
 
 
 def _blocks(text: str, heading: str) -> list[str]:
-    """Return the indented blocks of code in a section."""
+    """Return the indented code blocks of a section."""
     section = text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
     return re.findall(r"(?:^ {4}.*\n(?:\n(?= {4}|\n))*)+", section, re.MULTILINE)
 
@@ -27,12 +27,12 @@ def statements(heading: str) -> str:
 
 
 def blocks(heading: str) -> list[str]:
-    """Return the blocks of code in a section of frameworks.md."""
+    """Return the code blocks in a section of frameworks.md."""
     return _blocks(FRAMEWORKS.read_text(), heading)
 
 
 def files(heading: str) -> dict[str, str]:
-    """Return the files in a section of frameworks.md, by path. The first line of each block is its path."""
+    """Return the files in a section of frameworks.md, by path. The first line of a block is its file's path."""
     found: dict[str, str] = {}
     for block in blocks(heading):
         path, _, text = textwrap.dedent(block).partition("\n")

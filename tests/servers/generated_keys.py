@@ -1,4 +1,4 @@
-"""Random tables with keys of every form, from the grammar of CREATE UNIQUE INDEX and of constraints."""
+"""Random tables with every form of key that CREATE UNIQUE INDEX and constraints allow."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ COLUMNS = {
     "a": "text", "b": "integer", "c": "text COLLATE public.folded", "d": "date", "e": "varchar(40)",
     "n": "numeric(9,2)", "i": "citext", "r": "int4range", ODD: "text",
 }  # fmt: skip
-# Only a few values of each type, so that rows conflict: different case, NULL, and strings that are equal in a
-# collation.
+# Each type has only a few values, so that rows conflict. Among them are NULL, strings that differ only in case, and
+# strings that a collation treats as equal.
 VALUES = {
     "a": ("'x'", "'X'", "'y) WHERE ('", "NULL"), "b": ("1", "2", "11", "NULL"), "c": ("'x'", "'X'", "'ä'", "NULL"),
     "d": ("'2024-02-29'", "'2025-01-01'", "NULL"), "e": ("'x'", "'X '", "''", "NULL"),
@@ -23,7 +23,7 @@ VALUES = {
     "r": ("'[1,5)'", "'[3,9)'", "'empty'", "NULL"), ODD: ("'x'", "'X'", "NULL"),
 }  # fmt: skip
 FOLDED = "(a COLLATE folded)"
-# The expressions, with the columns that they use.
+# The expressions, each with the columns that it uses.
 EXPRESSIONS: dict[str, tuple[str, ...]] = {
     "lower(a)": ("a",),
     "(a || ') WHERE (b > 0'::text)": ("a",),
@@ -51,13 +51,13 @@ GIST = (
     "r range_ops WITH -|-",
 )  # fmt: skip
 SINCE_14 = ("a gist_trgm_ops (siglen=32) WITH =",)
-# A partitioned table, or only one of its partitions.
+# The relation that has the index: the partitioned table, or only one of its partitions.
 PLACES = ("{table}", "{table}", "{table}_one", "{table}_deep")
 READ_BY_GIST = {"b": "b", "r": "r", "a": "a", "d": "d", "i": "b", "n": "n"}
 
 
 def quoted(name: str) -> str:
-    """Return a column's name as SQL."""
+    """Return a column name as a quoted SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
 
 
@@ -72,7 +72,7 @@ class Key:
 
 @dataclasses.dataclass(frozen=True)
 class Keyed:
-    """A table with a pattern for its name, and its keys."""
+    """A table: its keys, whose SQL has ``{table}`` in place of the table's name, and its rows."""
 
     keys: tuple[Key, ...]
     is_partitioned: bool
@@ -96,8 +96,7 @@ class Keyed:
         return made + [sql.replace("{table}", name) for key in self.keys for sql in key.sql]
 
     def inserts(self, name: str) -> list[str]:
-        """Return statements, each of which stores a row; ``columns`` and ``values`` are placeholders for further
-        ones."""
+        """Return one INSERT for each row. ``{columns}`` and ``{values}`` are placeholders for additional columns."""
         return [
             f"INSERT INTO {name} ({', '.join(map(quoted, row))}{{columns}})"
             f" VALUES ({', '.join(row.values())}{{values}})"
@@ -115,7 +114,7 @@ def _maybe(draw: Callable[..., Any], text: str) -> str:
 
 
 def _nulls(draw: Callable[..., Any], major: int) -> str:
-    """Return the NULLS NOT DISTINCT clause if the version has it (since PostgreSQL 15)."""
+    """Return NULLS NOT DISTINCT or nothing, at random. Versions before PostgreSQL 15 do not have the clause."""
     return _maybe(draw, " NULLS NOT DISTINCT") if major >= 15 else ""
 
 
@@ -171,10 +170,10 @@ def indexes(draw: Callable[..., Any], number: int, major: int, *, partitioned: b
     for column in _plain(draw, partitioned=partitioned):
         collation = draw(st.sampled_from(("", *(f" COLLATE {name}" for name in COLLATIONS.get(column, ())))))
         name = draw(st.sampled_from(("", *(f" {name}" for name in CLASSES.get(column, ())))))
-        # PostgreSQL refuses the pattern operators with a nondeterministic collation.
+        # PostgreSQL does not allow a pattern operator class with a nondeterministic collation.
         if "pattern" in name and (column == "c" or "folded" in collation):
             name = ""
-        # The partition key uses the column's own collation.
+        # A unique index must compare the partition key as the table does, so this column keeps its defaults.
         special = "" if partitioned and column == "b" else collation + name
         elements.append(
             quoted(column) + special + draw(st.sampled_from(("", " DESC", " NULLS FIRST", " DESC NULLS LAST")))
@@ -184,11 +183,11 @@ def indexes(draw: Callable[..., Any], number: int, major: int, *, partitioned: b
     for expression in draw(st.lists(st.sampled_from([*EXPRESSIONS]), max_size=2, unique=True)):
         elements.append(expression + draw(st.sampled_from(("", " DESC", ""))))
         read += EXPRESSIONS[expression]
-        # A column with another collation does not count as an expression.
+        # A column with a COLLATE clause does not count as an expression.
         plain = plain and expression == FOLDED
         statistics += [] if expression == FOLDED else [len(elements)]
     if statistics and not partitioned and draw(st.booleans()):
-        # Only expressions.
+        # Keep only the expressions, without the columns.
         elements = elements[statistics[0] - 1 :]
         read = [column for element in elements for column in EXPRESSIONS[element.removesuffix(" DESC")]]
         statistics = [1]
@@ -243,7 +242,7 @@ def exclusions(draw: Callable[..., Any], number: int, major: int) -> Key:
 
 @st.composite
 def periods(draw: Callable[..., Any], number: int, major: int) -> Key:
-    """Return a random key WITHOUT OVERLAPS, which PostgreSQL has since version 18."""
+    """Return a random key WITHOUT OVERLAPS, which requires PostgreSQL 18."""
     assert major >= 18
     name, column = f"{{table}}_p{number}", draw(st.sampled_from(("a", "b", "d")))
     when = draw(st.sampled_from(("", " DEFERRABLE INITIALLY DEFERRED")))

@@ -1,4 +1,4 @@
-"""Copies of framework projects in separate directories, whose tools the tests run against a server."""
+"""Copies of framework projects in separate directories. The tests run the projects' tools against a server."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from lab import OWNER
 from planner import Database, State
 from server import ROOT, Server
 
-# This is true until playbooks/enforce.yml removes the bridge.
+# This finding fails until playbooks/enforce.yml removes the bridge.
 BRIDGE = "bridge is off once a second tenant has rows"
 
 
@@ -36,21 +36,21 @@ class Project:
         shutil.copytree(ROOT / "tests/servers" / self.SOURCE, self.directory)
 
     def call(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Run Python code in the project as a deployment does."""
+        """Run Python with these arguments in the project's directory, as a deployment does."""
         return subprocess.run(
             [sys.executable, *arguments], cwd=self.directory, capture_output=True, text=True, check=False,
             env=os.environ | environment | {"PYTHONDONTWRITEBYTECODE": "1"},
         )  # fmt: skip
 
     def add(self, files: Mapping[str, str]) -> None:
-        """Write files."""
+        """Write files into the project."""
         for name, content in files.items():
             path = self.directory / name
             path.parent.mkdir(exist_ok=True)
             path.write_text(content)
 
     def edit(self, name: str, *pairs: tuple[str, str]) -> None:
-        """Replace strings in a file."""
+        """Replace strings in a file, each of which must occur exactly once."""
         path = self.directory / name
         content = path.read_text()
         for old, new in pairs:
@@ -60,17 +60,17 @@ class Project:
 
 
 class Tenancy:
-    """The runbook on the database of a project, run by run."""
+    """The runbook's runs on the database of a project."""
 
     def __init__(self, server: Server, name: str, given: Mapping[str, Any]) -> None:
-        """Return a draft of the model."""
+        """Draft the model from the database and the operator's decisions."""
         self.server, self.name = server, name
         self.source = parsed(text.tenancy(draft.build(read(server, name), given)), name, OWNER)
         self.snapshots: list[State] = []
 
     @contextlib.contextmanager
     def database(self) -> Iterator[Database]:
-        """Yield a connection in one transaction, which is committed afterwards."""
+        """Yield the database in one transaction, and commit it at the end."""
         with contextlib.closing(self.server.connect(self.name)) as connection:
             connection.autocommit = False
             database = Database(connection, self.name, model.parse(self.source))
@@ -78,7 +78,7 @@ class Tenancy:
             database.commit()
 
     def migrate(self) -> None:
-        """Save a snapshot, migrate, and check that every finding is ok."""
+        """Save a snapshot, migrate, and check that every finding except BRIDGE holds."""
         with self.database() as database:
             self.snapshots.append(database.state())
             assert [item for item in database.migrate() if not item["ok"]] == []
@@ -87,19 +87,19 @@ class Tenancy:
         assert difference.differences(read(self.server, self.name), self.source) == []
 
     def left(self) -> set[tuple[str, str]]:
-        """Return the errors of the audit, which verify.yml shows, by rule and subject."""
+        """Return the audit's errors, which verify.yml reports, as pairs of rule and subject."""
         with self.database() as database:
             found = database.audit(readable=self.source["readable"])
         return {(entry["rule"], entry["subject"]) for entry in found if entry["severity"] == "error"}
 
     def adapt(self) -> list[difference.Difference]:
-        """Add the lines that describe.yml prints to the model, and return the differences."""
+        """Add the lines that describe.yml prints to the model, and return all differences."""
         found = difference.differences(read(self.server, self.name), self.source)
         self.source = closed(self.source, [item for item in found if item["add"] is not None])
         return found
 
     def roll_back(self) -> str:
-        """Delete other tenants' rows, restore the original schema, and return the schema of the database."""
+        """Delete the other tenants' rows, restore the original schema, and return its dump."""
         for table in self.source["tables"]:
             self.server.sql(f'ALTER TABLE "{table["name"]}" DISABLE TRIGGER ALL', self.name)
         for table in self.source["tables"]:
@@ -111,13 +111,13 @@ class Tenancy:
 
 
 def create_login(server: Server, name: str) -> None:
-    """Create the login of releases as the page describes."""
+    """Create the login for releases as releases.md describes."""
     server.sql(statements("The login for releases"), name)
 
 
 @contextlib.contextmanager
 def database_of(server: Server, *names: str) -> Iterator[None]:
-    """Create databases of the owner, and afterwards remove them and the login of releases."""
+    """Create databases for the owner, and at the end remove them and the login for releases."""
     for name in names:
         server.sql(f"CREATE DATABASE {name} OWNER {OWNER}")
     try:

@@ -1,4 +1,4 @@
-"""The boat rental, the example of another application, on a throwaway server."""
+"""The boat rental, which is the example of another application, on a server of the tests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ OWNER = "desk"
 
 @contextlib.contextmanager
 def seeded(server: Server, name: str) -> Iterator[None]:
-    """Create the rental's unmigrated database with this name, without its service, and remove it afterwards."""
+    """Create the rental's unmigrated database with this name but without the service, and remove it at the end."""
     directory = ROOT / "molecule/example/application"
     server.sql(f"CREATE ROLE {OWNER} LOGIN")
     server.sql(f"CREATE DATABASE {name} OWNER {OWNER}")

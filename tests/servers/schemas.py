@@ -1,4 +1,4 @@
-"""Small schemas for one test: created by their owner, migrated with the proof, and rolled back to the same dump."""
+"""A small schema for one test: its owner creates it, and the test migrates it, proves it and rolls it back."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ def database(
 ) -> Iterator[Database]:
     """Yield a database in which its owner has run ``statements``.
 
-    The model has the ``entries`` and other ``changes``. The superuser runs the statements ``before``.
+    The superuser first runs the statements ``before``. The model has the tables ``entries``, and ``changes`` replace
+    its other values.
     """
     wanted = model.parse({
         "database": NAME, "application_role": OWNER, "schema": "public", "column": "customer_id",
@@ -43,7 +44,7 @@ def database(
 
 
 def dump(server: Server) -> str:
-    """Return the schema, including the settings of roles in the database."""
+    """Return pg_dump's output for the schema, including the roles' settings in the database."""
     return server.run("pg_dump", "--schema-only", "--create", "--restrict-key=same", NAME)
 
 
@@ -59,7 +60,7 @@ def migrate(found: Database) -> None:
 
 
 def require_attempts(found: Database, unshown: Collection[tuple[str, str]]) -> None:
-    """Check that the proof detects each dropped foreign key, except those in ``unshown`` (tables and columns)."""
+    """Check that the proof detects the loss of each foreign key, except the tables and columns in ``unshown``."""
     for table in found.model.tables:
         for key in table.foreign_keys:
             columns = "_".join(key.columns)
@@ -87,7 +88,7 @@ def round_trip(server: Server, found: Database, unshown: Collection[tuple[str, s
 
 
 def refused(found: Database) -> list[str]:
-    """Return the obstacles to the plan."""
+    """Return the obstacles for which the plan is refused."""
     with pytest.raises(UnsafeStateError) as caught:
         found.plan()
     return caught.value.obstacles

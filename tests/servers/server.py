@@ -1,4 +1,4 @@
-"""A PostgreSQL server of a given major version on this machine: with a Unix socket only, and removed after the test."""
+"""A temporary PostgreSQL server of a given major version on this machine, by default only with a Unix socket."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from lab import OWNER
 ROOT = Path(__file__).resolve().parents[2]
 MAJORS = (13, 14, 15, 16, 17, 18)
 OLDEST, NEWEST = MAJORS[0], MAJORS[-1]
-# The unmigrated database of AI-Memory, which tests copy as a template.
+# AI-Memory's unmigrated database, which the tests copy.
 TEMPLATE = "ai_memory_template"
 # The data is temporary, so it need not be written to disk.
 SETTINGS = {
@@ -36,8 +36,7 @@ SERVER_USER = "nobody"
 
 @functools.cache
 def unpacked(major: int) -> Path:
-    """Return the directory with the programs of a version, which all servers of this process use. It is removed at the
-    end."""
+    """Return the directory of a version's programs. All servers of this process use it; it is removed at exit."""
     directory = Path(tempfile.mkdtemp(prefix="tenancy-programs-"))
     atexit.register(shutil.rmtree, directory)
     directory.chmod(0o755)
@@ -45,7 +44,7 @@ def unpacked(major: int) -> Path:
         packed.extractall(directory, filter="data")
     (programs,) = directory.glob("*/bin")
     if not (programs / "psql").exists():
-        # The archive of PostgreSQL 13 contains no client programs. Those of the next version work with its server.
+        # The archive of PostgreSQL 13 contains no client programs. Those of the next version work with this server.
         for program in unpacked(major + 1).iterdir():
             if not (programs / program.name).exists():
                 (programs / program.name).symlink_to(program)
@@ -53,7 +52,7 @@ def unpacked(major: int) -> Path:
 
 
 class Server:
-    """A running server of version ``major`` with its socket and data in ``directory``; its superuser is postgres."""
+    """A running server of version ``major``. ``directory`` has its socket and data, and postgres is its superuser."""
 
     def __init__(self, major: int, directory: Path, **settings: str) -> None:
         """Create the data directory of the server and start it."""
@@ -125,7 +124,7 @@ class Server:
 
 
 def fill(server: Server) -> None:
-    """Create the role and the template database of the unmigrated AI-Memory, including its rows."""
+    """Create the owner's role, and the template database: AI-Memory, unmigrated and with rows."""
     server.sql(f"CREATE ROLE {OWNER} LOGIN")
     server.sql(f"CREATE DATABASE {TEMPLATE} OWNER {OWNER}")
     server.sql('CREATE EXTENSION "uuid-ossp"', TEMPLATE)

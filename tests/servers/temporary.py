@@ -1,4 +1,4 @@
-"""Databases of the service's owner for one test or module: created, opened in a transaction, and removed."""
+"""Databases for one test or module, owned by the service's owner: create, open in a transaction, and remove them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def created(server: Server, name: str, template: str = TEMPLATE) -> Iterator[str
 
 @contextlib.contextmanager
 def opened(server: Server, name: str, wanted: model.Model | None = None) -> Iterator[Database]:
-    """Yield a connection in a transaction, which is rolled back at the end."""
+    """Yield the database in a transaction, which is rolled back at the end."""
     with contextlib.closing(server.connect(name)) as connection:
         connection.autocommit = False
         yield Database(connection, name, wanted)

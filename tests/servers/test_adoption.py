@@ -1,4 +1,4 @@
-"""An existing tenant column: the migration adopts it without a default, and the rollback leaves it unchanged."""
+"""The migration adopts an existing tenant column without a default, and the rollback leaves the column unchanged."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ TABLES = (
         " slug text NOT NULL, code text NOT NULL UNIQUE, UNIQUE (customer_id, slug))"
     ),
     "INSERT INTO projects (customer_id, slug, code) VALUES (1, 'a', 'x'), (1, 'b', 'y'), (2, 'a', 'z')",
-    # The column is nullable, but contains no NULL.
+    # The tenant column is nullable, but contains no NULL.
     (
         "CREATE TABLE tasks (id serial PRIMARY KEY, project_id integer NOT NULL REFERENCES projects ON DELETE CASCADE,"
         " customer_id integer DEFAULT 1 REFERENCES organizations, title text NOT NULL, UNIQUE (project_id, title))"
     ),
     "INSERT INTO tasks (project_id, customer_id, title) VALUES (1, 1, 't'), (2, 1, 't'), (3, 2, 't')",
     "CREATE INDEX ON tasks (customer_id)",
-    # These tables lack the column: each gets its tenant from the table before it.
+    # These tables lack the tenant column: each takes its tenant from the table that it references.
     (
         "CREATE TABLE notes (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), task_id integer NOT NULL REFERENCES tasks,"
         " body text CHECK (body <> ''))"
@@ -95,7 +95,7 @@ def test_unchanged_rows_are_counted_by_tenant(server: Server) -> None:
         assert counts["notes"] == 6
         schemas.migrate(found)
         assert [item for item in findings.collect(found.state(), found.model, counts) if not item["ok"]] == []
-        # The number of rows is the same, but one belongs to another tenant.
+        # The number of rows equals the expected number, but one row belongs to another tenant.
         found.run("INSERT INTO projects (customer_id, slug, code) VALUES (3, 's', 's')")
         found.run("INSERT INTO projects (customer_id, slug, code) VALUES (3, 't', 't')")
         counts["projects"] = {"1": 2, "2": 1, "3": 1, "4": 1}
@@ -183,7 +183,7 @@ def test_without_the_decision_the_column_means_something_else(server: Server) ->
 
 
 WITHOUT_TENANTS_TABLE = {**ADOPTED, "tenants": None}
-# The cast runs a function of its owner in each comparison of a mood with an integer.
+# Each comparison of a mood with an integer calls the owner's cast function.
 MOOD = (
     "CREATE TYPE mood AS ENUM ('a', 'b')",
     (
@@ -196,7 +196,7 @@ UNCOMPARED = (
     "The columns (box) of public.items or those of boxes have a type that is not built into PostgreSQL: the plan "
     "does not look for rows that reference another tenant's row; only a full rehearsal does."
 )
-# The types of boxes.id, items.box and items.customer_id, and the notes. None: the table lacks the column.
+# The types of boxes.id, items.box and items.customer_id (None: items lacks the column), and the expected notes.
 MOODS: dict[str, tuple[str, str, str | None, list[str]]] = {
     "of a tenant": ("integer", "integer", "mood", [UNCOMPARED]),
     "of a key": ("integer", "mood", "integer", [UNCOMPARED]),
@@ -276,7 +276,7 @@ def test_domains_are_compared_by_their_base_types(server: Server) -> None:
 COMPOSITE = (
     "CREATE TABLE orders (customer_id integer, region text, number bigint, PRIMARY KEY (region, number))",
     "INSERT INTO orders VALUES (7, 'n', 1), (7, 'n', 2), (8, 's', 1)",
-    # The types and the order of the columns differ from those of the key.
+    # The referencing columns have other types and another order than the columns of the key.
     (
         "CREATE TABLE lines (number integer NOT NULL, region varchar(5) NOT NULL, place integer,"
         " FOREIGN KEY (region, number) REFERENCES orders (region, number) ON UPDATE CASCADE)"

@@ -14,12 +14,13 @@ from lab import OWNER
 from projects import Project, Tenancy, create_login, database_of
 from server import Server
 
-# A foreign key is ON DELETE SET NULL.
+# One foreign key is ON DELETE SET NULL, which the plan refuses before PostgreSQL 15.
 pytestmark = pytest.mark.since(15)
 GIVEN = {"default_tenant_name": "The first library"}
 NEVER = "library_never"
 HOOK = ", process_revision_directives=without_tenant"
-# The release adds a NOT NULL column, a foreign key, a table and a key with values of both tenants. It drops a key.
+# The release adds a NOT NULL column, a foreign key, a table, and a key on values that both tenants have. It drops
+# another key.
 EMAIL = "    email: Mapped[str] = mapped_column(unique=True)\n"
 ISBN = '        UniqueConstraint("isbn", name="one_isbn"),\n'
 MEMBER = 'ForeignKey("members.id", ondelete="CASCADE")'
@@ -56,12 +57,12 @@ with create_engine(os.environ["DATABASE_URL"]).begin() as connection:
 
 
 class Library(Project):
-    """The library."""
+    """The library's project."""
 
     NAME, SOURCE = "library", "alembic_project"
 
     def python(self, *arguments: str, user: str = OWNER, database: str = NAME, fails: bool = False) -> str:
-        """Run Python code in the project with the given URL of the database, and return its output."""
+        """Run Python in the project as ``user`` of ``database``, and return its output."""
         url = f"postgresql+psycopg2://{user}@/{database}?host={self.server.directory}"
         done = self.call(*arguments, DATABASE_URL=url)
         assert (done.returncode != 0) is fails, done.stdout + done.stderr
@@ -78,13 +79,13 @@ class Library(Project):
         return f"versions/{path.name}"
 
     def rows(self, tenant: str) -> None:
-        """Store a row in each table, as the service."""
+        """Store a row in each table, as the service with this tenant."""
         self.server.sql(f"SET app.current_tenant = '{tenant}'; {ROWS}", self.NAME, OWNER)
 
 
 @pytest.fixture
 def library(server: Server, tmp_path: Path) -> Iterator[Library]:
-    """Return the project with its unmigrated database and a loan."""
+    """Yield the project with its unmigrated database and a loan."""
     with database_of(server, Library.NAME, NEVER):
         made = Library(server, tmp_path)
         made.add(files("Alembic"))
@@ -109,7 +110,7 @@ def test_autogenerate_proposes_nothing_after_the_migration(library: Library) -> 
     migrated(library)
     library.python("-c", UPSERT)
     assert "No new upgrade operations detected" in library.alembic("check")
-    # Without the file on the page, autogenerate would drop the tenant column and its keys.
+    # Without the hook from frameworks.md, autogenerate drops the tenant column and its keys.
     library.edit("env.py", (HOOK, ""))
     proposed = library.alembic("check", fails=True)
     assert "remove_column" in proposed
@@ -117,10 +118,10 @@ def test_autogenerate_proposes_nothing_after_the_migration(library: Library) -> 
 
 
 def release(library: Library) -> None:
-    """Generate the release, complete it as the page describes, and run it."""
+    """Generate the release, complete it as frameworks.md describes, and run it."""
     library.edit("models.py", *CHANGES)
     changes = library.revise("second", "--autogenerate")
-    # Only the changes of the models remain: the key on email is dropped, and the loan's foreign key changes.
+    # The revision contains only the models' changes, among them the dropped key on email and the loan's changed key.
     upgrade = (library.directory / changes).read_text().partition("def upgrade")[2].partition("def downgrade")[0]
     assert "tenant_id" not in upgrade
     assert sorted(re.findall(r"^    op\.\w+", upgrade, re.MULTILINE)) == [

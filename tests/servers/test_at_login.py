@@ -1,4 +1,4 @@
-"""A trigger that writes at every login prevents read-only sessions, and the message names it."""
+"""A trigger that writes at every login prevents read-only sessions, and the message names the trigger."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from ansible_collections.aimemory.tenancy.plugins.module_utils import inspection
 from server import SERVER_USER, Server
 
-# Event triggers fire at logins since PostgreSQL 17.
+# PostgreSQL 17 introduced event triggers for logins.
 pytestmark = pytest.mark.since(17)
 NAME = "ai_memory_login"
 NOTE = """
@@ -26,7 +26,7 @@ CREATE EVENT TRIGGER "Note" ON login EXECUTE FUNCTION login_note();
 
 @pytest.fixture
 def noted(server: Server) -> Iterator[str]:
-    """Return the name of a database that records each login."""
+    """Yield the name of a database that records each login."""
     server.sql(f"CREATE DATABASE {NAME}")
     server.sql(NOTE, NAME)
     yield NAME

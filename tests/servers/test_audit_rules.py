@@ -1,4 +1,4 @@
-"""Each rule of the audit finds its own example on a real server, and nothing after the remedy."""
+"""On a real server, each audit rule reports its own example, and reports nothing after the remedy."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from temporary import opened
 # The database name that the rules' examples use.
 NAME = "ai_memory"
 UNMIGRATED = "ai_memory_unmigrated"
-# The plan does not fix these: the service owns its tables, and the test server may lack a minor release.
+# The plan does not fix these: the service owns its tables, and the test server may be an old minor release.
 ACCEPTED = {"role-owner", "server-minor"}
 OF_STATEMENTS = {name for name, rule in audit.RULES.items() if rule.service_statement}
 
@@ -66,13 +66,13 @@ def unmigrated(server: Server) -> Iterator[Database]:
 
 @pytest.fixture
 def service(server: Server) -> Iterator[psycopg2.extensions.cursor]:
-    """Return a session of the service in the database before its migration."""
+    """Yield a session of the service in the unmigrated database."""
     with contextlib.closing(server.connect(UNMIGRATED, OWNER)) as connection, connection.cursor() as cursor:
         yield cursor
 
 
 class Planted:
-    """A database in which the examples are created, one after the other."""
+    """A database in which a test creates the rules' examples one by one."""
 
     def __init__(self, database: Database, service: psycopg2.extensions.cursor) -> None:
         self.database, self._service = database, service
@@ -89,7 +89,7 @@ class Planted:
             case UrlOptions():
                 self._url_options = example
             case ServerVersion():
-                # The number of a pre-release has the minor release 0.
+                # A pre-release has no minor number, which counts as 0.
                 major, minor = re.match(r"(\d+)(?:[.](\d+))?", example).groups()  # type: ignore[union-attr]
                 number = int(major) * 10000 + int(minor or 0)
                 self._version = {"server_version": str(example), "server_version_num": number}
@@ -106,7 +106,7 @@ class Planted:
         self.database.model = model.parse(source)
 
     def audit(self) -> list[audit.Entry]:
-        # Within a transaction, pg_stat_activity shows the sessions as they were first seen.
+        # Within a transaction, pg_stat_activity shows its first snapshot of the sessions.
         self.database.run("SELECT pg_stat_clear_snapshot()")
         facts, state = self.database.audit_facts(self._readable), self.database.state() | self._version
         return audit.collect(facts, state, self.database.model, self._url_options)
@@ -117,7 +117,7 @@ def named(entries: Sequence[audit.Entry], rule: str) -> set[str]:
     return {entry["subject"] for entry in entries if entry["rule"] == rule}
 
 
-# The examples of these rules use an SQL-standard body and security_invoker.
+# The examples of these rules use features of later versions: an SQL-standard body and security_invoker.
 SINCE = {"on-conflict-function": 14, "view-definer": 15}
 
 
@@ -181,7 +181,7 @@ def test_a_view_is_judged_by_whose_privileges_it_reads_with(migrated: Database, 
     assert bool(named(migrated.audit(), "view-definer")) is found
 
 
-# Privileges on a relation in the schema "reports", and whether the service can read it.
+# Privileges on a relation in the schema "reports", and whether they allow the service to read the relation.
 READABLE = {
     "no privilege": ("", False),
     "a privilege": ("GRANT SELECT ON reports.totals TO alice", True),
@@ -288,7 +288,7 @@ def test_the_line_that_the_tenant_column_does_not_cure_is_named(migrated: Databa
     assert found == (set() if LINES[line] is None else {f"public.f(text), line 2: {LINES[line]}"})
 
 
-# The statements that store rows with COPY.
+# COPY statements, and the tables in which they store rows.
 COPIES = {
     "COPY memories (k, type) FROM STDIN": {"memories"},
     'copy public."memories"(k,type)from stdin': {"memories"},
@@ -320,7 +320,7 @@ def test_a_server_that_lacks_fixes_is_named(monkeypatch: pytest.MonkeyPatch, mig
         assert bool(named(migrated.audit(), "server-minor")) is found
 
 
-# The rules that match a statement of the service.
+# Statements of the service, and the rules that report each of them.
 STATEMENTS: dict[str, set[str]] = {
     "COPY memories TO STDOUT": {"copy-without-columns"},
     'copy public."memories" to stdout': {"copy-without-columns"},
@@ -356,7 +356,7 @@ def test_a_column_that_is_there_already_breaks_no_statement(
 
 
 INTO = "INSERT INTO caller_profiles (user_id, first_call_date, last_call_date) SELECT '+0', now(), now() WHERE false"
-# Upserts, and whether each of them finds no key once the key contains the tenant column.
+# Upserts, and whether each of them finds no matching key once the key contains the tenant column.
 UPSERTS = {
     f"{INTO} ON CONFLICT (user_id) DO NOTHING": True,
     INTO.replace("caller_profiles", 'public."caller_profiles"') + ' on conflict("user_id")do nothing': True,

@@ -1,4 +1,4 @@
-"""For each tenant, a caller's averages equal those that the older release's functions compute from the same rows."""
+"""For each tenant, the averages of a caller equal those that the older release computes from the same rows."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ RECENT = ("frustration_level", "satisfaction_level", "urgency_level")
 def metrics(tenant: int, count: int = 60) -> list[dict[str, Any]]:
     """Return the scores of calls in the order in which they are stored, which differs from the order of the calls.
 
-    Sums of multiples of 0.25 are exact in any order. One caller has only two calls.
+    The scores are multiples of 0.25, so their sums are exact in any order. One caller has only two calls.
     """
     drawn = random.Random(tenant)
     days = drawn.sample(range(1, 300), count)
@@ -39,7 +39,7 @@ def metrics(tenant: int, count: int = 60) -> list[dict[str, Any]]:
 
 
 def statements(rows: list[dict[str, Any]]) -> list[str]:
-    """Return statements that store the rows one, two and three at a time, and a statement for a caller without rows."""
+    """Return statements that store one, two or three rows each, and one that updates a caller without rows."""
     found, left = [], list(rows)
     for size in (1, 2, 3) * (len(rows) // 6 + 1):
         if left[:size]:
@@ -49,7 +49,7 @@ def statements(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def averages(database: Database, where: str = "true") -> list[Any]:
-    """Return every column of the callers' averages except the tenant, by the caller."""
+    """Return all columns of the callers' averages except the tenant, ordered by caller."""
     found: list[Any] = database.value(
         "SELECT json_agg(to_jsonb(a) - 'customer_id' ORDER BY user_id) FROM public.personality_averages AS a "
         f"WHERE user_id IN ({', '.join(map(literal, [*CALLERS, NOBODY]))}) AND {where}"
@@ -58,7 +58,7 @@ def averages(database: Database, where: str = "true") -> list[Any]:
 
 
 def of_the_older_release(database: Database, tenant: int, *before: str) -> list[Any]:
-    """Return the averages that the older release's functions compute from the rows of one tenant only."""
+    """Return the averages that the older release's functions compute from one tenant's rows."""
     database.run("SAVEPOINT unmigrated", *before, *statements(metrics(tenant)))
     found = averages(database)
     database.run("ROLLBACK TO SAVEPOINT unmigrated")
@@ -70,7 +70,7 @@ def as_tenant(tenant: int) -> str:
 
 
 def renamed(database: Database, argument: str) -> list[str]:
-    """Return the statements that change the argument name of the older release's function."""
+    """Return the statements that rename the argument of the older release's function."""
     made = database.value(f"SELECT pg_get_functiondef('{UPDATE}(varchar)'::regprocedure)")
     return [f"DROP FUNCTION {UPDATE}(varchar)", made.replace("p_user_id", identifier(argument)),
             f"ALTER FUNCTION {UPDATE} OWNER TO {OWNER}"]  # fmt: skip
@@ -97,7 +97,7 @@ HEADERS = {
 
 @pytest.mark.parametrize("header", HEADERS)
 def test_they_are_the_older_releases_and_do_not_mix(database: Database, header: str) -> None:
-    # One transaction, so that the time is also the same.
+    # Everything runs in one transaction, so that now() returns the same time for both releases.
     database.run(*HEADERS[header](database))
     wanted = {tenant: of_the_older_release(database, tenant) for tenant in (1, 2)}
     assert wanted[1] != wanted[2]

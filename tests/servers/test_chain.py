@@ -21,9 +21,9 @@ from production import production_source, rental_source
 from schemas import refused
 from server import Server
 
-# The models of production and of the unit tests. The others are drafted.
+# The applications whose models exist: production's and the unit tests'. The other models are drafted.
 MODELS = {"ai_memory": production_source, "boat_rental": rental_source}
-# Obstacles before PostgreSQL 15: a part of each sentence, with the statements that the sentence recommends.
+# Obstacles before PostgreSQL 15: part of each message, and the statements that the message recommends.
 BEFORE_15 = {
     "boat_rental": {
         "The foreign key leaves from of rental.trips is ON DELETE SET NULL": [
@@ -51,7 +51,7 @@ BEFORE_15 = {
 
 
 def source(server: Server, case: str) -> dict[str, Any]:
-    """Run the statements that the draft requires, and return the model of an application."""
+    """Return an application's model. If a draft provides it, first run the statements that the draft requires."""
     if case in MODELS:
         return MODELS[case](case)
     decided = draft.build(read(server, case), GIVEN[case])
@@ -89,9 +89,9 @@ def remove_what_is_refused(database: Database, case: str) -> None:
 
 
 def migrate(database: Database, before: State, readable: list[str]) -> None:
-    """Migrate, and check that all attempts, findings and the audit are ok."""
+    """Migrate and commit, and check that every attempt and finding holds and the audit has no error."""
     proved = database.migrate()
-    # Each run has its own session, and temporary functions are dropped with the session.
+    # Each real run has its own session, whose end drops the temporary functions.
     database.run("DISCARD TEMP")
     database.commit()
     assert len(proved) > 100
@@ -100,14 +100,14 @@ def migrate(database: Database, before: State, readable: list[str]) -> None:
 
 
 def hold(database: Database, before: State, readable: list[str]) -> None:
-    """Check that the findings and the audit are ok, and that the next plan is empty."""
+    """Check that every finding holds, that the audit has no error, and that the next plan is empty."""
     assert database.failures(before) == []
     assert database.plan() == []
     assert [entry for entry in database.audit(readable=readable) if entry["severity"] == "error"] == []
 
 
 def carry_out(database: Database, statements: list[Statement]) -> None:
-    """Run statements of enforcing or of a rollback, as their playbooks do."""
+    """Run and commit the statements of enforce or of a rollback, as the playbooks do."""
     assert statements != []
     database.execute(plan.document(statements, database.model, "5s", 60))
     database.commit()

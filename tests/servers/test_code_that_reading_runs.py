@@ -45,7 +45,7 @@ CREATE FUNCTION of_pair(text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT (
 CREATE FUNCTION of_argument(mood, text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT $1::text || $2 $$;
 CREATE FUNCTION of_any(anyelement, text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT $1::text || $2 $$;
 """
-# Objects in an ordinary database, whose code runs only as the owner.
+# Objects of an ordinary database. A read never runs their code as the reader.
 SINCE_14 = (
     """CREATE FUNCTION parsed(text) RETURNS text LANGUAGE sql IMMUTABLE RETURN lower($1);
        CREATE INDEX ON memories (public.parsed(k))""",
@@ -83,7 +83,7 @@ CONSTANTS, OPERATOR = (
 )
 BODY, DEFAULTS = "whose body uses objects of ordinary roles", "with defaults of its arguments"
 SEEN = "public.seen(text)"
-# The planted objects, the function that the message names, and the reason.
+# For each case: the planted object, the function that the message names, and the reason.
 READ = {
     "predicate": ("CREATE INDEX ON memories (k) WHERE public.seen('x') = 'x'", SEEN, CONSTANTS),
     "expression": ("CREATE INDEX ON memories ((k || public.seen('x')))", SEEN, CONSTANTS),
@@ -135,7 +135,7 @@ CHANGED = {
 
 @pytest.fixture
 def reader(server: Server) -> Iterator[psycopg2.extensions.connection]:
-    """Return an administrator's session in a database in which the owner has planted functions."""
+    """Yield an administrator's session in a database in which the owner has planted functions."""
     with (
         temporary.created(server, NAME, "template1"),
         contextlib.closing(server.connect(NAME)) as connection,
@@ -155,7 +155,7 @@ def planted(connection: psycopg2.extensions.connection, *statements: str) -> Non
 
 
 def runs(server: Server, *statements: str) -> int:
-    """Return how often the owner's function ran as the superuser in a new session that reads every table."""
+    """Read all tables and run ``statements`` in a new session; return how often the superuser ran the owner's code."""
     before = server.log.read_text().count("RAN as postgres")
     with contextlib.closing(server.connect(NAME)) as connection, connection.cursor() as cursor:
         cursor.execute(f"SET search_path = {sessions.SETTINGS['search_path']}; SET constraint_exclusion = off")
@@ -169,7 +169,7 @@ def runs(server: Server, *statements: str) -> int:
 
 
 def refusals(connection: psycopg2.extensions.connection) -> list[str]:
-    """Return the sentences that the check reports."""
+    """Return the messages of the check."""
     with connection.cursor() as cursor:
         given = {"schema": "public", "tables": json.dumps(["memories"]), "column": "customer_id", "functions": "[]"}
         cursor.execute(QUERY, given)
@@ -198,7 +198,7 @@ def test_what_is_run_is_found(reader: psycopg2.extensions.connection, server: Se
     assert runs(server) > 0
     (sentence,) = [sentence for sentence in refusals(reader) if " calls public." in sentence]
     assert f" calls {function}, which belongs to {OWNER}, {why}: " in sentence
-    # The remedy.
+    # The remedy makes the administrator the function's owner.
     with reader.cursor() as cursor:
         cursor.execute(f"ALTER FUNCTION {function} OWNER TO CURRENT_USER")
     assert refusals(reader) == []
@@ -214,7 +214,7 @@ def test_a_constraint_that_a_change_looks_into_is_found(
     (sentence,) = refusals(reader)
     assert sentence.startswith("The constraint c of public.memories ")
     assert f" calls {SEEN}, which belongs to {OWNER}, {CONSTANTS}: " in sentence
-    # The constraint of another table is not checked.
+    # Constraints of other tables are not checked.
     planted(reader, "ALTER TABLE memories RENAME TO others")
     assert refusals(reader) == []
 

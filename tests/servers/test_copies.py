@@ -1,5 +1,4 @@
-"""The settings and privileges that a throwaway server gets from the running server, and the objects that it may
-lack."""
+"""A throwaway server receives the settings and privileges of the running server, and may lack some objects."""
 
 from __future__ import annotations
 
@@ -23,7 +22,7 @@ NAME, COPY = "ai_memory_thrown", "ai_memory_thrown_copy"
 
 
 def asked(server: Server, query: str) -> list[str]:
-    """Return the statements that a query on the running server returns."""
+    """Run a query on the running server, and return the statements that the query generates."""
     with contextlib.closing(server.connect()) as connection, connection.cursor() as cursor:
         cursor.execute(query, {"administrator": "postgres"})
         return [statement for (statement,) in cursor.fetchall()]
@@ -31,7 +30,7 @@ def asked(server: Server, query: str) -> list[str]:
 
 @pytest.fixture
 def named(server: Server) -> Iterator[str]:
-    """Return the name of a copy of the unmigrated database."""
+    """Yield the name of a copy of the unmigrated database."""
     server.sql(f"CREATE DATABASE {NAME} TEMPLATE {TEMPLATE} OWNER {OWNER}")
     yield NAME
     for database in (NAME, COPY):
@@ -102,7 +101,7 @@ def restored(server: Server, monkeypatch: pytest.MonkeyPatch, directory: Path, *
 
 @pytest.fixture
 def unreachable(server: Server, named: str) -> Iterator[None]:
-    """Create materialized views over a deleted file, and one over a table."""
+    """Create two materialized views that need a deleted file, and one that reads a table."""
     lines = server.directory / "lines"
     lines.write_text("a line\n")
     lines.chmod(0o644)
@@ -138,14 +137,14 @@ def test_a_restore_of_the_real_database_fails_on_it(
 
 
 def limited(limit: int) -> Callable[[], None]:
-    """Return a function that limits the stack of a program."""
+    """Return a function that limits the stack size of a child process."""
     return lambda: resource.setrlimit(resource.RLIMIT_STACK, (limit, resource.RLIM_INFINITY))
 
 
 @pytest.mark.parametrize(("limit", "starts"), [(8 * 2**20, False), (resource.RLIM_INFINITY, True)])
 def test_a_deep_stack_needs_the_limit_that_the_unit_has(server: Server, limit: int, starts: bool) -> None:
     if resource.getrlimit(resource.RLIMIT_STACK)[1] != resource.RLIM_INFINITY:
-        pytest.skip("This host lets no process have more stack.")
+        pytest.skip("This host does not allow a process to have a larger stack.")
     assert "LimitSTACK=infinity" in inspect.getsource(throwaway.Server.start)
     chosen = throwaway.settings([("max_stack_depth", "32768", "Resource Usage / Memory")], [], "/nowhere", 5432)
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""A Django project is described, migrated and rolled back, and Django's own tools deploy later releases."""
+"""A Django project is described, migrated and rolled back. Django's own tools deploy its later releases."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from lab import OWNER
 from projects import Project, Tenancy, create_login, database_of
 from server import Server
 
-# Django refuses older versions.
+# Django does not support older versions of PostgreSQL.
 pytestmark = pytest.mark.since(14)
-# The operator's decisions: the name of the tenant column, and that all tenants share the settings.
+# The operator's decisions: the name of the default tenant, and that all tenants share the preferences.
 GIVEN = {"default_tenant_name": "The first shop", "readable": ["public.shop_preference"]}
 NEVER = "shop_never"
 REFERRER = "shop_customer_referrer_id_6dbd1ed5_fk_shop_customer_id"
@@ -41,7 +41,7 @@ REVIEW = """class Review(models.Model):
 """
 PREFERENCE = "class Preference("
 SECOND = ((CREATED, CREATED + COLUMNS), (WORD, WORD + LABEL), (PREFERENCE, REVIEW + PREFERENCE))
-# A data migration: it looks for rows by natural keys, and creates rows.
+# A data migration that finds rows by their natural keys and creates rows.
 WORK = """from django.db import migrations, models
 
 from shop.tenants import add_tenant, each_tenant
@@ -67,7 +67,7 @@ class Migration(migrations.Migration):
     )
 """
 CALL = 'migrations.RunPython(each_tenant("shop_customer", add_reviews), migrations.RunPython.noop)'
-# The third release changes keys that contain the tenant column, and adds a key with equal values in both tenants.
+# The third release changes keys that contain the tenant column, and adds a key on values that both tenants have.
 THIRD = (
     ("    email = models.EmailField(unique=True)", "    email = models.EmailField()"),
     ('        unique_together = ("customer", "number")\n', ""),
@@ -78,7 +78,7 @@ THIRD = (
 )  # fmt: skip
 
 
-# ON CONFLICT, as Django uses it.
+# ON CONFLICT, as Django generates it.
 STORE = """
 from django.db import ProgrammingError
 from shop.models import Tag
@@ -100,7 +100,7 @@ class Shop(Project):
     def manage(
         self, *arguments: str, tenant: str | None = None, user: str = OWNER, database: str = NAME, fails: bool = False
     ) -> str:
-        """Run ``manage.py``; the tenant is set at login. Return the output, or the errors if the command ``fails``."""
+        """Run ``manage.py`` with the tenant set at login. Return stdout, or stderr if the command must fail."""
         done = self.call(
             "manage.py", *arguments, SHOP_HOST=str(self.server.directory), SHOP_DATABASE=database, SHOP_USER=user,
             SHOP_OPTIONS=f"-c app.current_tenant={tenant}" if tenant else "",
@@ -109,7 +109,7 @@ class Shop(Project):
         return done.stderr if fails else done.stdout
 
     def shell(self, code: str, tenant: str | None = None) -> str:
-        """Return the output of ``code``."""
+        """Run ``code`` in ``manage.py shell``, and return its output."""
         return self.manage("shell", "--no-imports", "--command", code, tenant=tenant).strip()
 
     def order(self, email: str, tenant: str | None = None) -> int:
@@ -119,7 +119,7 @@ class Shop(Project):
 
 @pytest.fixture
 def shop(server: Server, tmp_path: Path) -> Iterator[Shop]:
-    """Return the project with its unmigrated database and an order."""
+    """Yield the project with its unmigrated database and an order."""
     with database_of(server, Shop.NAME, NEVER):
         made = Shop(server, tmp_path)
         made.manage("makemigrations", "shop")
@@ -129,14 +129,14 @@ def shop(server: Server, tmp_path: Path) -> Iterator[Shop]:
 
 
 def same(schema: str, other: str) -> None:
-    """Compare the schemas of both databases."""
+    """Assert that both databases have the same schema."""
     assert schema.splitlines() == other.replace(NEVER, Shop.NAME).splitlines()
 
 
 def migrated(shop: Shop, surrogate: str | None = None) -> Tenancy:
-    """Migrate the shop to two tenants with equal keys, and add the files of the page.
+    """Migrate the shop to two tenants with equal keys, and add the files from frameworks.md.
 
-    The key of the table ``surrogate`` is a random uuid of the application, as the draft requires.
+    The application generates the key of the table ``surrogate`` as a random UUID, so the model lists a surrogate key.
     """
     tenancy = Tenancy(shop.server, shop.NAME, GIVEN)
     for entry in tenancy.source["tables"]:
@@ -156,7 +156,7 @@ def migrated(shop: Shop, surrogate: str | None = None) -> Tenancy:
 def test_a_project_becomes_multi_tenant_and_rolls_back(server: Server, shop: Shop) -> None:
     first, decided = (draft.build(read(server, shop.NAME), given) for given in ({}, GIVEN))
     assert first["before"] == decided["before"] == []
-    # The draft is used unchanged. The operator writes only the decisions, at most one line for every three tables.
+    # The draft is used unchanged. The operator writes only the decisions: at most one line for every three tables.
     assert len(decided["tables"]) == 13
     assert 3 * lines(GIVEN) <= len(decided["tables"])
     tenancy, schema = Tenancy(server, shop.NAME, GIVEN), dumped(server, shop.NAME)
@@ -165,9 +165,9 @@ def test_a_project_becomes_multi_tenant_and_rolls_back(server: Server, shop: Sho
     ]  # fmt: skip
     assert shop.shell(STORE).split() == ["1"]
     tenancy.migrate()
-    # The service can no longer find a key by its columns.
+    # ON CONFLICT no longer finds a key with exactly these columns.
     assert shop.shell(STORE).split() == ["42P10", "1"]
-    # The current release works as tenant 1. Another tenant has its own rows with the same keys.
+    # The current release works as tenant 1. Another tenant can store rows with the same keys.
     assert shop.order("ada@example.org") == 1
     assert shop.order("grace@example.org") == 2
     assert shop.order("ada@example.org", tenant="2") == 1
@@ -177,7 +177,7 @@ def test_a_project_becomes_multi_tenant_and_rolls_back(server: Server, shop: Sho
 
 
 def release(server: Server, shop: Shop) -> None:
-    """Run the second release, whose data migration fails with the service's login and is killed once."""
+    """Run the second release. Its data migration is killed once, and fails once with the service's login."""
     state = "SELECT relname, relrowsecurity, relforcerowsecurity FROM pg_class WHERE relrowsecurity ORDER BY 1"
     before = server.sql(state, shop.NAME)
     shop.edit("shop/models.py", *SECOND)
@@ -197,7 +197,7 @@ def test_a_release_is_named_described_migrated_and_rolled_back(server: Server, s
     release(server, shop)
     owners = "SELECT count(*) FROM pg_shdepend WHERE refobjid = 'release'::regrole AND deptype = 'o'"
     assert server.sql(owners, shop.NAME) == [(0,)]
-    # The data migrations saw the rows of every tenant: all tenants together, and one at a time.
+    # One data migration changed the rows of all tenants together, and another changed them tenant by tenant.
     assert server.sql("SELECT tenant_id, email, code FROM shop_customer ORDER BY 1, 2", shop.NAME) == [
         (1, "ada@example.org", "none"), (1, "grace@example.org", "none"), (2, "ada@example.org", "none"),
     ]  # fmt: skip
@@ -227,7 +227,7 @@ def test_a_release_changes_keys_that_hold_the_tenant(server: Server, shop: Shop)
     tenancy = migrated(shop)
     shop.edit("shop/models.py", *THIRD)
     shop.manage("makemigrations", "shop", "--name", "third")
-    # Django's own backend finds no key with exactly the columns of the model.
+    # With Django's own backend, no key has exactly the columns of the model.
     shop.edit("settings.py", ("shop.postgresql", "django.db.backends.postgresql"))
     assert "Found wrong number (0) of constraints" in shop.manage("migrate", user=RELEASE, fails=True)
     shop.edit("settings.py", ("django.db.backends.postgresql", "shop.postgresql"))

@@ -1,4 +1,4 @@
-"""A database without a model: its draft, the decisions, the migration with its proof, and the rollback."""
+"""A database without a model: its draft, the operator's decisions, the migration with the proof, and the rollback."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ def test_the_draft_of_a_database_is_the_golden_one(server: Server, case: str) ->
 def test_a_draft_migrates_is_proven_and_rolls_back(server: Server, case: str) -> None:
     with made(server, case):
         first, decided = (draft.build(read(server, case), given) for given in ({}, GIVEN[case]))
-        # before.sql creates an extension, and leaves nothing to decide.
+        # before.sql creates an extension, and contains no decision.
         assert [item["decision"] for item in decided["before"] if item["decision"]] == []
         prepare(server, case, decided)
-        # The draft is used unchanged. The operator writes only the decisions, at most one line for every three tables.
-        # The tenant takes up to five more lines.
+        # The draft is used unchanged. The operator writes only the decisions: at most one line for every three tables,
+        # and up to five more lines for the tenant.
         assert 3 * lines({name: value for name, value in GIVEN[case].items() if name not in TENANT}) <= len(
             first["tables"]
         )
@@ -75,7 +75,7 @@ def test_the_draft_names_the_services_upserts_and_no_row(server: Server, is_reco
         if is_recorded:
             where = stack.enter_context(running(server.major, shared_preload_libraries="pg_stat_statements"))
         stack.enter_context(made(where, case))
-        # It is not an error if the extension exists but its library is not loaded.
+        # An extension whose library is not loaded is not an error.
         where.sql("CREATE SCHEMA elsewhere; CREATE EXTENSION pg_stat_statements SCHEMA elsewhere", case)
         session = stack.enter_context(contextlib.closing(where.connect(case, OWNERS[case])))
         with session.cursor() as cursor:
@@ -112,7 +112,7 @@ RESET ROLE;
 
 
 def released_unmigrated(server: Server, case: str) -> str:
-    """Return the schema of a database that was never migrated, after the release."""
+    """Run the release on a database that was never migrated, and return the schema."""
     with made(server, case):
         prepare(server, case, draft.build(read(server, case), GIVEN[case]))
         server.sql(RELEASE, case)

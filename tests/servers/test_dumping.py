@@ -23,7 +23,7 @@ NAME = "ai_memory_dumped"
 
 @pytest.fixture
 def named(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Return the name of a copy of the unmigrated database, to which the tests' own user connects as the superuser."""
+    """Yield the name of a copy of the unmigrated database; this process connects to it as the superuser."""
     monkeypatch.setattr(dumping, "acting_as", lambda user: contextlib.nullcontext())
     for name, value in (("PGHOST", str(server.directory)), ("PGUSER", "postgres")):
         monkeypatch.setenv(name, value)
@@ -32,7 +32,7 @@ def named(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 def dump(server: Server, path: Path, **more: Any) -> dumping.Dump:
-    """Return a dump that the server's own programs make."""
+    """Return a dump that uses the server's own programs."""
 
     def run(command: list[str], environ_update: dict[str, str]) -> tuple[int, str, str]:
         done = subprocess.run(
@@ -104,7 +104,7 @@ def test_rows_that_are_written_while_the_roles_are_dumped_are_in_the_dump_and_in
 
 
 def copied(server: Server, wanted: dumping.Dump) -> Path:
-    """Return a copy of a dump that the server's user can read."""
+    """Copy a dump so that the server's user can read it, and return the copy's path."""
     target = server.directory / "dumped"
     subprocess.run(["rm", "-rf", target], check=True)
     subprocess.run(["cp", "-r", f"{wanted.path}/database", target], check=True)

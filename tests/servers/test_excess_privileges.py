@@ -1,4 +1,4 @@
-"""Excess privileges that row security does not restrict: on columns, and privileges granted by another role."""
+"""Row security does not restrict excess privileges, whether they are on columns or granted by another role."""
 
 from __future__ import annotations
 

@@ -47,13 +47,13 @@ FORMS = {
         f"PROCEDURE say{ARGUMENTS} BEGIN ATOMIC {INSERT} {COUNT}; END", "CALL say('a')",
     ),
 }  # fmt: skip
-# PostgreSQL 13 does not support bodies in the form of the SQL standard.
+# PostgreSQL 13 does not support SQL-standard function bodies.
 SINCE = {name: 14 for name in FORMS if "SQL standard" in name}
 
 
 @contextlib.contextmanager
 def words(server: Server, *statements: str) -> Iterator[Database]:
-    """Yield a database of words in which its owner has run ``statements``, with the drafted model."""
+    """Yield a database with the table "words" and a drafted model, after its owner has run ``statements``."""
     server.sql(f"CREATE DATABASE {NAME} OWNER {OWNER}")
     try:
         for statement in (WORDS, *statements):
@@ -68,7 +68,7 @@ def words(server: Server, *statements: str) -> Iterator[Database]:
 
 
 def said(server: Server, call: str, tenant: int) -> list[Any]:
-    """Call the function twice as the service with a tenant, and return the words that the service then reads."""
+    """Call the function twice as the service with a tenant, and return the words that the service can then read."""
     with contextlib.closing(server.connect(NAME, OWNER)) as connection, connection.cursor() as cursor:
         cursor.execute(f"SET app.current_tenant = '{tenant}'")
         for _ in range(2):

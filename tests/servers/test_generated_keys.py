@@ -26,7 +26,7 @@ BEFORE = (
     "CREATE EXTENSION btree_gist",
     "CREATE EXTENSION pg_trgm",
     "CREATE EXTENSION citext",
-    # A server without ICU has no case-insensitive collation.
+    # A server without ICU has no case-insensitive collation, so it uses an ordinary one.
     """DO $$ BEGIN
       CREATE COLLATION folded (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
     EXCEPTION WHEN feature_not_supported THEN
@@ -35,8 +35,8 @@ BEFORE = (
     f"GRANT CREATE ON TABLESPACE elsewhere TO {OWNER}",
 )
 PLAIN = "CREATE FUNCTION public.plain(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN trim($1); END'"
-# The definition of each key without the tenant column: null if that column is not the first. ``moved`` is the number of
-# added columns.
+# The definition of each key without the tenant column. ``moved`` is the number of columns that the migration added: 1
+# if the tenant column is the first, otherwise 0.
 DEFINITIONS = """
 SELECT coalesce(json_object_agg(t.relname || '.' || c.relname, json_build_object(
     'constraint', k.conname, 'type', k.contype, 'deferrable', k.condeferrable, 'deferred', k.condeferred,
@@ -66,7 +66,7 @@ CROSS JOIN LATERAL (
   WHERE a.attrelid = t.oid AND a.attname = 'customer_id' AND a.attnum = i.indkey[0]) AS f
 WHERE t.relnamespace = 'public'::regnamespace
 """
-# Stores rows one after the other, returns the error for each row and when it occurs, and removes all rows.
+# Stores the rows one by one, returns for each row whether it is refused and when, and removes all rows.
 TRIED = """
 CREATE FUNCTION pg_temp.tried(statements text[]) RETURNS text[] LANGUAGE plpgsql AS $$
 DECLARE
@@ -98,7 +98,7 @@ END $$
 
 
 def drawn(major: int, chosen: int) -> list[Keyed]:
-    """Return tables with the required number of keys."""
+    """Return random tables that have at least KEYS keys in total."""
     found: list[Keyed] = []
 
     @seed(chosen)
@@ -132,8 +132,7 @@ def unmigrated(server: Server, keyed: Sequence[Keyed]) -> Iterator[Database]:
 
 
 def tried(database: Database, keyed: Sequence[Keyed], tenants: Sequence[int | None]) -> list[list[list[str]]]:
-    """Return the result for each table's rows, for one tenant after the other; a database without tenants has one
-    result."""
+    """Store each table's rows for each tenant, and return the outcomes. The tenant is None before the migration."""
     database.run("SET search_path = public", "SET row_security = off", "SET jit = off", TRIED)
     found = []
     for number, table in enumerate(keyed):
@@ -157,7 +156,7 @@ def dumped(server: Server) -> str:
 
 
 def assert_same(server: Server, keyed: Sequence[Keyed]) -> None:
-    """Check that definitions and behaviour are the same after the migration, and the dump after the rollback."""
+    """Check that the migration keeps the keys' definitions and behavior, and that the rollback restores the dump."""
     with unmigrated(server, keyed) as database:
         definitions, before, dump = database.value(DEFINITIONS), database.state(), dumped(server)
         (behaviour,) = zip(*tried(database, keyed, [None]), strict=True)

@@ -1,4 +1,4 @@
-"""Locks of sessions that are not clients are found, because they would delay the change after the stop."""
+"""The locks of sessions that are not clients are reported, because they delay the change after the stop."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from server import OLDEST, Server, running
 
 NAME = "ai_memory_holders"
 TABLES = {"schema": "public", "names": ["memories"]}
-# A slow vacuum that must prevent wraparound immediately.
+# These settings start a slow vacuum immediately to prevent wraparound.
 SLOW = "autovacuum_freeze_max_age = 100000, autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1"
 SPEND = "DO $$ BEGIN FOR i IN 1 .. 100001 LOOP PERFORM pg_current_xact_id(); COMMIT; END LOOP; END $$"
 
 
 @pytest.fixture
 def named(server: Server) -> Iterator[str]:
-    """Return the name of a copy of the unmigrated database."""
+    """Yield the name of a copy of the unmigrated database."""
     with temporary.created(server, NAME) as name:
         yield name
 
@@ -51,7 +51,7 @@ def test_a_subscribers_copy_holds_the_table_and_is_no_client(server: Server, nam
         assert holders(server, named) == [f"{pid} postgres walsender copy local idle in transaction"]
         assert holders(server, named, {"schema": "public", "names": ["call_summaries"]}) == []
         with contextlib.closing(server.connect(named)) as other, other.cursor() as asking:
-            # A closed session ends with a short delay.
+            # The server ends a closed session after a short delay.
             deadline = time.monotonic() + 20
             while (found := clients.beside(asking, named, clients.Pooler())) and time.monotonic() < deadline:
                 time.sleep(0.1)

@@ -1,4 +1,4 @@
-"""A single read-only session runs all queries that a run needs before it starts."""
+"""All queries that precede a run use a single read-only session."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ VALUES = {
 
 @pytest.fixture(autouse=True)
 def administrator(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make the administrator's sessions use the server's superuser."""
+    """Make the administrator's sessions log in as the server's superuser."""
     monkeypatch.setenv("PGUSER", "postgres")
 
 
 @pytest.fixture
 def plain(server: Server) -> Iterator[str]:
-    """Return the name of a role that is not a superuser."""
+    """Yield the name of a role that is not a superuser."""
     server.sql("CREATE ROLE plain LOGIN")
     yield "plain"
     server.sql("DROP ROLE plain")
@@ -58,7 +58,7 @@ def test_the_queries_of_a_run_are_answered(server: Server) -> None:
     assert row["server"]["app_role"] is None
     assert found["rows"]["members"] == [{"members": []}]
     assert found["rows"]["expressions"][0]["expressions"]["computed"] == []
-    # Settings of the administrator's sessions in addition to the fixed settings.
+    # The administrator's sessions have this setting in addition to the fixed settings.
     assert found["session_settings"]["restrict_nonsystem_relation_kind"] == "view,foreign-table"
     assert os.path.isdir(found["data_directory"])
     assert 0 < found["asked"] <= found["answered"]

@@ -1,4 +1,4 @@
-"""Natural keys of every form are found and replaced according to their definition, or refused by name."""
+"""Natural keys of every form are found, and are replaced according to their definition or refused by name."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FOLDED = "CREATE COLLATION folded (provider = icu, locale = 'und-u-ks-level2', d
 def things(
     server: Server, statements: tuple[str, ...], keys: list[list[str]], column_type: str = "integer", **entry: Any
 ) -> Iterator[Database]:
-    """Yield a database with the table "things" after its owner's ``statements``; ``keys`` are its natural keys."""
+    """Yield a database with the table "things", after ``statements`` of its owner. ``keys`` are its natural keys."""
     with schemas.database(
         server, [THINGS, *statements], [ENTRY | {"natural_keys": keys, "sample": {"b": 1}} | entry],
         ["CREATE EXTENSION citext"], column_type=column_type, default_tenant=TENANTS.get(column_type, 1),
@@ -38,7 +38,7 @@ def things(
 
 
 def defined(database: Database, name: str) -> str:
-    """Return an index, and its constraint if it has one, as PostgreSQL prints them."""
+    """Return PostgreSQL's definition of an index, and of its constraint if it has one."""
     printed = database.value(
         f"""SELECT concat_ws('; ', pg_get_indexdef(i.indexrelid), k.conname || ': ' || pg_get_constraintdef(k.oid))
         FROM pg_index i LEFT JOIN pg_constraint k ON k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x')
@@ -51,7 +51,7 @@ def dumped(server: Server) -> str:
     return server.run("pg_dump", "--schema-only", "--restrict-key=same", schemas.NAME)
 
 
-# The statements that create the key k, its natural key, and its definition after the migration.
+# For each form: the statements that create the key k, its natural key, and its definition after the migration.
 FORMS: dict[str, tuple[tuple[str, ...], list[str], str]] = {
     "nulls not distinct": (
         ("ALTER TABLE things ADD CONSTRAINT k UNIQUE NULLS NOT DISTINCT (b)",), ["b"],
@@ -165,7 +165,7 @@ def test_an_unnamed_exclusion_constraint_is_refused_by_name(server: Server) -> N
 GIST = "CREATE EXTENSION btree_gist"
 MANY = ", ".join(f"c{number} integer" for number in range(32))
 OTHERS = ", ".join(f"c{number}" for number in range(1, 32))
-# Keys that are refused, their natural key, the message, and the remedy that the owner applies.
+# For each refused key: its statement, its natural key, the message, and the remedy that the owner applies.
 PLACE = "The key k of public.things must also contain customer_id, but "
 IMPOSSIBLE = {
     "hash": (
@@ -357,7 +357,7 @@ def test_an_invalid_index_is_dropped_and_the_key_is_built(server: Server) -> Non
         assert database.failures(before) == []
         assert database.back_to(before) == []
         database.commit()
-        # No dump contains this index.
+        # pg_dump omits this index while it is invalid.
         assert dumped(server).replace("CREATE UNIQUE INDEX k ON public.things USING btree (a);", "") == dump.replace(
             "CREATE UNIQUE INDEX k ON public.things USING btree (a);", ""
         )

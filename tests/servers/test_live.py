@@ -1,7 +1,7 @@
 """The parts of the ``live`` strategy make the same change as the single transaction.
 
-Each application is migrated atomically, then in the parts of ``live``. The catalogs and the dump are compared after
-each part.
+Each test migrates an application atomically, and then in the parts of ``live``. It compares the catalogs and the dump
+after each part.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from test_chain import migrate, unmigrated
 
 
 def prepare(database: Database) -> None:
-    """Commit the online steps and the early statements, and check what a new plan contains after each."""
+    """Commit the online steps and then the early statements, and check the new plan after each."""
     planned = database.plan()
     online_steps, early = online.expand(planned, "live"), online.early(planned, "live")
     assert bool(early) == database.model.bridge
-    # Callers do not wait for a new object that only the policies use.
+    # The early statements only create objects that the policies use, so callers do not wait for them.
     assert names(early) == [item["id"] for item in planned if item["phase"] == "bridge" and not is_on_a_table(item)]
     audited = database.audit()
     database.carry_out(online.steps(online_steps))
@@ -33,18 +33,18 @@ def prepare(database: Database) -> None:
     assert [entry for entry in database.audit() if entry not in audited] == []
     rest = database.plan()
     assert online.early(rest, "live") == []
-    # A partition that has the column already gets its own default.
+    # The new plan can contain more: a partition that has the column gets its own default.
     assert {*names(online.cutover(planned, "live"))} <= {*names(rest)}
     assert online.cutover(rest, "live") == rest
 
 
 def is_on_a_table(item: dict[str, Any]) -> bool:
-    """Return whether a statement needs the lock of a table."""
+    """Return whether a statement locks a table."""
     return str(item["sql"]).startswith(("CREATE POLICY ", "DROP POLICY ", "ALTER TABLE "))
 
 
 def require_original(server: Server, database: Database, dump: str, before: State) -> None:
-    """Check that the dump and the catalogs are the original ones."""
+    """Check that the dump and the catalogs equal the original ones."""
     assert dumped(server, database.model.database) == dump
     assert database.state() == before
     database.commit()
@@ -98,7 +98,7 @@ def test_a_rollback_before_the_transaction_takes_the_other_parts_back(server: Se
 
 @pytest.mark.parametrize("case", GIVEN)
 def test_a_rollback_to_a_snapshot_from_before_the_transaction_keeps_the_early_part(server: Server, case: str) -> None:
-    """A run continues after another that has committed everything but the transaction, and is rolled back."""
+    """A run continues another run that committed everything except the transaction, and is then rolled back."""
     with unmigrated(server, case) as (database, readable):
         original, original_dump = database.state(), dumped(server, case)
         prepare(database)
@@ -111,7 +111,7 @@ def test_a_rollback_to_a_snapshot_from_before_the_transaction_keeps_the_early_pa
         database.commit()
         require_original(server, database, dump, before)
 
-        # The early part is created again, in the transaction of the rollback.
+        # The rollback's transaction creates the early part again.
         off = revert.policies(before, database.model)
         database.execute(plan.document(off, database.model, "5s", 60, lacking=plan.lacking(before, database.model)))
         database.commit()
@@ -139,7 +139,7 @@ def test_the_keys_of_a_rollback_are_built_before_its_transaction(server: Server,
         database.carry_out(steps)
         assert database.state() != migrated
 
-        # The operator may migrate instead: the new plan removes what the rollback has built.
+        # The operator may migrate instead: the new plan removes the keys that the rollback has built.
         again = database.plan()
         assert {item["phase"] for item in again} == {"key"}
         database.migrate()

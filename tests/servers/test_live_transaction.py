@@ -1,4 +1,4 @@
-"""The transaction while the service runs: it yields, is retried, and requires new sessions of the service."""
+"""While the service runs, the transaction yields to callers, is retried, and requires new sessions of the service."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from server import Server
 
 NAME = "ai_memory_live"
 TABLE = "public.memories"
-# Seconds: long enough for a busy machine, and short if a test waits for its end.
+# Patience in seconds: long enough for a busy machine, and short for tests that wait until the patience ends.
 PATIENT, IMPATIENT = 60, 0.5
 
 
 @pytest.fixture
 def named(server: Server) -> Iterator[str]:
-    """Return the name of a copy of the unmigrated database."""
+    """Yield the name of a copy of the unmigrated database."""
     with temporary.created(server, NAME) as name:
         yield name
 
 
 @pytest.fixture
 def document(server: Server, named: str) -> Callable[[float], dict[str, Any]]:
-    """Return a function that returns the migration's transaction for a number of seconds of patience."""
+    """Return a function that takes the patience in seconds and returns the migration's transaction document."""
     with temporary.opened(server, named) as database:
         statements, made = database.plan(), proof.document(database.state(), database.model, MAX_ROWS, 60, "")
         return functools.partial(_document, database, statements, made)
@@ -49,12 +49,12 @@ def _document(database: Database, statements: Any, made: Any, patience: float) -
 
 
 def run(server: Server, name: str, wanted: dict[str, Any], check: Callable[[Any], None] | None = None) -> Any:
-    """Run a document in sessions like those of the modules."""
+    """Run a transaction document in sessions like those of the modules."""
     return run_document({"host": str(server.directory), "dbname": name, "user": "postgres"}, wanted, check)
 
 
 def waited_for(server: Server, name: str, wanted: dict[str, Any]) -> list[str]:
-    """Run a document, and return the queries before and after the lock, with an empty string in place of the lock."""
+    """Run a document, and return its queries, with an empty string in place of the LOCK TABLE statement."""
     queries: list[str] = []
 
     def execute(query: str, *given: Any) -> None:
@@ -92,17 +92,17 @@ def test_callers_wait_for_nothing_that_can_precede_the_lock(server: Server, name
     before, after = queries[: queries.index("")], queries[queries.index("") + 1 :]
     assert transaction.LOGIN_SETTINGS in before
     assert transaction.LOGIN_SETTINGS not in after
-    # The policies that use the sequences and the function exist at the end.
+    # After the lock, the policies are created, but the sequences and the function that they use already exist.
     assert [query for query in after if query.startswith('CREATE POLICY "tenancy_bridge')] != []
     assert [query for query in after if "SEQUENCE" in query or 'FUNCTION "public"."tenancy_bridge_note"' in query] == []
-    # One query reads the counters of all tables: before and after the statements, and after the proof.
+    # One query reads the counters of all tables. It runs before the statements, after them, and after the proof.
     assert after.count(transaction.KINDS) == 1
     assert after.count(transaction.COUNTERS) == 3
 
 
 @contextlib.contextmanager
 def reading(server: Server, name: str) -> Iterator[Any]:
-    """Hold the lock of a reader on a table."""
+    """Hold a reader's lock on a table."""
     with contextlib.closing(server.connect(name, OWNER)) as connection:
         connection.autocommit = False
         connection.cursor().execute(f"SELECT count(*) FROM {TABLE}")
@@ -155,7 +155,7 @@ def test_one_attempt_without_patience(server: Server, named: str, document: Call
 def test_callers_wait_only_for_the_lock_timeout_of_an_attempt(
     server: Server, named: str, document: Callable[[float], dict[str, Any]]
 ) -> None:
-    """A later reader gets its result while the first reader still holds its lock."""
+    """A later reader receives its result while the first reader still holds its lock."""
     with reading(server, named), contextlib.closing(server.connect(named, OWNER)) as later:
         waiting = threading.Thread(target=_attempt_in_vain, args=(server, named, document(2)))
         waiting.start()

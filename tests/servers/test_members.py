@@ -1,5 +1,4 @@
-"""Objects that an owner adds to an extension remain visible; objects that its script creates belong to the
-extension."""
+"""The checks include objects that an owner adds to an extension, but not those that the extension's script creates."""
 
 from __future__ import annotations
 
@@ -19,7 +18,7 @@ from server import ROOT, Server
 NAME = "ai_memory_members"
 QUERY = (ROOT / "roles/preflight/files/members.sql").read_text()
 TENANT_TABLES = json.dumps(["memories", "call_summaries"])
-# A new table that is not a tenant table, and a column whose key is compared with a cast that the owner created.
+# A table that is not a tenant table, and a foreign key to it whose comparison uses a cast of the owner.
 CAST = (
     "CREATE TYPE public.mood AS ENUM ('fair')",
     "CREATE FUNCTION public.rank(public.mood) RETURNS integer LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN 1; END $$",
@@ -35,7 +34,7 @@ KEY = (
 
 @pytest.fixture
 def database(server: Server) -> Iterator[Database]:
-    """Return a copy of the unmigrated database whose owner has created an extension."""
+    """Yield a copy of the unmigrated database in which the owner has created an extension."""
     with temporary.created(server, NAME):
         server.sql("CREATE EXTENSION hstore", NAME, OWNER)
         with contextlib.closing(sessions.connect(NAME, 5432, host=str(server.directory))) as connection:
@@ -44,7 +43,7 @@ def database(server: Server) -> Iterator[Database]:
 
 @pytest.fixture(autouse=True)
 def administrator(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make the administrator's sessions use the server's superuser."""
+    """Make the administrator's sessions log in as the server's superuser."""
     monkeypatch.setenv("PGUSER", "postgres")
 
 
@@ -128,8 +127,7 @@ def test_a_partition_that_was_added_is_refused(server: Server, database: Databas
 
 def test_what_the_scripts_of_extensions_made_is_theirs(server: Server, database: Database) -> None:
     before, audited = counted(server), database.audit()
-    # Trusted extensions that the owner creates: one consists of PL/pgSQL functions, and the other contains functions
-    # that only a superuser can create.
+    # The owner may create trusted extensions, whose scripts run as the superuser and create C functions.
     for extension in ("pg_trgm", "citext", "pgcrypto"):
         server.sql(f'CREATE EXTENSION "{extension}"', NAME, OWNER)
     server.sql("CREATE EXTENSION pg_stat_statements", NAME)

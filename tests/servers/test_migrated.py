@@ -1,4 +1,4 @@
-"""The findings and the audit of a migrated database, and the refusals of rollbacks and of enforcing."""
+"""The findings and the audit of a migrated database, and the obstacles to a rollback and to enforce."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def committed(server: Server) -> Iterator[Migrated]:
 
 @pytest.fixture
 def migrated(committed: Migrated) -> Iterator[Migrated]:
-    """Return the migrated database; the changes of a test are rolled back."""
+    """Yield the migrated database, and roll back the changes of the test."""
     with committed.database.another() as database:
         yield Migrated(database, committed.before)
 
@@ -165,7 +165,7 @@ def test_the_rollback_of_the_policies_keeps_columns_and_rows(migrated: Migrated)
     found = revert.policies_findings(database.state(), database.model, ROWS)
     assert found != []
     assert [item for item in found if not item["ok"]] == []
-    # A second run restores the dropped objects, and changes nothing else.
+    # A second migration restores the dropped objects, and changes nothing else.
     again = database.plan()
     assert {item["phase"] for item in again} <= {"bridge", "default", "policy", "enable", "force"}
     database.migrate()

@@ -1,4 +1,4 @@
-"""The plan is refused if another object has a name that it needs; a name that PostgreSQL permits is accepted."""
+"""The plan is refused if another object already has a name that the plan needs, unless PostgreSQL permits both."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from server import Server
 
 INDEX, KEY = "idx_memories_customer_id_user_id", "caller_profiles_customer_id_user_id_key"
 BUILT = "caller_profiles_user_id_key_tenant_key"
-# The plan creates a natural key that does not exist.
+# The plan creates the natural key that this statement drops.
 GONE = "ALTER TABLE caller_profiles DROP CONSTRAINT caller_profiles_user_id_key"
 RECORD = "tenancy_bridge_used_memories_select"
-# The existing object, and the beginning of the refusal.
+# For each case: the existing object, and the beginning of the refusal.
 TAKEN = {
     "index of another table": (f"CREATE INDEX {INDEX} ON call_summaries (summary)",
                                f"public.{INDEX} already exists (an index of call_summaries),"),
@@ -57,7 +57,7 @@ TAKEN = {
     "rows in a materialized view": ("CREATE MATERIALIZED VIEW v AS SELECT m FROM memories m",
                                     "public.v.m stores rows of the type public.memories"),
 }  # fmt: skip
-# Without the refusal, the plan would also drop its own policy when it drops another policy with the same name.
+# Without the refusal, the statement that drops the other policy would also drop the plan's policy of the same name.
 PLANNED_AROUND = ("permissive policy",)
 # Names that the plan can use, and uses of the row type that PostgreSQL permits.
 FREE = {

@@ -13,7 +13,7 @@ from planner import Database
 from server import Server
 
 ENTRY: dict[str, Any] = {"name": "logs", "natural_keys": [["at", "n"]], "sample": {}}
-# The tenant column existed before the migration, and is nullable.
+# The tenant column exists before the migration, and is nullable.
 LOGS = "CREATE TABLE logs (at date NOT NULL, n integer NOT NULL, customer_id integer) PARTITION BY RANGE (at)"
 YEARS = {2024: "logs_2024", 2025: "logs_2025", 2026: "logs_2026", 2027: "logs_2027"}
 PARTITIONS = (
@@ -22,10 +22,10 @@ PARTITIONS = (
     "CREATE TABLE logs_2025_a PARTITION OF logs_2025 FOR VALUES IN (1) PARTITION BY LIST (n)",
     "CREATE TABLE logs_2025_aa PARTITION OF logs_2025_a DEFAULT",
     "CREATE TABLE logs_2025_rest PARTITION OF logs_2025 DEFAULT",
-    # Separate tables that were attached. One of them has its columns in another order.
+    # A table that is created separately, with its columns in another order, and then attached.
     "CREATE TABLE logs_2026 (customer_id integer, n integer NOT NULL, at date NOT NULL)",
     "ALTER TABLE logs ATTACH PARTITION logs_2026 FOR VALUES FROM ('2026-01-01') TO ('2027-01-01')",
-    # A partition that was detached for a while.
+    # A partition that is detached and attached again.
     "CREATE TABLE logs_2027 PARTITION OF logs FOR VALUES FROM ('2027-01-01') TO ('2028-01-01')",
     "ALTER TABLE logs DETACH PARTITION logs_2027",
     "ALTER TABLE logs ATTACH PARTITION logs_2027 FOR VALUES FROM ('2027-01-01') TO ('2028-01-01')",
@@ -60,7 +60,7 @@ def logs(server: Server, key: str, *statements: str) -> Iterator[Database]:
 
 
 def nullable(found: Database) -> dict[str, bool]:
-    """Return whether each table accepts a row without a tenant, according to PostgreSQL."""
+    """Return for each table whether the catalogs show its tenant column as nullable."""
     named = found.value(
         "SELECT json_object_agg(attrelid::regclass::text, NOT attnotnull) FROM pg_attribute"
         " WHERE attname = 'customer_id' AND attrelid::regclass::text LIKE 'logs%'"
@@ -77,7 +77,7 @@ def test_no_partition_keeps_the_not_null_of_the_migration(server: Server, key: s
         assert set(nullable(found).values()) == {True}
         schemas.round_trip(server, found)
         assert set(nullable(found).values()) == {True}
-        # The older release does not name the tenant column.
+        # The older release stores rows without naming the tenant column.
         for year, partition in YEARS.items():
             found.run(f"INSERT INTO logs (at, n) VALUES ('{year}-06-01', 1)")
             found.run(f"INSERT INTO {partition} (at, n) VALUES ('{year}-07-01', 1)")

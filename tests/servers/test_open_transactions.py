@@ -1,4 +1,4 @@
-"""Every transaction for which a lock or an online step would wait is named, with what PostgreSQL shows about it."""
+"""Each transaction for which a lock or an online step would wait is named, with the details that PostgreSQL shows."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SNAPSHOT = r"keeps a snapshot \d+ transactions old"
 
 @pytest.fixture(scope="module")
 def own() -> Iterator[Server]:
-    """Return a server on which transactions can be prepared."""
+    """Yield a server that accepts prepared transactions."""
     with running(NEWEST, max_prepared_transactions="5") as found:
         found.sql(f"CREATE ROLE {OWNER} LOGIN")
         yield found
@@ -32,7 +32,7 @@ def own() -> Iterator[Server]:
 
 @pytest.fixture
 def named(own: Server) -> Iterator[str]:
-    """Return the name of a database with two tenant tables, one of which is partitioned, and another table."""
+    """Yield the name of a database with two tenant tables, one of which is partitioned, and another table."""
     with temporary.created(own, NAME, "template1") as name:
         own.sql("CREATE TABLE memories (k int); CREATE TABLE parted (k int) PARTITION BY LIST (k)", name)
         own.sql("CREATE TABLE part PARTITION OF parted DEFAULT; CREATE TABLE other (k int)", name)
@@ -42,7 +42,7 @@ def named(own: Server) -> Iterator[str]:
 
 @contextlib.contextmanager
 def session(server: Server, *statements: str) -> Iterator[int]:
-    """Run statements in a session of the service's role, yield its process, and close it."""
+    """Run statements in a session of the service's role, yield its PID, and close the session at the end."""
     where = {"host": str(server.directory), "dbname": NAME, "user": OWNER, "application_name": "report"}
     with contextlib.closing(psycopg2.connect(**where)) as connection, connection.cursor() as cursor:
         connection.autocommit = True
@@ -52,7 +52,7 @@ def session(server: Server, *statements: str) -> Iterator[int]:
 
 
 def found(server: Server, name: str, count: int, seconds: float = 0) -> list[dict[str, Any]]:
-    """Return the transactions, as soon as there are ``count`` of them; an idle session is found after a second."""
+    """Wait for ``count`` transactions, and return them. A session must be idle for a second before it is found."""
     deadline = time.monotonic() + 30
     while True:
         with contextlib.closing(server.connect(name)) as connection, connection.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""The service's own login gets the privileges that the service uses, and no others."""
+"""The service's own login is granted exactly the privileges that the service uses."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ QUOTED = '"the ""new"" login"'
 
 @pytest.fixture
 def granted(database: Database) -> Database:
-    """Return the database with an ordinary table, and a role that has the privileges."""
+    """Return the database with additional objects and a role to which the privileges are granted."""
     database.run(
         f"CREATE ROLE {QUOTED} LOGIN",
         'CREATE TABLE public."Odd Name" (id serial PRIMARY KEY)',

@@ -22,14 +22,14 @@ COPY = "ai_memory_copied"
 
 
 class Held:
-    """A file that takes the rows of a COPY until the test lets it continue."""
+    """A file that blocks a COPY at its first rows until the test releases it."""
 
     def __init__(self) -> None:
-        """Start with the first rows, which are taken immediately."""
+        """Create the events that signal the first rows and the release."""
         self.came, self.over = threading.Event(), threading.Event()
 
     def write(self, text: bytes) -> None:
-        """Take rows, and then wait."""
+        """Signal that rows have arrived, and wait for the release."""
         self.came.set()
         self.over.wait(60)
 
@@ -57,7 +57,7 @@ def dumping(server: Server, table: str) -> Iterator[None]:
 
 @pytest.fixture
 def large(server: Server, named: str) -> str:  # noqa: F811
-    """Return a database in which memories is much larger than a socket's buffer, and all other tables are small."""
+    """Return a database in which the table blocks is much larger than a socket's buffer."""
     server.sql(
         "CREATE TABLE public.blocks AS SELECT n, repeat('x', 1000) AS text FROM generate_series(1, 30000) n", named
     )
@@ -66,7 +66,7 @@ def large(server: Server, named: str) -> str:  # noqa: F811
 
 
 def work(server: Server, kind: str, monkeypatch: pytest.MonkeyPatch, **more: Any) -> job_progress.Work:
-    """Return the work whose progress is read with the server's own programs."""
+    """Return a job whose progress is read with the server's own programs."""
     monkeypatch.setattr(job_progress, "acting_as", lambda user: contextlib.nullcontext())
     monkeypatch.setattr(sessions, "acting_as", lambda user: contextlib.nullcontext())
     wanted = {"kind": kind, "user": "postgres", "database": NAME, "port": 5432, "copy": "/none"} | more
@@ -81,12 +81,12 @@ def test_a_dump_is_measured_against_all_tables(
     reading = work(server, "backup", monkeypatch, path=str(path))
     assert reading.progress()["msg"] == "dump, starting"
     dump(server, path, format=layout).take()
-    # After the end of pg_dump's session, the backup counts the rows.
+    # Once pg_dump's session has ended, the backup counts the rows.
     assert reading.progress()["msg"] == "dump, counting and hashing its rows"
     with dumping(server, "public.blocks"):
         found = reading.progress()
     assert (found["stage"], found["detail"]) == ("dump", "blocks")
-    # The other tables already have a file, or follow later.
+    # In the directory format, the other tables already have a file. In the custom format, they may follow later.
     whole = {name: size for _, _, name, size, *_ in server.sql(progress.TABLES, large)}
     others = (sum(whole.values()) - whole["blocks"]) / sum(whole.values())
     assert found["share"] > (others if layout == "directory" else 0)
@@ -99,7 +99,7 @@ def test_a_restore_is_measured_against_the_tables_of_the_source(
     reading = work(server, "restore", monkeypatch, target=COPY)
     assert reading.progress()["msg"] == "restore, starting"
     with temporary.created(server, COPY):
-        # The copy has all tables but one.
+        # The copy has all tables except blocks.
         before = reading.progress()["share"]
         server.sql("CREATE TABLE public.blocks (n integer, text text)", COPY)
         assert reading.progress()["share"] == before

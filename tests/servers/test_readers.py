@@ -49,7 +49,7 @@ def model_of(readers: Sequence[dict[str, Any]], **more: Any) -> model.Model:
 
 @pytest.fixture
 def others(server: Server) -> Iterator[Database]:
-    """Return a committed copy of the unmigrated database with other roles."""
+    """Yield a copy of the unmigrated database with other roles and their privileges."""
     with temporary.copied(server, NAME) as database:
         server.sql(SETUP, NAME)
         if server.major >= 14:
@@ -60,14 +60,14 @@ def others(server: Server) -> Iterator[Database]:
 
 
 def noted(database: Database) -> dict[str, str]:
-    """Return the notes about other roles by their first word, before the confirmation or after the migration."""
+    """Return the notes about other roles by role name, before the confirmation or after the migration."""
     wanted = (*ROLES, "PUBLIC", "alice")
     found = notes.of_plan(database.state(), database.model)
     return {word: text for text in found if (word := text.split()[0]) in wanted}
 
 
 def seen(server: Server, role: str, table: str = "memories", column: str = "customer_id") -> dict[Any, int]:
-    """Return the number of rows of each tenant that a login of the role sees."""
+    """Return how many rows of each tenant the role sees when it logs in."""
     return dict(server.sql(f"SELECT {column}, count(*) FROM {table} GROUP BY 1", NAME, role))
 
 

@@ -35,7 +35,7 @@ EXPIRED = "DELETE FROM memories WHERE created_at + ttl_days * interval '1 day' <
 COUNT = "SELECT count(*) FROM memories"
 PROFILE = insert("caller_profiles", {"user_id": "+9"})
 COLUMN = "customer_id IS NOT NULL AND"
-# The record in the form of earlier releases.
+# The usage record as earlier releases created it.
 EARLIER = (
     "CREATE SEQUENCE public.tenancy_bridge_used",
     f"GRANT UPDATE ON SEQUENCE public.tenancy_bridge_used TO {OWNER}",
@@ -54,7 +54,7 @@ class Service:
     """The sessions of a service, and the usage record that they write."""
 
     def __init__(self, server: Server, wanted: model.Model) -> None:
-        """Use the database with this name."""
+        """Use the database NAME, which has the model ``wanted``."""
         self.server, self.model = server, wanted
 
     @contextlib.contextmanager
@@ -72,7 +72,7 @@ class Service:
                 cursor.execute(statement)
 
     def record(self) -> dict[str, Any]:
-        """Return the record in the form that the role uses."""
+        """Return the record in the form that ``evidence.judge`` expects."""
         arguments = {"schema": self.model.schema, "kinds": json.dumps(bridge_record.kinds(self.model))}
         with contextlib.closing(self.server.connect(NAME)) as connection, connection.cursor() as cursor:
             cursor.execute(bridge_record.query(), arguments)
@@ -82,7 +82,7 @@ class Service:
         return {"uses": uses, "now": now}
 
     def noted(self) -> set[tuple[str, str]]:
-        """Return the recorded kinds of use, each a command and a table."""
+        """Return the recorded kinds of use as pairs of a command and a table."""
         return {(use["command"], use["table"]) for use in self.record()["uses"] if use["used_at"] is not None}
 
     def forget(self, used_at: int | None = None) -> None:
@@ -95,7 +95,7 @@ class Service:
 
 @pytest.fixture
 def service(server: Server, database: Database) -> Service:
-    """Return the service that uses a migrated database."""
+    """Return a service that uses a migrated database."""
     database.migrate()
     database.commit()
     return Service(server, database.model)
@@ -107,7 +107,7 @@ def carry_out(database: Database, statements: list[Statement]) -> None:
 
 
 def record_of_earlier(database: Database) -> None:
-    """Replace the usage record with the form of earlier releases."""
+    """Replace the usage record with that of earlier releases."""
     carry_out(database, bridge_record.plan_remove(database.state(), database.model))
     database.run(*EARLIER)
     database.commit()
@@ -138,7 +138,7 @@ def test_start_up_code_and_health_check_are_told_from_callers(service: Service) 
     found = evidence.judge(at_start, [10], 0, 60)
     assert found["verdict"] == "known"
     assert "at the start (SELECT, DELETE on memories, last" in found["sentence"]
-    # Hours later, a session without a tenant runs the health check, and then a caller's request follows.
+    # Hours later, a session without a tenant runs the health check and then a caller's request.
     service.forget()
     with service.session() as cursor:
         for statement, verdict, told in (
@@ -155,7 +155,7 @@ def test_start_up_code_and_health_check_are_told_from_callers(service: Service) 
 
 
 def later(early: dict[str, Any], late: dict[str, Any], hours: int) -> dict[str, Any]:
-    """Return the record ``early`` aged by ``hours``, with the notes of ``late`` since then."""
+    """Return the record ``early`` as it is ``hours`` later, with the uses that ``late`` has noted since then."""
     uses = [
         new | {"used_at": old["used_at"] if new["used_at"] is None else new["used_at"] + hours * 3600}
         for old, new in zip(early["uses"], late["uses"], strict=True)
@@ -193,7 +193,7 @@ def test_a_session_notes_a_kind_once_in_a_while(service: Service) -> None:
         service.forget(7)
         cursor.execute(COUNT)
         assert {use["used_at"] for use in service.record()["uses"]} == {7}
-        # Each kind is recorded separately.
+        # Each kind of use is recorded separately.
         cursor.execute("SELECT FROM call_summaries")
         assert {use["used_at"] for use in service.record()["uses"]} != {7}
 
@@ -284,7 +284,7 @@ def test_every_prefix_of_the_replacement_of_an_earlier_record_converges(database
 
 
 def without_oids(state: dict[str, Any]) -> dict[str, Any]:
-    """Return a state with sorted lists, for lists whose order depends on the order of creation."""
+    """Return a state with its functions sorted by name, because OIDs determine their original order."""
     return {**state, "functions": sorted(state["functions"], key=lambda item: (item["name"], item["identity"]))}
 
 
@@ -318,7 +318,7 @@ def test_nothing_is_left_of_the_record(server: Server, database: Database, is_ea
 
 
 def left(database: Database) -> int:
-    """Return how many parts of the bridge remain."""
+    """Return how many of the bridge's objects and settings remain."""
     return int(
         database.value(
             "SELECT (SELECT count(*) FROM pg_policy WHERE starts_with(polname, 'tenancy_bridge'))"
@@ -405,7 +405,7 @@ def test_the_record_costs_a_statement_little(database: Database, tenant: str) ->
     )
     removal = [item["sql"] for item in bridge_record.plan_remove(database.state(), database.model)]
     best = {"with": float("inf"), "without": float("inf")}
-    # Both are measured in alternation, so that other load slows both down; the fastest time of each counts.
+    # The two cases alternate, so that other load slows both down. Only the fastest time of each case counts.
     for _ in range(15):
         for case, statements in (("with", []), ("without", removal)):
             database.run(*statements, f"SET LOCAL ROLE {OWNER}; SET LOCAL app.current_tenant = '{tenant}'", loop)
@@ -413,5 +413,5 @@ def test_the_record_costs_a_statement_little(database: Database, tenant: str) ->
             database.run(loop)
             best[case] = min(best[case], time.perf_counter() - began)
             database.roll_back()
-    # The measured ratios were 1.25 (1.3 of 6 microseconds) and 1.5.
+    # The measured ratios were 1.25 (the record takes 1.3 of 6 microseconds) and 1.5.
     assert best["with"] / best["without"] < 2.5, best

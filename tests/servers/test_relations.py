@@ -17,12 +17,12 @@ OF_PARENTS = {"name": "parents", "surrogate_keys": [["id"]], "natural_keys": [["
 
 
 def key(columns: str, references: str, pointed: str) -> dict[str, Any]:
-    """Return a foreign key of the model; the columns are separated by spaces."""
+    """Return a foreign key of the model. Spaces separate the column names in each argument."""
     return {"columns": columns.split(), "references": references, "key": pointed.split()}
 
 
 def surrogate(name: str, *keys: dict[str, Any], **more: Any) -> dict[str, Any]:
-    """Return a table of the model whose key is its id."""
+    """Return a table of the model, with the surrogate key id."""
     return {"name": name, "surrogate_keys": [["id"]], "foreign_keys": list(keys)} | more
 
 
@@ -323,14 +323,14 @@ SCHEMAS |= {
 }  # fmt: skip
 
 
-# PostgreSQL 18 and later.
+# NOT ENFORCED requires PostgreSQL 18.
 NOT_ENFORCED = [*PARENT, CHILD.format("CONSTRAINT loose REFERENCES parents NOT ENFORCED")]
 # No attempt can show that these foreign keys are missing. Only a partition has the key, a CHECK compares it, or another
 # foreign key with the same column rejects the row first.
 UNSHOWN = {("logs", "parent_id"), ("ends", "top_r"), *((name, key) for name in ("pairs", "rivals") for key in "ab")}
 
 
-# The plan writes a column list for ON DELETE SET NULL and SET DEFAULT.
+# The plan adds a column list to ON DELETE SET NULL and SET DEFAULT, which requires PostgreSQL 15.
 SINCE = {name: 15 for name, (statements, _) in SCHEMAS.items() if "ON DELETE SET" in " ".join(statements)}
 
 
@@ -350,7 +350,7 @@ def test_a_key_that_is_not_enforced_stays_not_enforced() -> None:
             schemas.round_trip(server, found, {("children", "parent_id")})
 
 
-# Each is refused before any change, with a sentence that contains the remedy.
+# Each of these schemas is refused before any change, with a message that contains the remedy.
 REFUSED: dict[str, tuple[list[str], list[dict[str, Any]], str]] = {
     "MATCH FULL of several columns": (
         [
@@ -404,7 +404,7 @@ OF_USERS = surrogate("users", natural_keys=[["name"]])
 LOG = "CREATE TABLE log (at timestamptz NOT NULL DEFAULT now(), user_id integer NOT NULL REFERENCES users, what text)"
 OF_LOG = {"name": "log", "foreign_keys": [key("user_id", "users", "id")]}
 COLUMNS = "GRANT SELECT (id, name), INSERT (name) ON users TO {owner}"
-# Tables without a primary key, append-only tables, and privileges on columns, as the service's login has them.
+# Tables without a primary key, append-only tables, and tables with column privileges for the service's login.
 OTHERS: dict[str, tuple[list[str], list[dict[str, Any]]]] = {
     "no key at all": ([USERS, LOG, "INSERT INTO log SELECT now(), 1, 'x' WHERE false"], [OF_USERS, OF_LOG]),
     "no key, and a replica identity": (
@@ -449,7 +449,7 @@ OTHERS: dict[str, tuple[list[str], list[dict[str, Any]]]] = {
 }  # fmt: skip
 
 
-# In these tables, a row can reference another tenant's row.
+# In these cases, an attempt can make a row reference another tenant's row.
 TRIED = ("no key at all", "no key, and a replica identity", "append-only by a rule")
 
 
@@ -461,7 +461,7 @@ def test_a_round_trip_of_unusual_tables(server: Server, name: str) -> None:
         schemas.round_trip(server, found, set() if name in TRIED else {("log", "user_id")})
 
 
-# The tables and columns in a publication, and the reason why PostgreSQL refuses UPDATE and DELETE.
+# The tables and columns in a publication, and why PostgreSQL refuses UPDATE and DELETE.
 PUBLISHED = {
     "a table": ("log", "which has no replica identity: "),
     "columns of a table": ("log (what)", "whose replica identity is not among the published columns: "),

@@ -22,9 +22,9 @@ from projects import BRIDGE
 from server import Server
 
 NAME = "ai_memory_releases"
-# A release's key with the tenant column, on an older table.
+# A key with the tenant column that a release adds to an existing table.
 KEY = "; ALTER TABLE caller_profiles ADD CONSTRAINT one_name UNIQUE (customer_id, user_id, preferred_name)"
-# The same release without tenants, in which the new table has its own tenant column.
+# The same release for a database without tenants. Only its new table has a tenant column.
 NEVER = (
     statements("New tables, keys and columns")
     .replace(
@@ -37,7 +37,7 @@ NEVER = (
 
 @pytest.fixture
 def migrated(server: Server) -> Iterator[Database]:
-    """Return a migrated database in which tenant 2 has a caller without a name."""
+    """Yield a migrated database in which tenant 2 has a caller without a name."""
     with temporary.copied(server, NAME) as database:
         database.migrate()
         database.run(
@@ -62,7 +62,7 @@ def test_a_release_under_its_own_login_works_and_what_it_leaves_is_named(server:
     assert server.sql("SELECT relowner::regrole::text FROM pg_class WHERE relname = 'call_notes'", NAME) == [
         ("release",)
     ]
-    # A release that is killed here leaves the new table without access, and everything else unchanged.
+    # If a release is killed here, the service cannot access the new table, and everything else is unchanged.
     with pytest.raises(psycopg2.errors.InsufficientPrivilege):
         server.sql("SELECT FROM call_notes", NAME, OWNER)
     server.sql(statements("Run a release"), NAME, RELEASE)
@@ -115,7 +115,7 @@ def test_one_tenant_at_a_time_with_a_login_of_the_services_own(server: Server, m
         migrated.run("UPDATE caller_profiles SET customer_id = 2, total_calls = 7 WHERE user_id = 'of tenant 2'")
         migrated.commit()
         server.sql(statements("The login for releases"), NAME)
-        # No policy applies to the owner, so it sees no rows.
+        # No policy applies to the tables' owner, so the owner sees no rows.
         server.sql(f"BEGIN;{one}", NAME, RELEASE)
         assert server.sql(calls, NAME) == [(7,)]
         server.sql(f"GRANT own_login TO {RELEASE}", NAME)
@@ -163,7 +163,7 @@ def test_rows_whose_tenant_nothing_names_are_refused(server: Server, migrated: D
     with pytest.raises(UnsafeStateError, match=r"public\.plain_notes has 1 rows and no column customer_id") as caught:
         migrated.plan()
     migrated.roll_back()
-    # The sentence contains the remedy.
+    # The message contains the remedy.
     remedy = str(caught.value).partition("): ")[2].partition(" first, and")[0]
     server.sql(f"{remedy}; UPDATE plain_notes SET customer_id = 2", NAME)
     migrated.adopt()

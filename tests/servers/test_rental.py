@@ -19,7 +19,7 @@ from production import rental_source
 from rental import OWNER, seeded
 from server import Server
 
-# The model has a view, and a foreign key ON DELETE SET NULL.
+# The model has a view and a foreign key ON DELETE SET NULL, which the plan refuses before PostgreSQL 15.
 pytestmark = pytest.mark.since(15)
 NAME = "boat_rental_leaks"
 BOATS, BERTHS = "trips_boat_id_fkey", '"leaves from"'
@@ -34,7 +34,7 @@ def made(server: Server) -> Iterator[None]:
 
 @pytest.fixture
 def rental(server: Server, made: None) -> Iterator[Database]:
-    """Return the unmigrated database; every change to it is rolled back."""
+    """Yield the unmigrated database, and roll back every change to it."""
     with contextlib.closing(server.connect(NAME)) as connection:
         connection.autocommit = False
         yield Database(connection, NAME, model.parse(rental_source(NAME)))
@@ -51,7 +51,7 @@ NO_ROW = f"SELECT registration, name, skipper, left_at FROM ({ONE_ROW}) AS one W
 VIEW = "CREATE OR REPLACE VIEW rental.boats_out"
 OLD_BOATS = f"{BOATS} FOREIGN KEY (boat_id) REFERENCES rental.boats (id)"
 
-# The defects: the statements, and an attempt that the message must name.
+# For each defect: the statements that cause it, and an attempt that the message must name.
 MUTANTS = {
     "a boat of any marina": (
         [f"ALTER TABLE rental.trips DROP CONSTRAINT {BOATS}, ADD CONSTRAINT {OLD_BOATS}"], "trips.point.boat_id",
@@ -91,7 +91,7 @@ MUTANTS = {
     ),
 }  # fmt: skip
 
-# The partitions with rows, lowest level first.
+# The partitions that contain rows, lowest level first.
 PARTITIONS = ("2025_a", "2025_others", "now")
 NEXT_YEAR = "rental.water_levels_2027 PARTITION OF rental.water_levels FOR VALUES FROM ('2027-01-01') TO ('2028-01-01')"
 GAUGE = "pier, number, measured_at"
@@ -100,7 +100,7 @@ OLD_COLUMN = (
     "ALTER TABLE rental.water_levels ADD COLUMN marina uuid DEFAULT '9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683'",
     "ALTER TABLE rental.water_levels ALTER marina DROP DEFAULT",
 )
-# The properties that only partitions, or only the table, can have.
+# Properties that only some partitions, or only the partitioned table, have.
 OWN = {
     "a default": [
         *OLD_COLUMN,
@@ -228,7 +228,7 @@ def test_a_partition_that_was_detached_holds_nothing_up(rental: Database, goal: 
     detached = f"{bridges} AND polrelid = 'rental.water_levels_now'::regclass"
     assert rental.value(detached) == 4
     if goal == "schema":
-        # Its foreign key uses a key that the migration created.
+        # The foreign key of the detached partition uses a key that the migration created.
         named = r"on table rental\.water_levels_now uses .*: drop the dependent object first"
         with pytest.raises(UnsafeStateError, match=named):
             rental.back_to(before)
@@ -238,7 +238,7 @@ def test_a_partition_that_was_detached_holds_nothing_up(rental: Database, goal: 
         statements = {"enforce": enforce.build, "policies": revert.policies}[goal](rental.state(), rental.model)
         rental.run(*plan.transaction(statements, rental.model, "5s"))
     assert rental.value(bridges) == 0
-    # Its rows remain invisible to others.
+    # Row security still hides the rows of the detached partition.
     assert rental.value("SELECT relforcerowsecurity FROM pg_class WHERE oid = 'rental.water_levels_now'::regclass")
 
 
@@ -392,7 +392,7 @@ def test_what_can_be_done_while_the_service_works_is_done_then(rental: Database)
     built = "SELECT pg_relation_filenode('rental.idx_water_levels_now_marina_measured_at')"
     file = rental.value(built)
     left = [item["id"] for item in rental.plan() if item["phase"] in ("column", "build")]
-    # Attaching the partitions' indexes to the table's index is fast.
+    # The only remaining statement attaches the partitions' indexes to the table's index, which is fast.
     assert left == ["water_levels.index.measured_at"]
     rental.migrate()
     assert rental.value(built) == file

@@ -1,4 +1,4 @@
-"""Objects of the superuser that are restored never run an ordinary role's code."""
+"""A restore of the superuser's objects never runs an ordinary role's code."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lab import OWNER
 from server import SERVER_USER, Server
 
 NAME, COPY = "ai_memory_dumped", "ai_memory_restored"
-# The body is replaced after an object of the superuser has started to call the function.
+# This body is replaced once an object of the superuser calls the function.
 HARMLESS = "CREATE OR REPLACE FUNCTION public.{name} LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN $1; END $$"
 SEEN = (
     "CREATE OR REPLACE FUNCTION public.{name} LANGUAGE plpgsql IMMUTABLE AS"
@@ -43,7 +43,7 @@ def database(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def made(server: Server, *statements: str) -> None:
-    """Run statements; those of the superuser start with "postgres: "."""
+    """Run statements as the owner, or as the superuser if they start with "postgres: "."""
     for statement in statements:
         of_superuser = statement.startswith("postgres: ")
         server.sql(statement.removeprefix("postgres: "), NAME, "postgres" if of_superuser else OWNER)

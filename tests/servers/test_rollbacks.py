@@ -1,6 +1,6 @@
 """A rollback of any part of a plan does not affect later changes.
 
-The dump of the schema and the roles' settings in the database are the same as without the plan.
+The dump, which contains the schema and the roles' settings in the database, is the same as without the plan.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ LATER = {
     ),
     "a view": ("CREATE VIEW {schema}.later AS SELECT id FROM {table}", "DROP VIEW {schema}.later"),
 }  # fmt: skip
-# The number of prefixes of each plan, from the empty plan to the whole plan, each with the next later change.
+# How many prefixes of each plan are tested, from the empty plan to the whole plan. Each prefix is combined with one of
+# the later changes.
 PREFIXES = 12
 WORDS = {
     "ai_memory": {
@@ -56,7 +57,7 @@ WORDS = {
 
 @contextlib.contextmanager
 def unmigrated(server: Server, application: str) -> Iterator[Database]:
-    """Yield the unmigrated database of an application in autocommit mode."""
+    """Yield the unmigrated database of an application, in a transaction."""
     name = NAME if application == "ai_memory" else f"{application}_rollbacks"
     with contextlib.ExitStack() as stack:
         if application == "ai_memory":
@@ -72,13 +73,13 @@ def unmigrated(server: Server, application: str) -> Iterator[Database]:
 
 
 def dumped(server: Server, database: Database) -> str:
-    """Return the schema, including the settings of roles in the database."""
+    """Return pg_dump's output for the schema, including the roles' settings in the database."""
     name = database.model.database
     return server.run("pg_dump", "--schema-only", "--create", "--restrict-key=same", name)
 
 
 def prefixes(statements: list[Statement]) -> list[int]:
-    """Return lengths of prefixes, evenly distributed from zero to the whole length."""
+    """Return prefix lengths, evenly distributed from zero to the length of the plan."""
     return sorted({round(part * len(statements) / (PREFIXES - 1)) for part in range(PREFIXES)})
 
 

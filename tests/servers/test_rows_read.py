@@ -33,7 +33,7 @@ WANTED = {
 
 @contextlib.contextmanager
 def filled(server: Server, times: int) -> Iterator[Database]:
-    """Yield AI-Memory's database with ``times`` as many rows."""
+    """Yield AI-Memory's database with ``times`` times as many rows."""
     name = f"ai_memory_times_{times}"
     with temporary.created(server, name):
         for table, columns in KEYS.items():
@@ -45,7 +45,7 @@ def filled(server: Server, times: int) -> Iterator[Database]:
 
 
 def read(database: Database, goal: str, snapshot: State | None = None, **more: Any) -> tuple[int, int]:
-    """Commit the transaction of ``live`` for a goal. Return the rows that the change reads, and those of the proof."""
+    """Commit the ``live`` transaction of a goal. Return the numbers of rows that the change and the proof read."""
     state = database.state()
     found = planning.statements(state, database.model, goal, snapshot)
     rest = online.cutover(found, "live")
@@ -67,7 +67,7 @@ def prepare(database: Database, goal: str, snapshot: State | None = None) -> Non
 
 
 def every_goal(server: Server, times: int, **more: Any) -> dict[str, tuple[int, int]]:
-    """Return the rows that the transaction of each goal reads in a database with ``times`` as many rows."""
+    """Return the numbers of rows that each goal's transaction reads in a database with ``times`` times as many rows."""
     with filled(server, times) as database:
         before = database.state()
         prepare(database, "migrate")
@@ -84,7 +84,7 @@ def test_a_larger_database_is_locked_no_longer(server: Server) -> None:
     small, large = (every_goal(server, times) for times in (1, 10))
     assert large == small
     assert {change for change, _ in small.values()} == {0}
-    # The proof reads some rows of each table.
+    # For each goal with a proof, the proof reads some rows.
     assert all(found[1] > 0 for goal, found in small.items() if goal in planning.ISOLATING)
 
 

@@ -1,4 +1,4 @@
-"""The proof's rows are derived from the catalogs, for all types, CHECKs and keys of the tables."""
+"""The proof derives its rows from the catalogs, for all types, CHECKs and keys of the tables."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ SINCE = {"int4multirange": 14, "numeric(5,-2)": 15}
 
 
 def column_list(major: int) -> str:
-    """Return one column without a default for each type of a PostgreSQL version."""
+    """Return one NOT NULL column without a default for each type of a PostgreSQL version."""
     known = (name for name in TYPES if SINCE.get(name, 0) <= major)
     return ", ".join(f"c{number} {name} NOT NULL" for number, name in enumerate(known))
 
 
 @contextlib.contextmanager
 def tables(server: Server, statements: tuple[str, ...], entries: list[dict[str, Any]]) -> Iterator[Database]:
-    """Yield a database that the owner's ``statements`` create, with a model of ``entries``."""
+    """Yield a database with a model of ``entries``, after its owner has run ``statements``."""
     with schemas.database(server, [*KINDS, *statements], entries, EXTENSIONS) as database:
         yield database
 
@@ -144,7 +144,7 @@ def test_a_row_points_elsewhere_although_its_other_parent_points_there(
     ]
     with tables(server, statements, entries) as database:
         attempts = database.transaction(database.plan())["proof"]["attempts"]
-        # The tenant must keep the reader of the loan, so its book cannot be deleted if the reader references that book.
+        # The tenant must keep the loan's reader. If the reader must reference the book, the book cannot be deleted.
         assert ("loans.point.book_id" in [item["id"] for item in attempts]) is is_tried
         assert_migrates(database)
 
@@ -168,7 +168,7 @@ def test_a_look_up_is_read_without_code_of_its_owner(server: Server) -> None:
         "CREATE DOMAIN region AS citext CHECK (fine(VALUE))",
         "CREATE TABLE cities (region region, city mood, parts integer[], PRIMARY KEY (region, city), UNIQUE (parts))",
         "INSERT INTO cities VALUES (E'north\\x01 <&>', 'sad', '{1}')",
-        # Rows of an inheriting table are not part of the key.
+        # The key does not cover the rows of an inheriting table.
         "CREATE TABLE more_cities () INHERITS (cities)", "ALTER TABLE cities ENABLE ROW LEVEL SECURITY",
         "CREATE TABLE houses (id serial PRIMARY KEY, region region NOT NULL, city mood NOT NULL)",
         "ALTER TABLE houses ADD FOREIGN KEY (region, city) REFERENCES cities",
@@ -288,7 +288,7 @@ def test_a_regular_expression_means_what_postgresql_means(server: Server) -> Non
                     query = f"SELECT {literal(text)} {sign} {literal(pattern)}"
                     assert server.sql(query) == [(found,)], (text, pattern)
                     known += 1
-        # These examples match the pattern.
+        # Each example must match the pattern.
         assert all(
             patterns.matches(text, pattern, ignore_case=False) in (True, None) for text in patterns.examples(pattern)
         )
@@ -405,7 +405,7 @@ ONE_TO_ONE = (
     "CREATE TABLE profiles (person bigint PRIMARY KEY REFERENCES people ON DELETE CASCADE, sales integer)",
     "CREATE TABLE pictures (profile bigint PRIMARY KEY REFERENCES profiles, path text)",
 )
-# The table whose trigger writes the row, and the statement that the trigger uses.
+# The table whose trigger writes the row, and the trigger's statement.
 WRITTEN = {
     "an insert": ("people", "INSERT INTO public.profiles VALUES (NEW.id);"),
     "an upsert": ("people", "INSERT INTO public.profiles VALUES (NEW.id) ON CONFLICT DO NOTHING;"),

@@ -37,7 +37,7 @@ CREATE FUNCTION public.meant(public.mood) RETURNS integer {NOTED} RETURN 1; END 
 CREATE CAST (public.mood AS integer) WITH FUNCTION public.meant(public.mood) AS IMPLICIT"""
 UPDATE = "public.update_personality_averages"
 TRIGGERED = "public.trigger_update_personality_averages"
-# The original objects, and the owner's changes after the migration.
+# For each case: the original objects, and the owner's changes after the migration.
 NAMES = {
     "included column": [
         f"""ALTER TABLE caller_profiles ADD {DEFERRABLE} integer, DROP CONSTRAINT caller_profiles_user_id_key,
@@ -79,7 +79,7 @@ NAMES = {
         "ALTER TABLE memories DROP CONSTRAINT memories_m_fkey",
     ],
 }
-# The original objects, the owner's changes after the migration, and the object that the message names.
+# For each case: the original objects, the owner's changes after the migration, and the object that the message names.
 MEANINGS = {
     "enum that becomes a domain": (
         f"{FINE}; {ENUM}; CREATE POLICY p ON memories USING (k = (('{{a}}'::words[])[1])::text)",
@@ -125,7 +125,7 @@ MEANINGS = {
 
 @pytest.fixture
 def planted(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], object]]:
-    """Return a function that runs statements as the owner in a copy of the unmigrated database."""
+    """Yield a function that runs statements as the owner in a copy of the unmigrated database."""
     monkeypatch.setenv("PGUSER", "postgres")
     with temporary.created(server, NAME):
         yield lambda statements: server.sql(statements, NAME, OWNER)
@@ -134,14 +134,14 @@ def planted(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
 
 @contextlib.contextmanager
 def administrator(server: Server) -> Iterator[Database]:
-    """Return the database in a session of the administrator, as the playbooks open it."""
+    """Yield the database in an administrator's session, as the playbooks open it."""
     with contextlib.closing(sessions.connect(NAME, 5432, host=str(server.directory))) as connection:
         yield Database(connection, NAME)
         connection.rollback()
 
 
 def dumped(server: Server) -> list[str]:
-    """Return the schema in sorted order, because new objects get new OIDs."""
+    """Return the sorted lines of the schema's dump, because OIDs affect their original order."""
     return sorted(server.run("pg_dump", "--schema-only", "--create", "--restrict-key=same", NAME).split("\n"))
 
 

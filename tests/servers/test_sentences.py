@@ -1,4 +1,4 @@
-"""PostgreSQL errors in a log are recognized by psycopg2's name, and also by the message alone."""
+"""PostgreSQL errors in a log are recognized by the name of psycopg2's exception, and also by the message alone."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ ERRORS = (
     "INSERT INTO calls VALUES (3, 'c', 101)",
     "SET LOCAL statement_timeout = 1; SELECT pg_sleep(1)",
 )
-# These sentences are not in any list: the errors are recognized only by their names.
+# No list contains the messages of these errors, which are recognized only by the name of the exception.
 BY_NAME = (
     "INSERT INTO shown VALUES (1)",
     "DELETE FROM shown",
@@ -124,7 +124,7 @@ def error_of(client: psycopg2.extensions.connection, statement: str) -> Any:
 
 
 def first_line(error: Any) -> str:
-    """Return the line of a program that logs a caught error."""
+    """Return the first line of an error, as a program logs it."""
     return str(error).split("\n", maxsplit=1)[0]
 
 

@@ -1,5 +1,4 @@
-"""The effects of the service's environment on its sessions are detected over its route, and apply to the run's
-logins."""
+"""Over the service's route, the run detects the environment's settings for sessions, and applies them to its logins."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from server import SERVER_USER, Server, running
 
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="the module runs as root"),
-    # Here the service is a thread, which waits while the module starts its child process.
+    # In these tests, the service is a thread, which waits while the module starts its child process.
     pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning"),
 ]
 
@@ -29,13 +29,13 @@ class Service:
     """A service with one table; ``fault`` is its defect, and ``tenant`` is the tenant of its rows."""
 
     def __init__(self, server: Server) -> None:
-        """Serve on a separate port."""
+        """Listen on a free port."""
         self.server, self.fault, self.tenant = server, "", "1"
         service = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                """Answer."""
+                """Respond to one request."""
                 asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 status, said = service.answer(self.path, asked)
                 self.send_response(status)
@@ -49,7 +49,7 @@ class Service:
         threading.Thread(target=self.http.serve_forever, daemon=True).start()
 
     def answer(self, path: str, asked: dict[str, str]) -> tuple[int, dict[str, Any]]:
-        """Store or retrieve as the service's login."""
+        """Handle a store or retrieve request, and return its status and body."""
         if self.fault == f"refused {path}":
             return 403, {"detail": "Not authenticated"}
         if path == "/store":
@@ -92,7 +92,7 @@ def request(path: str, tenant: str = "1", marker: str = "") -> dict[str, Any]:
 
 
 def wanted(service: Service, **more: Any) -> dict[str, Any]:
-    """Return the options of the module; a key in ``more`` with two underscores sets a nested option."""
+    """Return the module's options. In ``more``, two underscores separate an option from its nested option."""
     options: dict[str, Any] = {
         "database": "shop", "port": 5432, "user": SERVER_USER,
         "rows": {
@@ -119,7 +119,7 @@ def wanted(service: Service, **more: Any) -> dict[str, Any]:
 
 
 def made(service: Service, action: str = "test", **more: Any) -> smoke_run.SmokeRun:
-    """Run one test and return it."""
+    """Run one action of the smoke test, and return the run."""
     options = wanted(service, **more)
     conversation = api.Conversation(f"http://127.0.0.1:{service.http.server_port}", 20)
     tables, caller = service_smoke.Tables(options), api.Caller({}, "", 60)

@@ -45,7 +45,7 @@ RELEASES = ("legacy", "tenant-aware")
 ALL = [
     made
     for made in itertools.starmap(by_hand.Made, itertools.product(*PARTS))
-    # Keys and policies cannot name a column that does not exist.
+    # Keys and policies cannot use a column that does not exist.
     if made.column != "none" or (made.keys, made.policies) == ("old", "none")
 ]
 
@@ -56,8 +56,8 @@ def pairs(made: Made) -> set[tuple[tuple[str, str], ...]]:
 
 
 def pairwise(every: list[Made], chosen: list[Made]) -> list[Made]:
-    """Return combinations that contain all pairs of ``every``: first ``chosen``, then always the combination that adds
-    the most pairs."""
+    """Return combinations that contain all pairs of ``every``: first ``chosen``, then each time the combination that
+    adds the most pairs."""
     found = list(chosen)
     missing = set().union(*map(pairs, every)) - set().union(*map(pairs, found))
     while missing:
@@ -112,7 +112,7 @@ class Release:
         return {table: self.run(f"SELECT count(*) FROM {table}")[0][0] for table in TABLES}
 
     def forget(self) -> dict[str, int]:
-        """Delete all rows of the caller and return their number."""
+        """Delete all rows of the caller, and return their number for each table."""
         gone = {}
         for table in TABLES:
             gone[table] = len(self.run(f"DELETE FROM {table} WHERE user_id = '{USER}' RETURNING true"))
@@ -125,7 +125,7 @@ OF_CALLER = dict.fromkeys(TABLES, 1) | {"personality_metrics": 2}
 
 @pytest.fixture(scope="module")
 def few(server: Server) -> Iterator[str]:
-    """Return the name of an unmigrated database with a few rows."""
+    """Yield the name of an unmigrated database with a few rows."""
     server.sql(f"CREATE DATABASE {FEW} OWNER {OWNER}")
     server.sql('CREATE EXTENSION "uuid-ossp"', FEW)
     server.script(FEW, ROOT / "tests/servers/as_owner.sql", ROOT / "lab/database/schema.sql", embedding="real[]",
@@ -151,7 +151,7 @@ def tally(request: pytest.FixtureRequest) -> Iterator[Counter[str]]:
 
 @contextlib.contextmanager
 def made_by_hand(server: Server, few: str, made: Made, *others: str) -> Iterator[Database]:
-    """Yield a copy of the database with a few rows, after this manual change and ``others``."""
+    """Yield a copy of the database ``few``, after the manual change ``made`` and the statements ``others``."""
     with temporary.created(server, NAME, few), temporary.opened(server, NAME, WANTED) as database:
         database.run("; ".join([made.sql(NAME), *others]))
         database.commit()
@@ -166,7 +166,7 @@ def release(server: Server, tenant: int | None) -> Iterator[Release]:
 
 
 def dumped(server: Server) -> list[str]:
-    """Return the schema in sorted order, because new objects get new OIDs."""
+    """Return the sorted lines of the schema's dump, because OIDs affect their original order."""
     return sorted(server.run("pg_dump", "--schema-only", "--create", "--restrict-key=same", NAME).split("\n"))
 
 
@@ -257,7 +257,7 @@ def test_nothing_but_enforcing_says_that_the_service_names_its_tenant(server: Se
             database.commit()
             with release(server, None) as session:
                 assert session.counted()["caller_profiles"] == seen
-        # The policies are exactly ours, but the plan still contains the bridge.
+        # The policies already equal the planned ones, but the plan still contains the bridge.
         assert [item["id"] for item in database.plan()] == ["bridge"]
         database.migrate()
         enforcing = enforce.build(database.state(), WANTED)

@@ -1,4 +1,4 @@
-"""A table of tenants, which the tenant column references; during the proof, the proof's tenants have rows in it."""
+"""The tenant column references a table of tenants, in which the proof's tenants have rows during the proof."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ KEYS = {
 
 
 def statements(kind: str = "a serial") -> list[str]:
-    """Return the schema; ``kind`` is the kind of the key of the table of tenants."""
+    """Return the statements that create the schema; ``kind`` is the kind of the tenants table's key."""
     made = [text.format(KEYS[kind][0]) if "TABLE tenants" in text else text.format("") for text in TENANTS]
     return ["CREATE SEQUENCE numbers", *made]
 
 
 def tenants(**more: Any) -> dict[str, Any]:
-    """Return the model's entry."""
+    """Return the model's entry for the tenants table."""
     return {"table": "tenants", "key": "id", "policy": "own", **more}
 
 

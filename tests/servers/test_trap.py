@@ -39,7 +39,7 @@ class Trap:
         self.sprung()
 
     def sprung(self) -> list[str]:
-        """Return the code that has run with more privileges than its owner has since the last call."""
+        """Return the code that, since the last call, has run with more privileges than its owner has."""
         begin, text = self._read, self._server.log.read_text()
         self._read = len(text)
         return sorted(set(re.findall(r"LOG: *TRAP (.*)", text[begin:])))
@@ -47,7 +47,7 @@ class Trap:
 
 @pytest.fixture
 def trap(server: Server) -> Iterator[Trap]:
-    """Return a copy of the unmigrated database with the trap in it."""
+    """Plant the trap in a copy of the unmigrated database, and yield the trap."""
     with temporary.created(server, NAME):
         yield Trap(server)
     server.sql(f"ALTER ROLE {OWNER} RESET ALL")
@@ -55,7 +55,7 @@ def trap(server: Server) -> Iterator[Trap]:
 
 @pytest.fixture
 def database(server: Server, trap: Trap, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
-    """Return the database in a session of the administrator, as the playbooks open it."""
+    """Yield the database in an administrator's session, as the playbooks open it."""
     monkeypatch.setenv("PGUSER", "postgres")
     with contextlib.closing(sessions.connect(NAME, 5432, host=str(server.directory))) as connection:
         yield Database(connection, NAME)
@@ -93,7 +93,7 @@ def test_migration_and_rollback_spring_nothing(trap: Trap, database: Database) -
 
 def without_a_path(monkeypatch: pytest.MonkeyPatch) -> None:
     """Resolve names with the database's search path."""
-    # Each read triggers the trap for every row.
+    # The time limit is short, because each read triggers the trap for every row.
     settings = {**sessions.SETTINGS, "search_path": "public,pg_catalog", "statement_timeout": "5s"}
     monkeypatch.setattr(sessions, "SETTINGS", settings)
 
@@ -138,10 +138,10 @@ def test_without_a_guard_it_springs(
     guard: Callable[[pytest.MonkeyPatch], None], server: Server, trap: Trap, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if server.major != OLDEST:
-        pytest.skip("The guards are ours. From PostgreSQL 18 on a trigger that was put off stays who changed the row.")
+        pytest.skip("The oldest version is enough. Since PostgreSQL 18, a deferred trigger runs as the writing role.")
     monkeypatch.setenv("PGUSER", "postgres")
     guard(monkeypatch)
-    # Code that runs for every row takes time, and one row is enough; a busy machine takes longer.
+    # Planted code runs for every row, but one row is enough. The time limit grows, because a busy machine takes longer.
     assert any(sprung_within(seconds, server, trap, monkeypatch) for seconds in (5, 20, 80))
 
 

@@ -1,4 +1,4 @@
-"""A session that a service opens for a single request is detected during a request."""
+"""The witness detects a session that the service opens for a single request."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def free_port() -> int:
 
 @pytest.fixture(scope="module", params=["tcp", "unix"])
 def where(request: pytest.FixtureRequest) -> Iterator[tuple[str, int, Server]]:
-    """Return the host and port of a server to which the service connects in one of several ways."""
+    """Yield a server with its host and port, to which the service connects over TCP or a Unix socket."""
     port = free_port()
     with running(17, listen_addresses="127.0.0.1" if request.param == "tcp" else "", port=str(port)) as server:
         yield "127.0.0.1" if request.param == "tcp" else str(server.directory), port, server
@@ -57,7 +57,7 @@ def where(request: pytest.FixtureRequest) -> Iterator[tuple[str, int, Server]]:
 
 @pytest.fixture
 def service(where: tuple[str, int, Server]) -> Iterator[tuple[int, int]]:
-    """Yield the process and port of a service that opens a connection for each request."""
+    """Yield the PID and the port of a service that opens a connection for each request."""
     host, port, _ = where
     own = free_port()
     dsn = f"host={host} port={port} dbname=postgres"

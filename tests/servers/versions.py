@@ -1,4 +1,4 @@
-"""The versions of PostgreSQL that a test can use."""
+"""Test parameters that need a minimum version of PostgreSQL."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 
 def cases(names: Iterable[str], since: Mapping[str, int]) -> list[Any]:
-    """Return the names as test parameters. Those in ``since`` need the given major version or a newer version."""
+    """Return the names as test parameters. Those in ``since`` need at least the given major version."""
     return [
         pytest.param(name, marks=[pytest.mark.since(since[name])] if name in since else [], id=name) for name in names
     ]

@@ -1,4 +1,4 @@
-"""A service with a tenant column and a tenants table gets row security, a login and a reader, and is rolled back."""
+"""A service with a tenant column and a tenants table is migrated, with a new login and a reader, and rolled back."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import yaml
 from application import CONFIRMED, Application, installed
 from lab import ROOT, Host, Run
 
-# If these tests were divided between two hosts, both hosts would have to be prepared.
+# All these tests run on one host, so that only one host needs the preparations.
 pytestmark = pytest.mark.one_host(together=True)
 
 HERE = ROOT / "molecule/adopted"
@@ -23,13 +23,13 @@ MODEL = HERE / "inventory/group_vars/ai_memory/tenancy.yml"
 MIGRATE = ("migrate.yml", *CONFIRMED, "-etenancy_provision_app_role=true")
 BACK = ("rollback.yml", "-erollback_mode=schema", *CONFIRMED)
 FIRST, SECOND = "a.example.org", "b.example.org"
-# The organization's rows of each table; the third sees nothing.
+# How many rows of each table each organization sees. A third organization sees none.
 ROWS = {"users": 3, "projects": 3, "tasks": 3, "notes": 1}
-# The decisions of the operator: the setting, who reads the tenants table, and the dashboard.
+# The operator's decisions: the tenant setting, who reads the tenants table, and the dashboard's role.
 DECIDED = {"tenancy_setting", "tenancy_tenants", "tenancy_readers"}
-# Strings that differ only in case are equal. The servers of tests/servers are built without ICU.
+# A case-insensitive collation. It needs ICU, and the servers of tests/servers are built without ICU.
 CASELESS = "CREATE COLLATION saas.caseless (provider = icu, locale = 'und-u-ks-level2', deterministic = false)"
-# Another program on the host that logs in as the service does.
+# Another program on the host, which uses the service's login.
 DIGEST = """[Service]
 Type=oneshot
 RemainAfterExit=yes
@@ -40,7 +40,7 @@ ExecStart=/bin/true
 
 @pytest.fixture(scope="module")
 def board(machine: Host, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
-    """Return the task board with its rows, and remove it at the end."""
+    """Yield the task board with its rows, and remove it at the end."""
     with installed(
         machine, tmp_path_factory.mktemp("inventory"), name="task-board", database="task_board", owner="board",
         port=8400, inventory=HERE / "inventory/production.yml", files=HERE / "application",
@@ -65,13 +65,13 @@ def before(board: Application) -> str:
 
 @pytest.fixture(scope="module")
 def migrated(board: Application, before: str) -> Run:
-    """Migrate, with a rehearsal."""
+    """Run the migration with a rehearsal."""
     return board.playbook(*MIGRATE)
 
 
 @contextlib.contextmanager
 def session(board: Application, role: str, organization: int | None = None) -> Iterator[psycopg2.extensions.cursor]:
-    """Yield a cursor of a role; its changes are rolled back."""
+    """Yield a cursor of a role's session, and roll back its changes."""
     with contextlib.closing(board.machine.connect(board.database)) as connection, connection.cursor() as cursor:
         cursor.execute(f"BEGIN; SET SESSION AUTHORIZATION {role}")
         if organization is not None:
@@ -80,7 +80,7 @@ def session(board: Application, role: str, organization: int | None = None) -> I
 
 
 def rows(cursor: psycopg2.extensions.cursor) -> dict[str, int]:
-    """Return the rows that a session sees of each table."""
+    """Return how many rows of each table a session sees."""
     found = {}
     for table in ROWS:
         cursor.execute(f"SELECT count(*) FROM saas.{table}")
@@ -125,7 +125,7 @@ def test_the_service_works_with_its_own_login(board: Application, migrated: Run)
     assert "task_board_app:" in board.machine.run("sudo cat /etc/task-board.env")
     for host, tasks in ((FIRST, 3), (SECOND, 3), ("c.example.org", 0)):
         assert len(board.call("/tasks", host=host)["tasks"]) == tasks
-    # The key of the slug contains the organization, and still ignores case.
+    # The unique key on slug now contains the organization, and still ignores case.
     try:
         for host in (FIRST, SECOND):
             assert board.call("/projects/create", host=host, content="same") == {"success": True}
@@ -146,7 +146,7 @@ def test_the_rows_that_the_migration_rewrote_are_not_said_to_be_lost(migrated: R
 
 
 def test_the_journal_is_read_since_the_stop(board: Application, migrated: Run) -> None:
-    # systemd forgets when a stopped unit that is not enabled became inactive.
+    # systemd does not remember when a unit that is stopped and not enabled became inactive.
     assert board.machine.run(f"systemctl is-enabled {board.name}", check=False) == "disabled\n"
     assert "journalctl --unit=task-board.service --since= 20" in migrated.words
     assert "--since=-1h" not in migrated.words

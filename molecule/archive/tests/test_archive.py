@@ -21,12 +21,12 @@ from service import schema
 
 pytestmark = pytest.mark.one_host(together=True)
 
-# The files of the operator's inventory, besides the draft.
+# The files of the operator's inventory, except the draft.
 GIVEN = ("backup.yml", "database.yml", "report.yml", "service.yml")
 
 
 class Laptop:
-    """A machine with Ansible and the archive: ``home`` is Ansible's own directory, and ``work`` the current one."""
+    """A machine with Ansible and the archive. ``home`` is ANSIBLE_HOME, and ``work`` is the working directory."""
 
     def __init__(self, directory: Path) -> None:
         """Start with an empty working directory."""
@@ -37,7 +37,7 @@ class Laptop:
         self.collections = self.home / "collections/ansible_collections"
 
     def run(self, *command: str, directory: Path | None = None) -> str:
-        """Run a command, which must succeed, and return its output; the default directory is the working directory."""
+        """Run a command in ``directory``, by default the working directory, assert success, and return the output."""
         done = subprocess.run(
             command, cwd=directory or self.work, env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True, check=False, timeout=600,
@@ -50,7 +50,7 @@ class Laptop:
         for name in ("ansible.posix", "community.postgresql"):
             (source,) = importlib.import_module(f"ansible_collections.{name}").__path__
             shutil.copytree(source, self.collections.joinpath(*name.split(".")))
-        # The documented commands run in the directory of the archive.
+        # The documented commands run in the archive's directory.
         (unpack,) = documents.commands("tar")
         (install,) = [command for command in documents.commands("ansible-galaxy") if "--offline" in command]
         for command in (unpack, install):
@@ -78,7 +78,7 @@ def laptop(tmp_path_factory: pytest.TempPathFactory) -> Laptop:
 
 
 def inventory(machine: Host, collection: Path) -> Mapping[str, str]:
-    """Return the files of an inventory by name; it has the values of the archive's inventory, but no model."""
+    """Return the files of an inventory by name. They have the values of the archive's inventory, but no model."""
     connection = {
         "ansible_host": "127.0.0.1", "ansible_port": HOSTS[machine.name]["ansible_port"], "ansible_user": "operator",
         "ansible_ssh_private_key_file": str(ROOT / ".lab/id_ed25519"),
@@ -93,7 +93,7 @@ def inventory(machine: Host, collection: Path) -> Mapping[str, str]:
 
 
 def files(directory: Path) -> dict[str, int]:
-    """Return the files below a directory with their sizes, without Python's compiled ones."""
+    """Return the files below a directory with their sizes, except compiled Python files."""
     found = [path for path in directory.rglob("*") if path.is_file() and path.suffix != ".pyc"]
     return {str(path): path.stat().st_size for path in found}
 
@@ -125,7 +125,7 @@ def test_the_archive_describes_migrates_verifies_and_rolls_back(machine: Host, l
     (copy,) = laptop.work.glob(f"backups/{machine.name}/*.tar")
     assert f"Copy:      {copy.relative_to(laptop.work)}" in migrated
 
-    # The run printed the commands that work here.
+    # The commands that the run printed work in this directory.
     verify, *back = record["commands"]
     assert verify in migrated
     assert "findings hold" in laptop.run(*shlex.split(verify))

@@ -1,4 +1,4 @@
-"""The running service's database is found from its sessions, its environment and its own route."""
+"""The running service's database is found from the service's sessions, environment and own route."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def two(machine: Host) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def service(machine: Host) -> Iterator[None]:
-    """Restore the service as it was installed afterwards."""
+    """At the end, restore the service to its installed state."""
     yield
     put_back(machine)
 
@@ -128,7 +128,7 @@ def test_what_the_code_sets_itself_is_found(machine: Host, value: str, sentence:
 
 
 def test_a_session_that_is_opened_late_is_waited_for(machine: Host) -> None:
-    # The database's sessions end; the service opens a new session at the next request.
+    # Terminate the service's sessions. The service opens a new session at the next request.
     def ended(host: Host) -> None:
         host.sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{OWNER}'")
 
@@ -160,7 +160,7 @@ def test_a_file_that_sessions_confirm_is_believed(machine: Host) -> None:
 
 
 def test_a_file_that_nothing_confirms_is_not_believed(machine: Host) -> None:
-    # The health check uses no session.
+    # This program answers the health check without a database session.
     settings = (
         f"{RESET}\nExecStart=\nExecStart=/usr/bin/python3 -m http.server --bind 127.0.0.1 --directory {CODE} 8100"
     )
@@ -208,7 +208,7 @@ def opens_for_each_request(value: str) -> str:
     ids=["login", "database"],
 )
 def test_a_connection_for_each_request_is_seen_before_the_stop(machine: Host, value: str, sentence: str) -> None:
-    # The session is detected during the health check, or at the latest while the service stores a memory.
+    # The session is detected during the health check, or otherwise while the service stores a memory.
     with code(machine, opens_for_each_request(value)) as settings, unit(machine, settings):
         before = machine.rows()
         run = machine.playbook(*MIGRATE, check=False)
@@ -382,7 +382,7 @@ def test_settings_that_make_the_login_another_role_are_refused(machine: Host) ->
 
 
 def test_it_is_asked_again_after_the_start(machine: Host) -> None:
-    # The code changes at its second start.
+    # From its second start on, the code opens another session.
     program = (
         f"path = '{CODE}/started'\n"
         f"if os.environ.get('INVOCATION_ID') != open(path).read() if os.path.exists(path) else False:\n"
@@ -409,5 +409,5 @@ def test_no_output_contains_the_password(machine: Host) -> None:
     for text in (run.output, other.output, *run.files().values(), *other.files().values()):
         assert PASSWORD not in text
         assert urllib.parse.quote(PASSWORD, safe="") not in text
-        # The beginning of the password in Base64, the encoding in which the module returns files.
+        # DATABASE_URL in Base64, the encoding in which the module returns files.
         assert "REFUQUJBU0VfVVJM" not in text

@@ -27,7 +27,7 @@ def fresh(machine: Host) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def service(machine: Host) -> Iterator[None]:
-    """Afterwards, restore the service to its installed state."""
+    """At the end, restore the service to its installed state."""
     yield
     put_back(machine)
 

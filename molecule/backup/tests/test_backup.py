@@ -1,5 +1,4 @@
-"""A backup counts only after its restore and comparison. Only its owner can read it, and no needed backup is
-removed."""
+"""A backup counts only once it is restored and compared. Only its owner can read it, and needed backups are kept."""
 
 from __future__ import annotations
 
@@ -29,7 +28,7 @@ QUICK = ("-ebackup_test_restore=false", "-ebackup_copy_max_bytes=0", "-ebackup_f
 
 @contextlib.contextmanager
 def writers(machine: Host) -> Iterator[list[float]]:
-    """Insert and delete rows continuously; yield the times."""
+    """Insert and delete rows continuously, and yield the growing list of the times."""
     written: list[float] = []
 
     def write(over: threading.Event) -> None:
@@ -77,7 +76,7 @@ def test_it_is_complete_proven_and_private(machine: Host, tmp_path: Path) -> Non
     assert machine.databases() == set()
     assert machine.lock() == ""
 
-    # The copy on this machine is identical.
+    # The copy on this machine has the recorded hash.
     (copy,) = run.copies()
     assert hashlib.sha256(copy.read_bytes()).hexdigest() == run.record["copy"]["sha256"]
     assert copy.stat().st_mode & 0o077 == 0
@@ -89,7 +88,7 @@ def test_it_is_complete_proven_and_private(machine: Host, tmp_path: Path) -> Non
     assert hashlib.sha256((unpacked / "SHA256SUMS").read_bytes()).hexdigest() == manifest["sha256"]
     machine.run("test ! -e /home/operator/.tenancy-copy")
 
-    # The copy is restored with the documented commands.
+    # The documented commands put the copy back on the host.
     machine.run(f"sudo rm -r {backup}")
     for command in (*documents.commands("scp"), *documents.commands("ssh")):
         machine.at_home(re.sub(r"(backups/[a-z-]+/)?ai_memory-[0-9TZ]+\.tar", copy.name, command), cwd=copy.parent)
@@ -199,7 +198,7 @@ def test_what_was_written_between_dump_and_stop_is_named_and_kept(machine: Host)
     changed = "public.caller_profiles (1 rows added or changed, 1 rows of the backup changed or deleted since)"
     assert f"Written between the backup and the change: {changed}." in run.words
     assert "rollback_mode=schema keeps it; rollback_mode=restore leaves it behind." in run.words
-    # Only the change is made between the stop and the start.
+    # Between the stop and the start, the run only changes the database.
     names = [phase["name"] for phase in run.record["phases"]]
     assert names[names.index("cutover") :] == ["cutover", "stop", "apply", "start", "written", "verify", "journal"]
     assert run.record["written"] == [{"schema": "public", "name": "caller_profiles", "written": 1, "gone": 1}]
@@ -238,7 +237,7 @@ def seconds_down(record: dict[str, Any]) -> float:
 
 @pytest.mark.wide
 def test_callers_do_not_make_the_service_stay_down_for_longer(machine: Host) -> None:
-    """Compare two successive runs by their ratio; a disturbed pair is repeated."""
+    """Compare the downtimes of two successive runs by their ratio, and repeat a pair that other load disturbs."""
     ratios = []
     for _ in range(3):
         downs, kept = [], 0

@@ -17,7 +17,7 @@ MANY = 1 << 30
 
 @pytest.fixture
 def connections(machine: Host) -> Iterator[tuple[Any, Any]]:
-    """Create a table with 100 rows; one connection reads it, and another writes to it."""
+    """Create a table with 100 rows, and yield two connections: one that reads it and one that writes to it."""
     machine.sql("CREATE TABLE notes AS SELECT n, 'note ' || n AS text FROM generate_series(1, 100) AS n")
     with contextlib.closing(machine.connect()) as reader, contextlib.closing(machine.connect()) as writer:
         reader.set_session(isolation_level=psycopg2.extensions.ISOLATION_LEVEL_REPEATABLE_READ, autocommit=False)
@@ -26,7 +26,7 @@ def connections(machine: Host) -> Iterator[tuple[Any, Any]]:
 
 
 def look(reader: Any) -> tuple[int, list[contents.Contents]]:
-    """Return the oldest running transaction and the tables, from a new snapshot."""
+    """Return the ID of the oldest running transaction, and the tables' contents, from a new snapshot."""
     with reader.cursor() as cursor:
         cursor.execute("SELECT txid_snapshot_xmin(txid_current_snapshot())")
         xmin = cursor.fetchone()[0]
@@ -36,7 +36,7 @@ def look(reader: Any) -> tuple[int, list[contents.Contents]]:
 
 
 def changed(reader: Any, writer: Any, since: int, before: list[contents.Contents]) -> list[str]:
-    """Return the tables that have been written so far, without later writes."""
+    """Return the tables that have been written so far. Later writes do not count."""
     with writer.cursor() as cursor:
         cursor.execute("SELECT txid_current()")
         until = cursor.fetchone()[0]
@@ -88,7 +88,7 @@ def test_what_was_written_is_known(connections: tuple[Any, Any], statement: str,
 
 
 def test_a_subtransaction_that_began_before_the_snapshot_is_known(connections: tuple[Any, Any]) -> None:
-    """The subtransaction's ID is lower than the newest in the snapshot, but the snapshot does not list it."""
+    """The subtransaction's ID is lower than the newest ID in the snapshot, but the snapshot does not list it."""
     reader, writer = connections
     with writer.cursor() as cursor:
         cursor.execute("BEGIN; UPDATE notes SET text = 'top' WHERE n = 1; SAVEPOINT s")

@@ -1,4 +1,4 @@
-"""The bridge is removed if the record shows no use, and restored if the service does not work without it."""
+"""The bridge is removed if the record shows no use, and restored if the service does not work without the bridge."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rows import insert
 from service import a_login, assert_works_in_full, deploy, faulty_release
 
 ENFORCE = ("playbooks/enforce.yml", "-eenforce_confirm=YES")
-# The service starts faster than this even on a slow machine, and no test has to wait for a minute.
+# In seconds: longer than the service's start on a slow machine, and short enough for the tests to wait.
 STARTUP = 20
 AT_ONCE = ("-etenancy_bridge_quiet_seconds=0", f"-etenancy_bridge_startup_seconds={STARTUP}")
 ACCEPTING = (*AT_ONCE, "-eenforce_accept=startup")
@@ -63,7 +63,7 @@ def test_the_legacy_release_still_needs_it(machine: Host) -> None:
     wait_for_the_end_of_the_start_up(machine)
     assert_works_in_full(machine)
     before = machine.untouched()
-    # Use by callers is never accepted.
+    # A caller's use of the bridge is never accepted.
     run = machine.playbook(*ENFORCE, *ACCEPTING, check=False)
     assert "The bridge is still needed: statements without a tenant used the bridge since" in run.words
     assert "by callers (" in run.words
@@ -80,7 +80,7 @@ def test_only_what_names_no_tenant_is_noted(machine: Host) -> None:
     assert_works_in_full(machine)
     forget(machine)
     assert_works_in_full(machine)
-    # verify.yml also logs in without a tenant, but only reads.
+    # verify.yml also logs in without a tenant, but read-only transactions leave no note.
     machine.playbook("playbooks/verify.yml")
     assert noted(machine) == {}
     with a_login(machine) as cursor:
@@ -92,7 +92,7 @@ def test_only_what_names_no_tenant_is_noted(machine: Host) -> None:
     assert list(noted(machine)) == ["call_summaries_select"]
     (used_at,) = noted(machine).values()
     assert abs(used_at - machine.sql("SELECT extract(epoch FROM now())::bigint")[0][0]) < 60
-    # The health check does not read the summaries. Uses shortly before it count as its own.
+    # The health check does not read the summaries. A use shortly before the health check counts as part of the check.
     time.sleep(13)
     refused = machine.playbook(*ENFORCE, *ACCEPTING, check=False)
     assert "The bridge is still needed" in refused.words
@@ -113,7 +113,7 @@ def test_a_write_is_noted_as_what_it_is(machine: Host) -> None:
 def test_what_the_service_does_as_it_starts_is_named_and_is_accepted_or_not(machine: Host) -> None:
     start(machine, "tenant_aware")
     with a_login(machine) as cursor:
-        # This acts like the service's start-up code.
+        # This statement is like that of the service's start-up code.
         cursor.execute("DELETE FROM memories WHERE created_at + ttl_days * interval '1 day' < '2000-01-01'")
     wait_for_the_end_of_the_start_up(machine)
     assert_works_in_full(machine)
@@ -196,7 +196,7 @@ def test_the_bridge_comes_back_when_the_service_does_not_work(machine: Host) -> 
 
 @pytest.mark.wide
 def test_an_api_that_shows_another_tenants_rows_is_found(machine: Host) -> None:
-    # The other tenant is the default tenant, as with an API that ignores the token.
+    # The other tenant is the default tenant, so the API behaves as if it ignored the token.
     run = machine.playbook(*ENFORCE, *ACCEPTING, "-eservice_other_tenant=1", check=False)
     assert "The API showed another tenant the stored memory" in run.words
     assert "Test memory of the run" in run.record["failure"]["message"]

@@ -1,4 +1,4 @@
--- The boat rental's database, with properties that a rollback must restore. psql variables: none; run as the owner.
+-- The boat rental's database, with properties that a rollback must restore. Run this file as the owner.
 CREATE SCHEMA rental;
 SET search_path = rental;
 

@@ -16,7 +16,7 @@ import pytest
 from application import CONFIRMED, Application, installed
 from lab import ROOT, Host, Run
 
-# If these tests were divided between two hosts, both hosts would have to be prepared.
+# All these tests run on one host, so that only one host needs the preparations.
 pytestmark = pytest.mark.one_host(together=True)
 
 DATABASE, OWNER = "boat_rental", "desk"
@@ -36,7 +36,7 @@ class Rental:
         self.schema, self.call = application.schema, application.call
 
     def rows(self) -> dict[str, int]:
-        """Return the rows of every tenant table."""
+        """Return the number of rows in every tenant table."""
         return {table: self.sql(f"SELECT count(*) FROM rental.{table}")[0][0] for table in ROWS}
 
     def untouched(self) -> tuple[tuple[str, str, str], dict[str, int]]:
@@ -45,7 +45,7 @@ class Rental:
 
     @contextlib.contextmanager
     def session(self, tenant: str) -> Iterator[Any]:
-        """Yield a cursor of the application's role and tenant; its changes are rolled back."""
+        """Yield a cursor of the application's role with a tenant, and roll back its changes."""
         with contextlib.closing(self.machine.connect(DATABASE)) as connection, connection.cursor() as cursor:
             cursor.execute(f"BEGIN; SET SESSION AUTHORIZATION {OWNER}")
             cursor.execute("SELECT set_config('rental.marina', %s, true)", (tenant,))
@@ -84,7 +84,7 @@ def test_a_dry_run_says_what_it_is_about_and_touches_nothing(rental: Rental, bef
     assert rental.untouched() == untouched
 
 
-# The operator's decisions; the draft contains the rest.
+# The operator's decisions. The draft contains all other variables.
 DECIDED = {
     "tenancy_column": "marina", "tenancy_column_type": "uuid", "tenancy_setting": "rental.marina",
     "tenancy_default_tenant": NORTH, "tenancy_readable": ["rental.boat_classes"],
@@ -93,7 +93,7 @@ DECIDED = {
 
 @pytest.fixture(scope="module")
 def undescribed(rental: Rental, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a copy of the example's inventory that has no model, to be used in place of the example's."""
+    """Copy the example's inventory without its model, and return the copy, which replaces the example's inventory."""
     directory = tmp_path_factory.mktemp("undescribed")
     shutil.copytree(INVENTORY.parent, directory, dirs_exist_ok=True)
     (directory / "group_vars/ai_memory/tenancy.yml").unlink()

@@ -49,7 +49,7 @@ def test_an_error_that_the_change_does_not_cause_rolls_nothing_back(machine: Hos
 
 @pytest.mark.sample
 def test_an_error_of_the_database_rolls_the_change_back(machine: Host) -> None:
-    # It uses a column that was renamed, like a release that does not support the new schema.
+    # The next release uses a missing column, like a release that does not support the new schema.
     with from_the_next_start(machine, 's/"k": body.get/"no_such": body.get/'):
         run = machine.playbook(*MIGRATE, check=False)
         assert run.record["failure"]["phase"] == "start"

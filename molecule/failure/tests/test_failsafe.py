@@ -17,7 +17,7 @@ UNTIL_STOPPED = 'until [ "$(systemctl is-active ai-memory)" = inactive ]; do sle
 
 
 def migrated(machine: Host) -> int:
-    """Return the number of tables that have the column."""
+    """Return the number of tables that have the tenant column."""
     columns = "information_schema.columns WHERE column_name = 'customer_id' AND table_schema = 'public'"
     return int(machine.sql(f"SELECT count(*) FROM {columns}")[0][0])
 
@@ -31,7 +31,7 @@ def assert_finished_by_another_run(machine: Host) -> None:
 
 def test_the_run_is_killed_and_the_server_ends_the_work(machine: Host) -> None:
     with slow_policies(machine):
-        # Longer than the work takes on a busy machine.
+        # The failsafe waits longer than the work takes on a busy machine.
         run = Run(machine.name, *MIGRATE, "-eservice_failsafe_seconds=600")
         machine.run(UNTIL_STOPPED)
         run.kill()

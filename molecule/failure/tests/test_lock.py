@@ -46,14 +46,14 @@ def test_the_second_is_told_who_holds_it_and_a_lost_run_s_lock_can_be_broken(mac
             assert re.search(rf"Another run uses ai_memory: {HOLDER}\. Wait until it has ended\.", run.words)
             assert "If that run is lost, add -e migrate_break_lock=true." in run.words
             assert run.record["failure"]["phase"] == "lock"
-        # A read-only run does not wait.
+        # A dry run does not need the lock.
         assert (
             f"NOTE Another run uses this database, or was lost: {holder}."
             in machine.playbook("migrate.yml", "--check").words
         )
         assert machine.untouched() == before
         assert machine.lock() == holder
-    # The run is killed now, and its lock remains.
+    # The run has been killed, but its lock remains.
     assert machine.lock() == holder
     assert f"Broke the lock of {holder}" in machine.playbook(*BACKUP, BREAK).words
     assert machine.lock() == ""

@@ -1,4 +1,4 @@
-"""The service's log lines and health are judged by their form, and a slow response is not a failure."""
+"""The run judges the service's log lines and health by their form, and a slow response is not a failure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from service import assert_works_in_full
 pytestmark = pytest.mark.wide
 
 CODE = "/opt/ai-memory/app.py"
-# It waits for a language model that is never healthy, and delays every other request.
+# In this release, the health check waits for a language model that is never healthy, which delays all other requests.
 SLOW = """
 
 @app.middleware("http")
@@ -56,7 +56,7 @@ def test_lines_of_success_that_name_the_tenant_are_no_failure(machine: Host) -> 
         run = machine.playbook(*MIGRATE)
     assert run.record["outcome"] == "SUCCESS"
     assert "JWT" in machine.run("sudo journalctl --unit=ai-memory --since=-5min")
-    # The language model's error, which the service logs at every start.
+    # The error is the language model's. The service logs it at every start.
     assert (run.record["journal"]["failures"], run.record["journal"]["errors"]) == ([], 1)
     assert_works_in_full(machine)
 

@@ -1,4 +1,4 @@
-"""Cause a fault when a task starts; the environment contains the task's number or part of its name, and the fault."""
+"""Cause a fault when a task starts. The environment specifies the fault and the task's number or part of its name."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ short_description: Cause a fault when a task starts
 description:
   - C(FAULT_AT) is the number of the task, counted from 1, or a part of its name.
   - C(FAULT_COMMAND) is a shell command that runs before the task starts; without a command, the whole run is killed.
-  - C(FAULT_TASKS) is a file that gets the tasks' names.
+  - C(FAULT_TASKS) is a file to which the tasks' names are appended.
 """
 
 

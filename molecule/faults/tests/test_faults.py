@@ -59,7 +59,7 @@ def migrated_quickly(machine: Host, migrated: Migrated) -> Migrated:
 
 
 def kill_at(machine: Host, usual: Migrated, numbers: list[int], *arguments: str) -> None:
-    """Kill a run before each of the tasks; assert the invariants, and that the next run completes the work."""
+    """Kill a run before each task, and assert the invariants and that the next run completes the work."""
     failures, before = [], None
     for number in numbers:
         started, name, outcome = time.monotonic(), usual.tasks[number - 1], "held"
@@ -119,7 +119,7 @@ def database_on_a_small_disk(machine: Host) -> Iterator[None]:
 
 
 def unit_command(setting: str) -> str:
-    """Return the command that changes the service's unit."""
+    """Return the command that adds a setting to the service's unit."""
     return f"mkdir -p {UNIT}; printf '[Unit]\\n{setting}\\n' > {UNIT}/fault.conf; systemctl daemon-reload"
 
 

@@ -23,7 +23,7 @@ class Fleet(NamedTuple):
 
 
 def run(*arguments: str, check: bool = True, inventories: tuple[str, ...] = (), terminal: int | None = None) -> Run:
-    """Run a playbook on all hosts; ``check`` requires it to succeed."""
+    """Run a playbook on all hosts, and assert its success if ``check`` is true."""
     run = Run("all,localhost", *arguments, inventories=inventories, terminal=terminal)
     run.wait()
     assert (run.returncode == 0) == check, run.output

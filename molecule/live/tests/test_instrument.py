@@ -11,7 +11,7 @@ from lab import Host
 from loaded import load
 from renewed import with_workers
 
-# Modules with this mark are divided between the hosts. The whole change is tested on each host.
+# Modules with this marker are divided between the hosts. Each host tests the whole change.
 pytestmark = pytest.mark.one_host(together=True)
 
 
@@ -62,7 +62,7 @@ def test_a_table_that_is_gone_fails_writes_and_makes_reads_wrong(machine: Host) 
         time.sleep(2)
         machine.sql("ALTER TABLE memories_elsewhere RENAME TO memories")
         time.sleep(1)
-    # The service responds with HTTP 200 in both cases.
+    # In both cases, the service responds with HTTP 200.
     assert any(failure.startswith("store: no success") for failure in calls.summary["failures"]), calls.summary
     assert any(fault.startswith("retrieve of") for fault in calls.summary["faults"]), calls.summary
     assert calls.summary["row_faults"] == []

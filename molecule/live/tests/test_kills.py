@@ -58,7 +58,7 @@ CHAINS = [
 
 
 def identity(value: str | list[str]) -> str:
-    """Return the part of a test's name for a fault or for the points."""
+    """Return the part of a test's ID for a fault or for a list of points."""
     return (value if isinstance(value, str) else ", then in ".join(value)).replace(" ", "-")
 
 
@@ -87,7 +87,7 @@ def calls(machine: Host) -> Iterator[Load]:
 
 
 def harmed_run(machine: Host, point: str, harm: str) -> dict[str, Any] | None:
-    """Run the migration, and cause the fault once when it reaches a point; return its record, if it has one."""
+    """Run the migration, and cause the fault when the run reaches a point. Return the run's record if there is one."""
     machine.run(f"sudo rm --force {HARMED}")
     watch = f"until {POINTS[point]}; do sleep 0.02; done; touch {HARMED}; {HARMS[harm]}"
     machine.run(f"sudo systemd-run --quiet --collect timeout 300 sh -c {shlex.quote(watch)}")

@@ -1,4 +1,4 @@
-"""A live change that the service cannot use is undone without a stop, and one that cannot be made changes nothing."""
+"""A live change that the service cannot use is undone without a stop. A live change that fails changes nothing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from renewed import CODE, WORKERS, with_workers, workers
 from running import url
 from service import assert_works_in_full, schema
 
-# Modules with this mark are divided between the hosts. The whole change is tested on each host.
+# Modules with this marker are divided between the hosts. Each host tests the whole change.
 pytestmark = pytest.mark.one_host(together=True)
 
 LIVE = (*MIGRATE, "-etenancy_strategy=live")
@@ -37,7 +37,7 @@ def before(machine: Host) -> Iterator[str]:
 
 @contextlib.contextmanager
 def release(machine: Host, edited: str) -> Iterator[None]:
-    """Run another release, which is deployed with a restart."""
+    """Deploy another release with a restart."""
     machine.run(f"sudo tee {CODE}", given=edited)
     machine.run("sudo systemctl restart ai-memory")
     machine.wait_until_healthy()
@@ -62,7 +62,7 @@ def test_a_release_that_fails_after_the_commit_gets_the_original_schema_without_
 
 @contextlib.contextmanager
 def late_client(machine: Host) -> Iterator[None]:
-    """Open a session of the service's login once a run has made its plan, and keep it."""
+    """Once a run has made its plan, open a session of the service's login, and keep the session open."""
     planned = "until ls /var/backups/ai-memory/*/schema*.json; do sleep 0.05; done"
     session = f"exec psql {shlex.quote(url())} --command '\\! sleep 600'"
     machine.run(f"sudo systemd-run --unit=late-client sh -c {shlex.quote(f'{planned}; {session}')}")

@@ -46,7 +46,7 @@ def kept(machine: Host, calls: Load) -> Iterator[Load]:
 
 
 def live(machine: Host, *arguments: str) -> dict[str, Any]:
-    """Run a playbook; assert that it ends with SUCCESS and stops nothing, and return its record."""
+    """Run a playbook, assert that it ends with SUCCESS and stops nothing, and return its record."""
     pid, number = machine.service_pid(), len(workers(machine))
     record = machine.playbook(*arguments).record
     assert (record["outcome"], record["strategy"], record["stopped_at"]) == ("SUCCESS", "live", None)
@@ -57,7 +57,7 @@ def live(machine: Host, *arguments: str) -> dict[str, Any]:
 
 
 def assert_faultless_until_now(*loads: Load) -> None:
-    """Assert that nothing failed and no response was wrong; the loads continue."""
+    """Assert that so far nothing has failed and no response was wrong, while the loads continue."""
     for found in loads:
         bad = [item for item in found.so_far() if item["failed"] or item["wrong"]]
         assert bad == []
@@ -82,9 +82,9 @@ def test_the_tenant_aware_release_is_deployed_and_enforced_with_two_tenants(
     for found in (calls, kept):
         found.serve(tenant_aware=True)
     deploy(machine, tenant_aware=True)
-    # Its callers have the same names as those of tenant 1.
+    # The callers of tenant 2 have the same names as those of tenant 1.
     with load(machine, 5, tenant=2, prefix=calls.prefix, tenant_aware=True) as other:
-        # An earlier use of the bridge could belong to the service's start-up.
+        # An earlier use of the bridge could still count as part of the service's start-up.
         time.sleep(22)
         record = live(machine, *ENFORCE)
         time.sleep(2)

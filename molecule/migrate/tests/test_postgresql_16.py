@@ -25,7 +25,7 @@ def choose_postgresql(machine: Host, *variables: str) -> None:
 
 @pytest.fixture(scope="module")
 def on_16(machine: Host) -> Iterator[Host]:
-    """Return a lab host with PostgreSQL 16, and restore the packaged version afterwards."""
+    """Yield a lab host with PostgreSQL 16, and restore the packaged version afterwards."""
     try:
         choose_postgresql(machine, "-elab_postgresql=16", "-elab_pgvector=", "-elab_embedding=real[]")
         yield machine

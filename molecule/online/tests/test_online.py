@@ -15,7 +15,7 @@ from rows import METRICS, insert
 from service import assert_works_in_full, callers, schema
 
 ONLINE = (*MIGRATE, "-etenancy_strategy=online")
-# A connected client would end the run before its first step.
+# Without this option, a connected client would end the run before its first step.
 END_CLIENTS = "-eservice_terminate_clients=true"
 BUILDS = (
     "SELECT count(*) FROM pg_stat_activity"
@@ -36,7 +36,7 @@ def half(machine: Host, start: tuple[str, ...], done: int) -> Iterator[tuple[Dat
     with committed(machine, list(start)) as database:
         before, definition = database.state(), schema(machine, database.model.database)
         if start == NULLABLE:
-            # As in every run, rows without a tenant get a tenant before the steps.
+            # As in every run, the backfill precedes the steps.
             database.backfill("memories")
             database.commit()
         steps = database.steps()
@@ -51,7 +51,7 @@ def interrupt(database: Database, build: dict[str, object]) -> None:
     """Start to build an index and interrupt it, so that it remains invalid."""
     database.commit()
     with database.another() as other:
-        # The build waits for sessions that have written to the table.
+        # The build waits for this lock, as for a session that has written to the table.
         other.run(f"LOCK TABLE {str(build['sql']).split(' ON ')[1].split(' (')[0]} IN ROW EXCLUSIVE MODE")
         database.run("SET statement_timeout = '300ms'")
         with pytest.raises(QueryCanceled):
@@ -84,7 +84,7 @@ def whole(machine: Host) -> str:
 
 
 def named(definition: str, database: Database) -> str:
-    """Return a schema with the names of the real database and its administrator's role."""
+    """Replace the names of the copy and of the tests' role in a schema with those of the real database."""
     return definition.replace(database.model.database, "ai_memory").replace("operator", "postgres")
 
 
@@ -150,7 +150,7 @@ def test_callers_are_served_until_the_short_transaction(machine: Host, whole: st
     assert run.record["strategy"] == "online"
     names = [phase["name"] for phase in run.record["phases"]]
     assert names.index("expand") < names.index("stop")
-    # Rows that the steps rewrote do not count as callers' writes.
+    # The rows that the steps rewrite do not count as callers' writes.
     assert all(table["written"] is None or table["written"] < 1000 for table in run.record["written"])
     assert len(run.record["online_steps"]) == STEPS[()]
     assert schema(machine) == whole

@@ -35,7 +35,7 @@ def spellings(secret: str) -> Iterator[bytes]:
     for text in (secret, json.dumps(secret)[1:-1], urllib.parse.quote(secret, safe="")):
         yield text.encode()
         for shift in range(3):
-            # The first and the last group of characters depend on the adjacent text.
+            # The first and the last Base64 characters also depend on the adjacent text.
             yield base64.b64encode(b"x" * shift + text.encode() + b"xx")[4:-4]
 
 

@@ -1,5 +1,4 @@
-"""ansible-navigator runs the playbooks with the project's settings; the test does not use the image, which needs a
-registry."""
+"""ansible-navigator runs the playbooks with the project's settings, here without an image, which needs a registry."""
 
 from __future__ import annotations
 
@@ -19,7 +18,7 @@ pytestmark = pytest.mark.one_host
 
 # The dry run and the migration from the documentation.
 CHECK, MIGRATE = (command.split() for command in documents.commands("ansible-navigator"))
-# The numbers of events between the lines, which a terminal does not show.
+# The event numbers between the lines, which the terminal overwrites.
 HIDDEN = re.compile(r"\x1b\[K[^\x1b]*\x1b\[\d+D|\x1b\[K")
 
 
@@ -28,7 +27,7 @@ def navigate(machine: Host, logs: Path, *command: str) -> tuple[int, str]:
     environment = os.environ | {
         "ANSIBLE_INVENTORY": ",".join(str(ROOT / inventory) for inventory in INVENTORIES), "NO_COLOR": "1",
     }  # fmt: skip
-    # Molecule sets a stdout callback.
+    # Molecule sets a stdout callback, which would replace the project's.
     environment.pop("ANSIBLE_STDOUT_CALLBACK", None)
     with typed("no") as terminal:
         done = subprocess.run(
@@ -47,7 +46,7 @@ def test_navigator_makes_a_dry_run_and_leaves_nothing(machine: Host, tmp_path: P
     assert returncode == 0, output
     assert "SUCCESS (check mode: nothing was touched)" in output
     assert machine.untouched() == before
-    # There is no artifact and no log.
+    # ansible-navigator leaves no artifact and no log.
     assert set(ROOT.glob("*")) - files <= {ROOT / ".cache"}
     assert list((ROOT / "playbooks").glob("*artifact*")) == []
 

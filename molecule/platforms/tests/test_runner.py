@@ -37,7 +37,7 @@ def job(directory: Path, machine: Host, playbook: str, **extra: Any) -> subproce
     (directory / "env/extravars").write_text(json.dumps(keys | extra))
     (directory / "env/cmdline").write_text(f"--limit {machine.name}")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
-    # The paths in the project's settings, to which AWX adds its own.
+    # AWX puts its own directories before the paths in the project's settings.
     environment |= {
         "ANSIBLE_ROLES_PATH": f"{directory / 'requirements_roles'}:roles",
         "ANSIBLE_COLLECTIONS_PATH": f"{directory / 'requirements_collections'}:collections",
@@ -52,7 +52,7 @@ def job(directory: Path, machine: Host, playbook: str, **extra: Any) -> subproce
 def test_a_job_that_is_not_confirmed_touches_nothing(machine: Host, tmp_path: Path) -> None:
     machine.reset()
     before = machine.untouched()
-    # The survey's default, because there is no input on ansible-runner's terminal.
+    # Pass the survey's default, because ansible-runner's terminal has no input.
     done = job(
         tmp_path / "job",
         machine,

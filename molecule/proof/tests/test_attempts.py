@@ -36,7 +36,7 @@ END = "IF TG_OP = 'DELETE' THEN RETURN OLD; END IF; RETURN NEW; END"
 
 
 def spy(database: Database, body: str, trigger: str = f"TRIGGER spy {FOR_EACH_ROW}") -> None:
-    """Give memories a trigger of the service's role."""
+    """Create a trigger of the service's role on memories."""
     database.run(
         f"SET LOCAL ROLE {OWNER}", f"CREATE FUNCTION spy() RETURNS trigger LANGUAGE plpgsql AS $spy${body}$spy$",
         f"CREATE {trigger}", "RESET ROLE",
@@ -54,7 +54,7 @@ def test_no_trigger_gets_above_its_owner(database: Database, trigger: str) -> No
     spy(database, CLIMB + END, trigger)
     database.prove()
     assert not climbed(database)
-    # The trap works: after only a SET ROLE, the code can switch back.
+    # The trap works: if the session only runs SET ROLE, the code can switch back.
     database.run("SAVEPOINT s", f"SET LOCAL ROLE {OWNER}", "SET LOCAL app.current_tenant = '1'; SET row_security = on")
     database.run(insert("memories", {"k": "a"}), "SET CONSTRAINTS ALL IMMEDIATE", "ROLLBACK TO s")
     assert climbed(database)
@@ -66,7 +66,7 @@ def test_a_trigger_that_is_deferred_again_is_gone_with_the_proof(database: Datab
     again = "SET CONSTRAINTS ALL DEFERRED; UPDATE memories SET k = k WHERE id = NEW.id; RETURN NULL; END"
     spy(database, CLIMB + again, f"CONSTRAINT TRIGGER spy {DEFERRED}".replace("INSERT", "INSERT OR UPDATE"))
     database.prove()
-    # This has the effect of a commit.
+    # This runs the deferred triggers, as a commit does.
     database.run("SET CONSTRAINTS ALL IMMEDIATE")
     assert not climbed(database)
 
@@ -100,7 +100,7 @@ def test_a_leak_is_no_success_after_an_error(database: Database) -> None:
         " AS 'SELECT ''[]''::jsonb'"),
         "DROP FUNCTION pg_temp.tenancy_attempts(jsonb)",
         "SET search_path = pg_temp; SET lock_timeout = 1; SET work_mem = '128kB'",
-        # Only the attempts whose rows are kept leave their settings to the next one.
+        # Only attempts whose rows are kept pass their settings on to the next attempt.
         "SET row_security = off",
         'EXECUTE $f$FETCH ALL FROM "<unnamed portal 1>"$f$',
     ],
@@ -116,7 +116,7 @@ def test_what_an_attempt_does_to_the_session_changes_no_finding(database: Databa
 
 
 def test_no_attempt_is_compiled(database: Database) -> None:
-    """Compilation takes longer than the attempts, for which callers wait."""
+    """JIT compilation takes longer than the attempts themselves, and callers wait for both."""
     database.run(f"ALTER ROLE {OWNER} SET jit = on")
     database.migrate()
     spy(database, f"BEGIN IF current_setting('jit') <> 'off' THEN RAISE SQLSTATE 'TR001'; END IF; {END}")
@@ -124,7 +124,7 @@ def test_no_attempt_is_compiled(database: Database) -> None:
 
 
 def test_operators_of_the_service_answer_for_none_of_postgresqls(database: Database) -> None:
-    """The service's search path resolves its own operators first; a leak must still be reported."""
+    """The service's search path finds the service's operators first, but a leak must still be reported."""
     database.migrate()
     database.run(
         f"ALTER ROLE {OWNER} IN DATABASE {NAME} SET search_path = public, pg_catalog",

@@ -40,7 +40,7 @@ def test_it_names_what_failed_and_quotes_nothing(database: Database, kind: str) 
     with pytest.raises(psycopg2.Error) as raised:
         database.run(statement)
     told = messages.of_database(raised.value)
-    # The error itself quotes data, so the test can detect a leak of it.
+    # The original error quotes data, so the test can detect a leak.
     assert SAID in str(raised.value)
     assert "ill" not in told
     assert "40" not in told.replace(code, "")

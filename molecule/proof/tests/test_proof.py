@@ -34,7 +34,7 @@ def trigger(work: str, security: str = "") -> list[str]:
 TRIGGER = "personality_metrics.own.trigger"
 AVERAGE = "customer_id, user_id, last_updated"
 
-# The defects: the statements, and an attempt that the message must name.
+# For each defect: the statements that cause it, and an attempt that the message must name.
 MUTANTS = {
     "no policy": ([f"DROP POLICY {MEMORIES} ON memories"], "memories.own.insert"),
     "not forced": (["ALTER TABLE memories NO FORCE ROW LEVEL SECURITY"], "memories.read.another"),
@@ -114,7 +114,7 @@ def test_the_proof_is_cheap(database: Database) -> None:
         started = time.perf_counter()
         database.prove()
         seconds.append(time.perf_counter() - started)
-    # It takes 0.3 s on an idle machine, including reading the state.
+    # The proof takes 0.3 s on an idle machine, including the time to read the state.
     assert min(seconds) < 1
 
 

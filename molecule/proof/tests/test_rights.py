@@ -1,4 +1,4 @@
-"""Missing privileges and triggers that forbid a command are sufficient proof; permitted statements are still tested."""
+"""A missing privilege or a trigger that forbids a command is sufficient proof. Permitted statements are tested."""
 
 from __future__ import annotations
 

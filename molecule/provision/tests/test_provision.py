@@ -1,4 +1,4 @@
-"""A service that logs in as a superuser gets a separate login, and the rollback restores the old login."""
+"""A service that logs in as a superuser receives a separate login, and the rollback restores the old login."""
 
 from __future__ import annotations
 
@@ -264,7 +264,7 @@ def test_an_existing_login_is_reused_and_the_restore_restores_the_old_one(machin
     machine.playbook(*PROVISION)
     assert role(machine) == [(True, False, False, False, False, False)]
     assert_works_in_full(machine)
-    # The newest backup is the backup of this migration.
+    # The newest backup is the one that this migration made.
     run = machine.playbook("rollback.yml", "-erollback_mode=restore", "-erollback_confirm=YES")
     assert "Login: postgres again" in run.words
     assert "DATABASE_URL=postgresql://postgres:" in environment(machine)
@@ -287,7 +287,7 @@ def test_an_owner_gets_a_login_that_owns_nothing(machine: Host) -> None:
     machine.reset()
     machine.playbook(*MIGRATE)
     assert "role-owner" in machine.playbook("playbooks/verify.yml").words
-    # The database is already migrated: policies and bridge move to the new login.
+    # The database is already migrated, so the policies and the bridge move to the new login.
     machine.playbook(*PROVISION)
     assert "role-owner" not in machine.playbook("playbooks/verify.yml").words
     assert_works_in_full(machine)

@@ -98,7 +98,7 @@ def test_the_cause_and_its_remedy_are_told(machine: Host, trouble: str, given: d
         # Output that appears only on a terminal, and output to stderr, is harmless.
         (f"sudo sed -i '1i [ -t 1 ] && echo Welcome' /home/{LOGIN}/.bashrc", {}),
         (f"sudo sed -i '1i echo Welcome >&2' /home/{LOGIN}/.bashrc", {}),
-        # A file system with noexec.
+        # A temporary directory on a noexec file system is harmless, too.
         ("findmnt --noheadings --output OPTIONS /dev/shm | grep noexec", {"ansible_remote_tmp": "/dev/shm"}),
     ],
     ids=["terminal", "errors", "noexec"],

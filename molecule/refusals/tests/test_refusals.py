@@ -52,7 +52,7 @@ def table(**entries: Any) -> str:
             [table(sample={"no_sample": 1})],
             "The sample of memories in tenancy_tables names no_sample, and public.memories has no such column",
         ),
-        # Jinja makes it a number, which a type of the argument specs accepts.
+        # Jinja renders a number, which the type in the argument specs accepts.
         ([given(tenancy_column="{{ 1 }}")], "tenancy_column must be a non-empty string, not 1."),
         (
             [given(tenancy_schema='Odd "s" é {% raw %}{{ 1 }}{% endraw %}')],
@@ -182,7 +182,7 @@ def test_a_host_that_is_not_ready_is_refused(machine: Host, trouble: Trouble, se
 )
 def test_a_login_that_does_not_serve_is_refused(machine: Host, expression: str, sentence: str) -> None:
     before = machine.catalogs(), machine.rows()
-    # A running service would still use another login.
+    # If the service were running, it would still use its original login.
     with stopped(machine, "ai-memory"), environment(machine, expression):
         run = machine.playbook("playbooks/verify.yml", check=False)
     assert sentence in run.words
@@ -357,7 +357,7 @@ def test_a_missing_operator_ends_the_run(machine: Host) -> None:
     before = machine.untouched()
     run = machine.playbook("migrate.yml", check=False)
     assert "Not confirmed: nothing was touched. Type YES in capitals, or pass -e migrate_confirm=YES." in run.words
-    # The run was not cancelled by an operator.
+    # Without an operator, the run fails instead of being canceled.
     assert run.record["outcome"] == "FAILED"
     assert machine.untouched() == before
 

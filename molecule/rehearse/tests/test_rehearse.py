@@ -27,7 +27,7 @@ LEFT = (
 
 
 def left(machine: Host) -> str:
-    """Return what remains of a throwaway server on the host: files, processes, units."""
+    """Return the remaining files, processes and units of a throwaway server on the host."""
     return machine.run(LEFT, check=False)
 
 
@@ -94,7 +94,7 @@ def test_it_measures_and_the_real_database_notices_nothing(machine: Host) -> Non
     assert measured["revert_seconds"] > 0
     assert measured["findings"] > 100
     assert measured["mode"] == "full"
-    # Walls that a probe has shown to be effective; others depend on the host.
+    # A probe has shown that these walls are effective. Other walls depend on the host.
     assert {"user", "no new privileges"} <= set(measured["walls"])
     assert f"locks on the tables up to {measured['locked_seconds']} s" in run.words
     assert machine.databases() == set()
@@ -112,7 +112,7 @@ def test_a_backup_that_is_there_is_rehearsed_with_and_nothing_is_touched(machine
 @pytest.mark.wide
 def test_check_only_says_what_it_takes(machine: Host) -> None:
     if not machine.backups():
-        # The duration is estimated from the last rehearsal's speed.
+        # The dry run estimates the duration from the speed of the last rehearsal.
         machine.playbook(*BACKUP, "-ebackup_test_restore=false")
     before = machine.untouched()
     run = machine.playbook(REHEARSE, "--check")
@@ -232,8 +232,8 @@ DEEP = "/run/systemd/system/postgresql@.service.d/deep.conf"
 
 @pytest.fixture
 def of_the_server(machine: Host) -> Iterator[None]:
-    """Set server-wide properties that no dump contains: a search path for every role, a privilege on a parameter, a
-    deeper stack."""
+    """Set server-wide properties that no dump contains: a search path for every role, a file that a view reads, and
+    a deeper stack."""
     machine.run(f"sudo mkdir -p $(dirname {DEEP}) && printf '[Service]\nLimitSTACK=infinity\n' | sudo tee {DEEP}")
     machine.run("sudo systemctl daemon-reload && sudo systemctl restart postgresql")
     changes = [

@@ -1,4 +1,4 @@
-"""The service with a number of workers, code that runs while a worker boots, and callers who count failed requests."""
+"""The service with any number of workers, code that runs while a worker boots, and callers that count failures."""
 
 from __future__ import annotations
 
@@ -59,10 +59,10 @@ print(json.dumps({'made': len(made), 'failed': failed, 'reset': reset}))
 
 @dataclass
 class Requests:
-    """The requests of callers; complete at the end of the block of ``callers``.
+    """The callers' requests, complete at the end of the block of ``callers``.
 
-    A worker of uvicorn that ends resets the connections whose request it has not read. Clients repeat such a request.
-    ``reset`` are the repeated requests, and ``failed`` all others without a healthy response.
+    An exiting uvicorn worker resets connections whose requests it has not read. Clients retry such a request. ``reset``
+    lists the retried requests, and ``failed`` all other requests without a healthy response.
     """
 
     made: int = 0
@@ -74,7 +74,7 @@ class Requests:
 def callers(machine: Host, rate: int = 20, pause: float = 0) -> Iterator[Requests]:
     """Send requests to the service, ``rate`` per second, each over a new connection.
 
-    Each caller waits for ``pause`` seconds between its connection and its request.
+    Each caller waits for ``pause`` seconds after connecting, and then sends its request.
     """
     program = CALLERS.replace("'", "'\\''")
     process = subprocess.Popen(
@@ -92,7 +92,7 @@ def callers(machine: Host, rate: int = 20, pause: float = 0) -> Iterator[Request
         output, _ = process.communicate("over\n", timeout=300)
         found = json.loads(output)
         requests.made, requests.failed, requests.reset = found["made"], found["failed"], found["reset"]
-        # An exiting worker resets connections only at one moment.
+        # A worker resets connections only at the moment of its exit.
         assert len(requests.reset) < 5, requests.reset
 
 
@@ -121,7 +121,7 @@ def wait_for_workers(machine: Host, reached: Callable[[list[int]], bool]) -> lis
 
 @contextlib.contextmanager
 def served(machine: Host, start: str, more: str = "") -> Iterator[None]:
-    """Run the service with another start command and more settings of its unit."""
+    """Run the service with another start command and additional unit settings."""
     settings = f"Environment=PYTHONPATH={CODE}\nExecStart=\nExecStart={start}\n{more}"
     with machine.drop_in(settings):
         machine.run("sudo systemctl restart ai-memory")

@@ -1,4 +1,4 @@
-"""The sessions of the running service are renewed, and no caller notices, whatever is killed during the renewal."""
+"""The sessions of the running service are renewed without an effect on callers, whatever is killed meanwhile."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def renewed(machine: Host, **arguments: Any) -> dict[str, Any]:
 
 
 def read_through_each(machine: Host, path: str, rounds: int = 200, **request: Any) -> dict[str, Any]:
-    """Read through each worker, and return the module's result."""
+    """Send a read request through each worker, and return the module's result."""
     wanted = {"name": "read", "path": path, **request}
     return machine.module("service_read_workers", **READ, rounds=rounds, request=wanted)
 
 
 def inspected(machine: Host, **arguments: Any) -> dict[str, Any]:
-    """Return what an inspection of the host finds about the renewal."""
+    """Inspect the host, and return the facts about the renewal."""
     found = machine.module(
         "inspect_host", **{name: READ[name] for name in ("unit", "database", "port", "user")}, schema="public",
         tables=["memories"], health_url="http://127.0.0.1:8100/health", queries=[], asked_at=0,
@@ -49,7 +49,7 @@ def inspected(machine: Host, **arguments: Any) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def beside(machine: Host, program: str) -> Iterator[int]:
-    """Run another program in the unit's control group, and yield its process."""
+    """Run another program in the unit's control group, and yield its PID."""
     given = (
         "import os, time\n"
         "url = open('/run/beside.env').read().split('DATABASE_URL=')[1].splitlines()[0].strip('\"')\n"
@@ -76,7 +76,7 @@ def state(machine: Host) -> dict[str, Any]:
 
 
 def wait_for_phase(machine: Host, phase: str, over: Callable[[], bool] = lambda: False) -> None:
-    """Wait until a new renewal is in a phase."""
+    """Wait until a new renewal reaches a phase, or until ``over`` returns true."""
     deadline, first = time.monotonic() + 120, state(machine).get("id")
     while not over() and ((found := state(machine)).get("id") == first or found.get("phase") != phase):
         assert time.monotonic() < deadline, found
@@ -128,7 +128,7 @@ def test_a_worker_that_boots_late_restores_the_number(machine: Host) -> None:
 
 @pytest.mark.usefixtures("one")
 def test_a_worker_that_boots_in_the_trial_alone_is_told(machine: Host) -> None:
-    # gunicorn restarts such a worker repeatedly, so the old worker must stay.
+    # gunicorn repeatedly restarts a worker that fails like this, so the old worker must stay.
     old = workers(machine)
     before(machine, "if in_service: time.sleep(1); os._exit(9)")
     with callers(machine) as requests:
@@ -158,7 +158,7 @@ def test_a_service_that_a_worker_stopped_is_started(machine: Host) -> None:
 @pytest.mark.usefixtures("two")
 @pytest.mark.wide
 def test_no_connection_is_reset_whose_request_is_still_under_way(machine: Host) -> None:
-    # An old worker always has some connections without a request.
+    # With these pauses, an old worker always has some connections without a request.
     with callers(machine, rate=40, pause=0.05) as requests:
         for _ in range(3):
             expect(renewed(machine), "gunicorn", 2)
@@ -178,7 +178,7 @@ def test_workers_that_a_killed_renewal_left_paused_continue_before_they_end(mach
     machine.run(f"sudo kill -STOP {' '.join(map(str, old))}")
     with meanwhile(look_while_the_first_new_worker_boots):
         expect(renewed(machine), "gunicorn", 2)
-    # T is a paused process.
+    # T is the state of a paused process.
     assert (len(seen), [state for state in seen if state.startswith("T")]) == (2, [])
 
 
@@ -249,7 +249,7 @@ def test_each_worker_is_read_through(machine: Host) -> None:
     assert found["requests"] >= 2
     failed = read_through_each(machine, "/memory/retrieve", method="POST", body={})
     assert ' answered read with an error: HTTP 200 {"success":false' in failed["msg"], failed
-    # The response does not come from a statement.
+    # This path needs no database statement.
     unproven = read_through_each(machine, "/openapi.json", rounds=3)
     assert " requests do not prove that " in unproven["unproven"], unproven
     assert "reads with its new session." in unproven["unproven"], unproven
@@ -263,7 +263,7 @@ def test_a_session_that_a_renewal_would_leave_is_named(machine: Host) -> None:
     with beside(machine, "import psycopg2\nsession = psycopg2.connect(url)") as pid:
         found = inspected(machine)
     assert found["obstacle"].endswith(f"is not a gunicorn worker also has a database session (python3 {pid}).")
-    # Another process without a session is not an obstacle, unless nobody can read its connections.
+    # Another process without a session is an obstacle only if its connections cannot be read.
     with beside(machine, ""):
         assert inspected(machine)["obstacle"] == ""
     with beside(machine, "import ctypes\nctypes.CDLL(None).prctl(4, 0)"):
@@ -320,7 +320,7 @@ def test_a_wrapped_and_preloaded_service_is_renewed(machine: Host) -> None:
 
 @pytest.mark.wide
 def test_a_session_of_the_main_process_is_named(machine: Host) -> None:
-    # The workers inherit it.
+    # The workers inherit this session from the main process.
     before(machine, "import psycopg2\nkept = psycopg2.connect(os.environ['DATABASE_URL'])")
     with served(machine, f"{GUNICORN} -w 2 --preload boot:app"):
         found = inspected(machine)
@@ -328,5 +328,5 @@ def test_a_session_of_the_main_process_is_named(machine: Host) -> None:
         failed = renewed(machine)
         before(machine, "")
     assert f"The main process of gunicorn in ai-memory.service ({pid}) has a database session" in found["obstacle"]
-    # A renewal cannot detect these sessions. The check in the transaction finds them.
+    # A renewal cannot detect inherited sessions. The check in the transaction finds them.
     expect(failed, "gunicorn", 2)

@@ -1,4 +1,4 @@
-"""The report on the service's journal describes its lines without their text."""
+"""The report on the service's journal describes each line without quoting it."""
 
 from __future__ import annotations
 

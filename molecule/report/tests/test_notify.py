@@ -1,4 +1,4 @@
-"""A webhook gets messages about the start and the end of a run. A webhook that does not respond has no effect, and its
+"""A webhook receives messages about the start and the end of a run. A webhook that does not respond has no effect. Its
 URL is never shown."""
 
 from __future__ import annotations

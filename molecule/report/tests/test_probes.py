@@ -31,12 +31,12 @@ def call(machine: Host, state: str, **other: Any) -> dict[str, Any]:
 
 
 def lines(machine: Host, kind: str = "read", word: str = "good") -> int:
-    """Return the number of samples so far."""
+    """Return the number of samples of this kind and result so far."""
     return int(machine.run(f'sudo grep -c \'"{kind}".*"{word}"\' {PLACE}/samples || true') or 0)
 
 
 def until(condition: Callable[[], Any]) -> None:
-    """Wait for a condition."""
+    """Wait until a condition is true."""
     deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline, "it did not come to that"
@@ -71,7 +71,7 @@ def test_a_restart_is_a_gap_and_the_secret_is_seen_nowhere(machine: Host) -> Non
     assert f"{PLACE}/prober.zip" in shown
     modes = machine.run(f"sudo find {PLACE} -printf '%m %u %f\\n' | sort").splitlines()
     assert modes == ["600 root alive", "600 root prober.zip", "600 root samples", "700 root ai-memory-probes"]
-    # The outage, as this test sees it. Within it, at least one request must be refused.
+    # Measure the outage in this test. During the outage, at least one request must be refused.
     outage = machine.run(
         "sudo systemctl stop ai-memory; stopped=$(date +%s%N); sleep 0.5; echo $(($(date +%s%N) - stopped));"
         f" sudo grep -c 'no connection' {PLACE}/samples; sudo systemctl start ai-memory"
@@ -104,7 +104,7 @@ def vars_of(*texts: str) -> dict[str, str]:
 def test_a_stalled_service_shows_a_long_wait_and_not_fewer_requests(machine: Host) -> None:
     call(machine, "started")
     until(lambda: lines(machine) >= 5)
-    # The workers stop until a read request waits, and then for two more seconds.
+    # The workers are paused until a read request waits, and then for two more seconds.
     stalled = machine.run(
         "control() { sudo systemctl kill --kill-whom=all --signal=$1 ai-memory; }; control SIGSTOP;"
         f" until sudo tail -n 1 {PLACE}/samples | grep --quiet begun; do sleep 0.05; done;"
@@ -123,11 +123,11 @@ def test_a_stalled_service_shows_a_long_wait_and_not_fewer_requests(machine: Hos
 
 
 def test_the_probes_of_a_lost_run_end_and_the_next_run_removes_them(machine: Host) -> None:
-    # The run is lost after this call. Its probes stop by themselves.
+    # The run is lost after this call. Its probes end at their time limit.
     call(machine, "started", limit=2)
     until(lambda: stopped(machine))
     assert machine.run(f"sudo tail -n 1 {PLACE}/samples").startswith('["ended", ')
-    # If its call was lost between two steps, the secret still exists.
+    # If the run's call was lost between two steps, the file with the secret still exists.
     machine.run(f"sudo touch {PLACE}/configuration.json")
     call(machine, "started")
     until(lambda: lines(machine) >= 5)

@@ -13,10 +13,10 @@ from playwright.sync_api import Browser
 from browser import SCHEMES, WIDTHS, chromium, opened
 from reported import Runs
 
-# Otherwise both hosts would need the preparations of the fixtures.
+# All these tests run on one host, so that only one host needs the fixtures' preparations.
 pytestmark = pytest.mark.one_host(together=True)
 
-# The size in points; a page can be slightly smaller.
+# The page size in points. A page can be slightly smaller.
 A4 = (595, 842)
 PAGES = 6
 QUESTIONS = (
@@ -48,7 +48,7 @@ def test_it_can_be_read(browser: Browser, pages: dict[str, Path], name: str, wid
     with opened(browser, pages[name], width, scheme) as look:
         assert look.overflow() <= 0
         assert look.inaccessible() == []
-        # The same with all details unfolded.
+        # The previous check has unfolded all details. The page must still fit.
         assert look.overflow() <= 0
         assert look.complaints == []
         assert look.requests == [pages[name].as_uri()]
@@ -70,7 +70,7 @@ def test_it_prints_on_a_few_sheets_of_a4(browser: Browser, pages: dict[str, Path
         assert all(abs(width - A4[0]) <= 1 and abs(height - A4[1]) <= 1 for width, height in sizes), sizes
         look.page.emulate_media(media="print")
         assert look.page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
-        # Short tables are unfolded. The complete lists remain on the screen.
+        # On paper, the short tables are unfolded. The complete lists appear only on the screen.
         for details, is_printed in (("brief", True), ("all", False)):
             folded = f"[...document.querySelectorAll('details.{details} .wide')]"
             heights = look.page.evaluate(f"{folded}.map(element => element.getBoundingClientRect().height)")
@@ -85,7 +85,7 @@ def test_it_holds_the_facts_of_the_run(browser: Browser, pages: dict[str, Path],
     record = runs.done.record
     started = {phase["name"]: phase["started"] for phase in record["phases"]}
     apart = datetime.fromisoformat(record["stopped_at"]) - datetime.fromisoformat(started["stop"])
-    # Between the two, the run asks systemd whether the unit is active.
+    # Between these two times, the run asks systemd whether the unit is active.
     assert 0 <= apart.total_seconds() < 2
     assert len(record["durations"]) == len(record["plan"]) > 50
     with opened(browser, pages["done"], 1280, "light") as look:

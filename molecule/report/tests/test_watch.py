@@ -23,7 +23,7 @@ def refuse(machine: Host, path: str) -> None:
 
 
 def watching(path: str) -> str:
-    """Return the option with which only failures of this path are counted, not those of other tests."""
+    """Return the option that counts only failures of this path, and not those of other tests."""
     return f'-e{{"service_journal_refused_pattern": "{path} HTTP"}}'
 
 
@@ -44,13 +44,13 @@ def test_what_callers_met_is_summed_up(machine: Host) -> None:
     wait_for(run, "run.json", '"name": "watch"')
     for _ in range(5):
         machine.call("/memory/store", **STORE)
-    # No more failures than before.
+    # This failure does not exceed those before the run.
     refuse(machine, "/gone")
     run.wait()
     assert run.returncode == 0, run.output
     watched = run.record["watched"]
     assert (watched["seconds"], watched["samples"], watched["trouble"]) == (60, 12, [])
-    # The five requests and the smoke test; health checks are not requests of callers.
+    # These are the five requests and the smoke test's requests. Health checks do not count as callers' requests.
     assert watched["requests"] >= 5 + 2
     assert watched["refused"] == 1
     assert watched["refused_before"] >= 1

@@ -1,4 +1,4 @@
-"""A restored database has the locale provider of the replaced one, whatever its server's default is.
+"""A restored database has the locale provider of the replaced database, whatever the server's default is.
 
 The servers of tests/servers are built without ICU. A second cluster on the lab host has a different default.
 """
@@ -20,7 +20,7 @@ import pytest
 from ansible_collections.aimemory.tenancy.plugins.module_utils import database_settings
 from lab import OWNER, Host
 
-# The properties of databases that each version can have; the clause and the first version.
+# For each set of locale properties: the first version that supports them, and the clause of CREATE DATABASE.
 PROVIDERS = {
     "libc": (15, "LOCALE_PROVIDER libc LC_COLLATE 'C.UTF-8' LC_CTYPE 'C.UTF-8'"),
     "libc with different categories": (15, "LOCALE_PROVIDER libc LC_COLLATE 'C' LC_CTYPE 'C.UTF-8'"),
@@ -37,7 +37,7 @@ PROVIDERS = {
 DEFAULTS = {15: "--locale-provider=icu --icu-locale=de", 17: "--locale-provider=builtin --builtin-locale=C.UTF-8"}
 NAME = "provided"
 PLACE = "/tmp/provided"
-# Every property that determines how strings are compared. A new database has the version of the installed library.
+# Every property that determines how strings are compared. A new database has the installed library's collation version.
 PROPERTIES = """
 SELECT to_jsonb(d) - ARRAY['oid', 'datname', 'datdba', 'datfrozenxid', 'datminmxid', 'dattablespace', 'datacl']
 FROM pg_database d WHERE datname = %s
@@ -115,7 +115,7 @@ def test_a_copy_has_the_locale_provider_of_the_database(machine: Host, tmp_path_
                 with contextlib.closing(here(NAME)) as connection, connection.cursor() as cursor:
                     found = database_settings.read(cursor, NAME, f"{NAME}_copy")
                 wanted = properties(here, NAME)
-                # The restore into the same server, and the throwaway server of another default.
+                # A restore into the same server, and one into a throwaway server with another default.
                 for connect, statement in ((here, found["create"]), (there, found["elsewhere"])):
                     with made(connect, statement, f"{NAME}_copy"):
                         assert properties(connect, f"{NAME}_copy") == wanted, name

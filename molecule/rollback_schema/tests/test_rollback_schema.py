@@ -32,7 +32,7 @@ ODD = (
 
 @pytest.fixture(scope="module")
 def before(machine: Host) -> str:
-    """Return the schema before the migration; afterwards the database is migrated and in use."""
+    """Migrate the database, store a row through the service, and return the schema from before the migration."""
     machine.run("sudo install -d -o postgres /var/lib/postgresql/elsewhere")
     if machine.sql("SELECT 1 FROM pg_tablespace WHERE spcname = 'elsewhere'") == []:
         machine.sql("CREATE TABLESPACE elsewhere LOCATION '/var/lib/postgresql/elsewhere'")

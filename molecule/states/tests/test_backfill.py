@@ -1,4 +1,4 @@
-"""Rows without a tenant get a tenant before the stop, and the owner's code does not gain privileges in the process."""
+"""The backfill assigns tenants before the stop, and the owner's code gains no privileges during the backfill."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PLANTED = [
 # A half-finished migration: FORCE is on, and a policy hides the rows without a tenant.
 HALF = [
     "ALTER TABLE memories ADD COLUMN customer_id integer",
-    # The release sets no tenant: new rows have a tenant, and old rows do not.
+    # The release sets no tenant. New rows take the column's default, and old rows have no tenant.
     "ALTER TABLE memories ALTER customer_id SET DEFAULT 1",
     "UPDATE memories SET customer_id = 1 WHERE type = (SELECT min(type) FROM memories)",
     "ALTER TABLE memories ENABLE ROW LEVEL SECURITY", "ALTER TABLE memories FORCE ROW LEVEL SECURITY",
@@ -45,7 +45,7 @@ def called(machine: Host, sequence: str) -> bool:
 
 
 def left(machine: Host) -> list[object]:
-    """Return what remains of the backfill's login and policies."""
+    """Return the logins and policies that the backfill has left behind."""
     return machine.sql(
         "SELECT rolname::text FROM pg_roles WHERE rolname LIKE 'tenancy_backfill%%'"
         " UNION ALL SELECT polname::text FROM pg_policy WHERE polname LIKE 'tenancy_backfill%%'"
@@ -82,7 +82,7 @@ FAILING = {
     ),
     "an error": ("RAISE EXCEPTION 'not now'", "not now"),
     "rows that stay as they are": ("RETURN NULL", "0 of"),
-    # Code can catch a timeout.
+    # The code can catch a timeout and continue.
     "no end": (
         "BEGIN PERFORM pg_sleep(600); EXCEPTION WHEN OTHERS OR query_canceled THEN PERFORM pg_sleep(600); END",
         "a batch did not end within 3 s and was terminated",

@@ -1,5 +1,4 @@
-"""The manual changes in production: the legacy release's database is migrated, and the service works completely
-afterwards."""
+"""A database with production's manual changes is migrated, and the legacy release works completely afterwards."""
 
 from __future__ import annotations
 

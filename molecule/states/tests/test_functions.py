@@ -1,4 +1,4 @@
-"""Functions get the model's body, whatever their signature is."""
+"""The migration gives functions the model's body, whatever their signature is."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ HEADERS = {
     "another argument": made("uid varchar"),
     "no name of the argument": made("varchar"),
     "a default": made("uid varchar DEFAULT 'nobody'"),
-    # In the body, this is the name of a column.
+    # In the function's body, this is also the name of a column.
     "a column's name": made("user_id varchar"),
     "an odd name": made('"select ""x"" $1" varchar'),
     "both": [*made("user_id varchar"), *EMPTY],

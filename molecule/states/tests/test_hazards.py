@@ -43,7 +43,7 @@ CAST = [
 ]
 POINTING = [{"columns": ["call"], "references": "call_summaries", "key": ["call_id"]}]
 
-# The changes to an unmigrated database, and the beginning of the refusal.
+# For each case: the changes to an unmigrated database, and the beginning of the refusal.
 REFUSED: dict[str, tuple[list[str], str]] = {
     "a column that means something else": (NUMBERS, f"public.{MEANS}contains values other than 1 (40, 41, 42"),
     "one row of another tenant": (
@@ -140,7 +140,7 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     ),
 }  # fmt: skip
 
-# The changes, and the beginning of the note; the plan is not refused.
+# For each case: the changes, and the beginning of the note. The plan is not refused.
 NAMED: dict[str, tuple[list[str], str]] = {
     "an event trigger": (
         GUARD, "The event trigger guard (ddl_command_start, ALTER TABLE) runs public.guard() of operator",
@@ -185,18 +185,18 @@ HARMLESS: dict[str, list[str]] = {
 
 
 def refusal(database: Database) -> list[str]:
-    """Return the sentences with which the plan is refused."""
+    """Return the messages with which the plan is refused."""
     with pytest.raises(UnsafeStateError) as caught:
         database.plan()
     return caught.value.obstacles
 
 
 def of_old_servers(database: Database, statements: list[str]) -> None:
-    """Run ``statements``, or skip the test if the server does not support lists and filters of publications."""
+    """Run ``statements``, or skip the test if the server lacks column lists and row filters of publications."""
     if any("PUBLICATION" in text and "(" in text for text in statements) and database.value(
         "SELECT current_setting('server_version_num')::int < 150000"
     ):
-        pytest.skip("lists and filters of publications came with PostgreSQL 15")
+        pytest.skip("column lists and row filters of publications require PostgreSQL 15")
     database.run(*statements)
 
 
@@ -226,7 +226,7 @@ def test_what_does_no_harm_is_planned_for(database: Database, case: str) -> None
 
 
 def test_a_column_is_adopted_if_the_model_says_so(database: Database) -> None:
-    # Tables with rows of unknown tenants would be refused.
+    # Without the column, these tables would be refused, because the tenants of their rows are unknown.
     others = [f"ALTER TABLE {table} ADD customer_id integer DEFAULT 1" for table in TABLES if table != "call_summaries"]
     database.run(*NUMBERS, *others)
     source = model_source(NAME) | {"bridge": False}
@@ -256,7 +256,7 @@ def test_a_cast_of_the_owner_does_not_read_the_tenants(database: Database) -> No
         "ALTER TABLE memories ADD COLUMN customer_id number DEFAULT ROW(1)",
         "SELECT customer_id::text FROM memories LIMIT 1",
     )  # fmt: skip
-    # The trap works.
+    # The trap works: the function has run once.
     assert database.value("SELECT last_value FROM noted WHERE is_called") == 1
     assert "exists with type number" in refusal(database)[0].replace("public.number", "number")
     assert database.value("SELECT last_value FROM noted") == 1

@@ -136,7 +136,7 @@ def whole(machine: Host) -> tuple[State, str]:
 
 
 def lengths(first: int, statements: list[Any]) -> Iterator[int]:
-    """Yield the lengths of the plan's prefixes that this run tests; they are divided among the hosts."""
+    """Yield the lengths of the plan's prefixes that this run tests. ``first`` divides them among the hosts."""
     for number, length in enumerate(range(first, len(statements) + 1, 2)):
         if has_turn(number):
             yield length

@@ -18,7 +18,7 @@ import pytest
 from lab import MIGRATE, Host, Run
 from rows import insert
 
-# The planted strings; every byte of every archive is searched for each of them.
+# The planted strings. The tests search every byte of every archive for each of them.
 CALLER = "+15557654321"
 NAME = "Ophelia Quartz"
 SENTENCE = "Ophelia doesn't trust Wuthering insurances"
@@ -107,7 +107,7 @@ def refused(machine: Host, statement: str, error: type[psycopg2.Error]) -> None:
 
 
 def plant_in_the_log(machine: Host) -> None:
-    """Make statements of every kind fail that contain callers' data or a password."""
+    """Run failing statements of every kind that contain callers' data or a password."""
     errors = psycopg2.errors
     quoted = SENTENCE.replace("'", "''")
     profile = insert("caller_profiles", {"customer_id": 1, "user_id": CALLER, "preferred_name": NAME})
@@ -117,7 +117,7 @@ def plant_in_the_log(machine: Host) -> None:
     refused(
         machine, f"{memory} VALUES (1, NULL, '{CALLER}', 'note', to_jsonb('{quoted}'::text))", errors.NotNullViolation
     )
-    # This is what a client without quoting would send.
+    # A client that does not quote values sends such a statement.
     refused(machine, f"INSERT INTO memories (k) VALUES ('{SENTENCE}')", errors.SyntaxError)
     refused(machine, f"SELECT '{SENTENCE.split()[-1]}'::integer", errors.InvalidTextRepresentation)
     raised = f"RAISE 'no policy for {NAME}' USING DETAIL = '{CALLER}', HINT = 'ask {NAME}'"
@@ -202,7 +202,7 @@ def planted(machine: Host, logs: Path) -> Iterator[None]:
     """Migrate, and plant secrets and callers' data in all possible places."""
     machine.reset()
     machine.sql("DROP ROLE IF EXISTS planted", database="postgres")
-    # The role exists before the plan is made.
+    # The role must exist before the migration makes its plan.
     machine.sql(f"CREATE ROLE planted LOGIN PASSWORD '{ROLE_PASSWORD}'")
     machine.playbook(*MIGRATE, f"-ereport_directory={logs}")
     plant_in_a_record(logs, machine.name)

@@ -1,4 +1,4 @@
-"""All tests that need no other run share one migration with the tenant-aware release."""
+"""All tests that do not need another run share one migration with the tenant-aware release."""
 
 from __future__ import annotations
 

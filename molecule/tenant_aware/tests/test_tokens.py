@@ -38,7 +38,7 @@ def test_the_endpoints_that_show_the_tenant_of_the_request_before_are_named(mach
         assert f"WARNING {endpoint} requires no token and shows rows of tenant 1 to the caller" in run.words
     assert "API: 1 of 9 endpoints were seen to keep tenants apart; 2 warnings." in run.words
     assert "Isolation in GET /v1/memories/user?user_id={user_id} is not proven" in run.words
-    # The session has the caller's tenant again.
+    # The service's session has the caller's tenant again.
     assert machine.call("/v1/memories/shared", method="GET")["memories"]
 
 

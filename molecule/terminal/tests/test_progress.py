@@ -78,7 +78,7 @@ def test_a_job_that_fails_says_why(machine: Host) -> None:
 @pytest.mark.wide
 def test_dump_restore_and_builds_say_how_far_they_are(machine: Host) -> None:
     machine.reset()
-    # Adding a column would wait for the writer.
+    # If the column were missing, adding it would wait for the writer.
     for table in TABLES:
         machine.sql(f"ALTER TABLE {table} ADD COLUMN customer_id integer NOT NULL DEFAULT 1")
     online = ("-etenancy_strategy=online", "-etenancy_online_transaction_seconds=600")
@@ -88,7 +88,7 @@ def test_dump_restore_and_builds_say_how_far_they_are(machine: Host) -> None:
     feet = "\n".join(screen.feet)
     for job in ("dump", "test restore"):
         assert re.search(rf"[\d:]{{8}} backup \d+ (of about \d+ )?s: {job}(, | \d+%)", feet), feet
-    # The part that fits in 80 columns.
+    # The terminal shows the part that fits in 80 columns.
     assert re.search(r"expand \d+ (of about \d+ )?s: waiting for writers before build: idx_", feet), feet
     assert machine.rows("customer_id = 1") == ROWS
     assert machine.run(JOBS).strip() == "0"
@@ -115,7 +115,7 @@ def test_a_build_tells_its_share(machine: Host) -> None:
         deadline = time.monotonic() + 20
         while len(shares) < 2 and time.monotonic() < deadline:
             for (told,) in machine.sql(job_progress.BUILDS):
-                # At the first block, PostgreSQL reports that all are done.
+                # At the first block, PostgreSQL reports that all blocks are done.
                 if found := re.fullmatch(r"building index: scanning table, (\d\d?)%: slow(_index)?", told):
                     shares.append(int(found.group(1)))
             time.sleep(0.3)

@@ -63,7 +63,7 @@ def test_a_migration_shows_its_phases_and_ends_in_a_box(machine: Host) -> None:
     assert f"Verify: ansible-playbook {inventories} -l {machine.name} playbooks/verify.yml Roll back:" in said
     assert re.search(r"Log: logs/\S+/execution-log.md Report: logs/\S+/report.html ", said)
     assert "\x1b[0;32m" in screen.written
-    # The current step, and how long callers have waited.
+    # The status line shows the current step, and how long callers have waited.
     backup = r"… [\d:]{8} backup \d+( of about \d+)? s: Dump the database, restore the du.*"
     assert any(re.fullmatch(backup, foot) for foot in screen.feet)
     waited = [float(found) for foot in screen.feet for found in re.findall(r"callers wait ([\d.]+) s", foot)]
@@ -104,7 +104,7 @@ def test_a_failure_is_shown_in_full_and_once(machine: Host) -> None:
     assert phases(screen)[-1] == ("✗", "apply", "FAILED")
     text = " ".join(" ".join(screen.lines).replace("│", " ").split())
     assert "FAILED: Stop the service, change the database, start the service" in text
-    # It appears once with the failure, and once in the box.
+    # The constraint appears once with the failure, and once in the box.
     assert text.count("one_row") == 2
     assert text.count("error 23514") == 2
     assert "Failing row" not in text

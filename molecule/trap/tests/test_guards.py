@@ -13,10 +13,10 @@ from lab import MIGRATE, PLUGINS, Host, Run, copied_checkout
 pytestmark = pytest.mark.wide
 
 UTILS = f"{PLUGINS}/module_utils"
-# Code that runs for every row takes time, and a few rows are enough.
+# Code that runs for every row takes time, but a few rows are enough.
 MIGRATION = (*MIGRATE, READABLE, "-etenancy_transaction_timeout=20")
 RESTORE = ("rollback.yml", "-erollback_mode=restore", "-erollback_confirm=YES")
-# Rows without a tenant, which get a tenant before the stop.
+# This column leaves rows without a tenant, so the backfill runs before the stop.
 WITHOUT_TENANT = "ALTER TABLE public.memories ADD COLUMN customer_id integer"
 
 

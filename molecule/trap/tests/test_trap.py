@@ -36,7 +36,7 @@ SPRINGS = {
         "UPDATE public.call_summaries SET summary = summary; SET CONSTRAINTS ALL IMMEDIATE"
     ),
     "rule": "INSERT INTO public.trap_ruled VALUES (1)",
-    # After only a SET ROLE, the code can switch back to the superuser.
+    # If the session only runs SET ROLE, the code can switch back to the superuser.
     "trigger trap_row by RESET ROLE": f"SET ROLE alice; {ONE_ROW}",
 }
 MIGRATION = (*MIGRATE, READABLE)
@@ -98,7 +98,7 @@ def test_a_bundle_and_a_backup_spring_nothing(machine: Host, trap: Trap) -> None
 def test_a_bundle_reads_no_table_whose_reader_runs_code(machine: Host, trap: Trap, tmp_path: Path) -> None:
     machine.sql(CONSTANT)
     try:
-        # The code ran when the object was created.
+        # The code already ran when the object was created, which does not count.
         trap.sprung()
         machine.playbook("playbooks/support.yml", f"-esupport_directory={tmp_path}")
         assert trap.sprung() == []

@@ -8,9 +8,9 @@ from pathlib import Path
 from lab import OWNER, Host
 
 LOG = "$(ls -t /var/log/postgresql/*.log | head -1)"
-# The table with the rule is not a tenant table.
+# The table with the rule is not a tenant table, so the model lists it as readable.
 READABLE = '-e{"tenancy_readable": ["public.trap_ruled"]}'
-# An index whose predicate is constant for PostgreSQL's planner, and the function in it.
+# An index whose predicate is constant for PostgreSQL's planner, and the function in the predicate.
 CONSTANT = """
 CREATE FUNCTION public.trap_constant(pg_catalog.int4) RETURNS pg_catalog.bool IMMUTABLE LANGUAGE plpgsql AS
   $$ BEGIN PERFORM public.trap_note('constant'); RETURN true; END $$;
@@ -28,7 +28,7 @@ class Trap:
         self._machine = machine
         with_role = f"SET SESSION AUTHORIZATION {OWNER};\n{PLANT.read_text()}"
         machine.run(f"sudo truncate --size=0 {LOG}")
-        # psql stops at the first error, so that nothing is skipped silently.
+        # psql stops at the first error, so that no statement is skipped silently.
         machine.run(f"psql -X -q -v ON_ERROR_STOP=1 {database}", given=with_role)
         self._read = self._size()
 
@@ -36,9 +36,9 @@ class Trap:
         return int(self._machine.run(f"sudo stat --format=%s {LOG}"))
 
     def sprung(self) -> list[str]:
-        """Return the code that has run with more privileges than its owner has since the last call, and as which
+        """Return the code that, since the last call, has run with more privileges than its owner has, and as which
         role."""
         begin, self._read = self._read, self._size()
-        # Only the log lines of the notes count, because the statement that plants the code also contains the word.
+        # Only the log lines of the notes count, because the statement that plants the code also contains the word TRAP.
         found = self._machine.run(f"sudo tail --bytes=+{begin + 1} {LOG} | grep -o 'LOG: *TRAP .*' | sort -u || true")
         return [line.split("TRAP ", 1)[1] for line in found.splitlines()]

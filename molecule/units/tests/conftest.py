@@ -1,4 +1,4 @@
-"""Units of all kinds on a lab host; a test's units are removed after it."""
+"""Units of all kinds on a lab host. The units of a test are removed after the test."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ def test_an_instance_of_a_template_is_migrated_with_its_socket_and_its_companion
         in run.words
     )
     assert "NOTE aimem-worker.service would stop with aimem@8100.service: the run starts it again." in run.words
-    # No connection got past the socket.
+    # No connection through the socket reached the service.
     assert "was started while" not in run.words
     assert states(machine, instance) == ["active"] * 3
     assert not set(pids) & set(
@@ -180,7 +180,7 @@ def test_a_service_that_was_not_stopped_is_not_said_to_have_come_up(machine: Hos
     before = machine.service_pid()
     done = cutover(machine, start="started")
     assert (done["came_up"], machine.service_pid()) == (False, before)
-    # An earlier call stopped it, and a transaction has been committed since.
+    # An earlier call stopped the service, and a transaction has been committed since.
     done = cutover(machine, start="started", stopped_before=True, roles=["alice"])
     assert done["came_up"] is True
     assert machine.service_pid() not in (0, before)

@@ -1,4 +1,4 @@
-"""Monitoring gets one JSON document from verify.yml, and a message if the result changed."""
+"""Monitoring receives one JSON document from verify.yml, and a message if the result has changed."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_two_documents_are_equal_and_a_lost_host_is_news(machine: Host, tmp_path
         assert document(first)["verdict"] == "holds"
         assert without_changing(first) == without_changing(second)
         assert receiver.texts == []
-        # No server listens on this port. An unreachable host runs neither rescue nor always.
+        # No server listens on this port. For an unreachable host, Ansible runs neither rescue nor always.
         lost = machine.playbook("playbooks/verify.yml", "-everify_output=json", *given, "-eansible_port=1", check=False)
         assert lost.returncode == 4
         (part,) = document(lost)["hosts"]

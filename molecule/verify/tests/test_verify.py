@@ -16,7 +16,7 @@ def test_a_migrated_database_passes(machine: Host) -> None:
     assert machine.untouched() == before
     assert "RLS policies created: 5/5" in run.words
     assert f"The bridge is on: a session of {OWNER} that sets no tenant" in run.words
-    # The audit: the finding, the reason, and the remedy.
+    # The output contains the audit's finding, the reason, and the remedy.
     for part in ("WARNING role-owner: ", "An owner can disable row security", "Remedy: Give the service a login"):
         assert part in run.words
     approximate = "WARNING approximate-index: idx_memories_embedding of public.memories" in run.words

@@ -1,4 +1,4 @@
-"""The tables of a library: keys of every common kind."""
+"""A library's tables, with every common kind of key."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
 class Base(DeclarativeBase):
-    """The base of all models."""
+    """The base class of all models."""
 
 
 class Member(Base):

@@ -1,4 +1,4 @@
--- Objects around one tenant table that need changes by hand before the migration. Run as the owner.
+-- Objects around one tenant table that need manual changes before the migration. Run this file as the owner.
 CREATE SCHEMA shop;
 CREATE SCHEMA reports;
 SET search_path = shop;

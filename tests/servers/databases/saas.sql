@@ -1,4 +1,4 @@
--- A service with a tenant column and a tenants table before the migration. Run as the owner.
+-- A service that has a tenant column and a tenants table before the migration. Run this file as the owner.
 CREATE SCHEMA saas;
 CREATE TABLE saas.organizations (id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY, host text NOT NULL UNIQUE);
 CREATE TABLE saas.users (
@@ -14,7 +14,7 @@ CREATE TABLE saas.projects (
   owner_id bigint NOT NULL REFERENCES saas.users (id),
   created_at timestamptz NOT NULL DEFAULT now()
 );
--- It takes its tenant from its project.
+-- A task takes its tenant from its project.
 CREATE TABLE saas.tasks (
   id bigserial PRIMARY KEY,
   project_id uuid NOT NULL REFERENCES saas.projects (id) ON DELETE CASCADE,

@@ -1,4 +1,5 @@
--- A bicycle workshop: a schema without a framework, with all objects that a draft must contain. Run as the owner.
+-- A bicycle workshop: a schema without a framework, with all objects that a draft must contain.
+-- Run this file as the owner.
 CREATE SCHEMA workshop;
 SET search_path = workshop;
 
@@ -10,7 +11,7 @@ CREATE TABLE alembic_version (version_num varchar(32) NOT NULL CONSTRAINT alembi
 CREATE TABLE settings (key text PRIMARY KEY, value text NOT NULL);
 CREATE TABLE sessions (id text PRIMARY KEY, data jsonb NOT NULL, expires_at timestamptz NOT NULL);
 
--- This table is created before the tables to which it points.
+-- This table is created before the tables that it references.
 CREATE TABLE repairs (
   number integer PRIMARY KEY DEFAULT nextval('repair_numbers'),
   bicycle_id uuid NOT NULL,
@@ -63,7 +64,7 @@ CREATE TABLE parts (
   updated_at timestamp NOT NULL DEFAULT now()
 );
 
--- The foreign key names the columns in another order than the key.
+-- The foreign key names the columns in another order than the table.
 CREATE TABLE visit_parts (
   visit smallint NOT NULL,
   repair integer NOT NULL,
@@ -73,14 +74,14 @@ CREATE TABLE visit_parts (
   FOREIGN KEY (repair, visit) REFERENCES visits
 );
 
--- A join table that consists of two keys.
+-- A join table that consists of two foreign keys.
 CREATE TABLE repair_employees (
   repair integer REFERENCES repairs (number) ON DELETE CASCADE,
   employee bigint REFERENCES employees (id),
   PRIMARY KEY (repair, employee)
 );
 
--- One row for each part.
+-- At most one row for each part.
 CREATE TABLE stock (
   sku text PRIMARY KEY REFERENCES parts (sku) ON DELETE CASCADE,
   taken integer NOT NULL DEFAULT 0,
@@ -97,7 +98,7 @@ CREATE TABLE events (
 CREATE TABLE events_2025 PARTITION OF events FOR VALUES FROM ('2025-01-01 00:00:00+00') TO ('2026-01-01 00:00:00+00');
 CREATE TABLE events_others PARTITION OF events DEFAULT;
 CREATE INDEX events_happened_at ON events (happened_at);
--- A key and a foreign key that only one partition has.
+-- A unique key and a foreign key, each of which only one partition has.
 CREATE UNIQUE INDEX events_once ON events_others (repair, note) WHERE note <> 'called';
 ALTER TABLE events ADD caller bigint;
 ALTER TABLE events_2025 ADD FOREIGN KEY (caller) REFERENCES customers (id) ON DELETE SET NULL;

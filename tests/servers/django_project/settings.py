@@ -1,4 +1,4 @@
-"""Settings of a project that a test makes multi-tenant; the environment specifies its database."""
+"""Settings of a project that a test makes multi-tenant. Environment variables specify the database."""
 
 from __future__ import annotations
 

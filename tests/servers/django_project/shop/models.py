@@ -1,4 +1,4 @@
-"""The tables of the shop."""
+"""The shop's tables."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Customer(models.Model):
 
 
 class Product(models.Model):
-    """A product, whose key the application creates."""
+    """A product, whose key the application generates."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     category = models.ForeignKey(Category, on_delete=models.PROTECT)
@@ -35,7 +35,7 @@ class Product(models.Model):
     tags = models.ManyToManyField("Tag")
 
     class Meta:
-        """A key of two columns, and a CHECK."""
+        """A key with two columns, and a CHECK constraint."""
 
         constraints = (
             models.UniqueConstraint(fields=["category", "sku"], name="one_sku_a_category"),
@@ -57,7 +57,7 @@ class Order(models.Model):
     placed = models.DateTimeField(auto_now_add=True, db_index=True)
 
     class Meta:
-        """A number for each order of a customer."""
+        """Order numbers are unique for each customer."""
 
         unique_together = ("customer", "number")
         db_table = "Order"
@@ -77,7 +77,7 @@ class OrderLine(models.Model):
 
 
 class Preference(models.Model):
-    """A setting of the whole installation."""
+    """A setting for the whole installation."""
 
     key = models.CharField(max_length=50, primary_key=True)
     value = models.JSONField(default=dict)

@@ -1,4 +1,4 @@
-"""Uses the shop's tables in ``manage.py shell``, for the tenant of the connection."""
+"""Use the shop's tables from ``manage.py shell``, as the connection's tenant."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from shop.models import Category, Customer, Order, Product, Tag
 
 
 def order(email: str) -> int:
-    """Store an order and the rows that it needs; return the number of customers."""
+    """Store an order with the rows that it needs, and return the number of customers."""
     category, _ = Category.objects.get_or_create(slug="bells")
     product, _ = Product.objects.get_or_create(category=category, sku="B-1", defaults={"price": 5})
     product.tags.add(Tag.objects.get_or_create(word="loud")[0])
