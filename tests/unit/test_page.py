@@ -403,7 +403,7 @@ def test_a_run_that_was_lost_is_shown_as_far_as_it_came() -> None:
     lost = record(completed=None, finished=False, outcome="FAILED", healthy_at=None, phases=record()["phases"][:3])
     jsonschema.validate(lost, SCHEMA)
     log = page.render(LOG, lost, markdown=True)
-    assert "Did not finish: contact with the server, or the run itself, was lost in phase apply." in log
+    assert "The run did not finish: it was interrupted, or lost its connection to the server, in phase apply." in log
     assert "- [x] Prerequisites verified" in log
     assert "- [ ] Migration executed" in log
     assert "Downtime" not in log
