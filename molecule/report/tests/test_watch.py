@@ -116,7 +116,7 @@ def test_a_service_that_falls_ill_and_stays_so_is_not_said_to_answer(machine: Ho
     assert run.record["failure"]["phase"] == "watch"
     assert "/health cannot be reached: [Errno 111] Connection refused" in run.record["failure"]["message"]
     assert "Service: ai-memory DOES NOT RESPOND." in run.words
-    assert "It did not start: " in run.words
+    assert "The service did not start: " in run.words
     assert "responds again" not in run.words
     assert "from stop to healthy" not in run.words
     assert "The server tries again in 15 s (ai-memory-failsafe.timer)." in run.words
