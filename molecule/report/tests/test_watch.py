@@ -54,10 +54,10 @@ def test_what_callers_met_is_summed_up(machine: Host) -> None:
     assert watched["requests"] >= 5 + 2
     assert watched["refused"] == 1
     assert watched["refused_before"] >= 1
-    assert re.fullmatch(r"a session last set no tenant \d+ s ago", watched["unnamed"])
+    assert re.fullmatch(r"the last session that set no tenant was \d+ s ago", watched["unnamed"])
     assert watched["errors"] == 1
     assert "WATCHED for 60 s: " in run.words
-    assert "a session last set no tenant" in run.words
+    assert "the last session that set no tenant" in run.words
     assert "Watched for 60 s: " in run.log
 
 
