@@ -230,7 +230,11 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=parts, default=parts, help="the parts to measure; all by default")
     for name, values in (("rows", CELL_SIZES), ("workers", WORKERS), ("rates", RATES), ("ways", list(WAYS))):
         parser.add_argument(
-            f"--{name}", type=type(values[0]), nargs="+", choices=values, default=list(values),
+            f"--{name}",
+            type=type(values[0]),
+            nargs="+",
+            choices=values,
+            default=list(values),
             help=f"{name} of the load",
         )
     given = parser.parse_args()

@@ -15,8 +15,6 @@ FAILED: dict[str, Any] = {
     "outcome": "FAILED", "failure": FAILURE, "commands": [], "database_state": "unchanged", "written": None,
 }  # fmt: skip
 BACK = [f"ansible-playbook -l db1 rollback.yml -e rollback_mode={mode}" for mode in ("policies", "schema", "restore")]
-
-
 LOST = "the run was interrupted, or lost its connection, in phase start."
 
 

@@ -76,9 +76,7 @@ def _done(record: Record) -> str:
     if kind in ("migrate", "enforce", "rollback") and not record["plan"] and record["replaced_database"] is None:
         checked = " All findings hold." if record["findings"] else ""
         if record["service_state"] != "kept" or record["renewed"]:
-            did = (
-                "renewed the service's sessions" if record["service_state"] == "kept" else "restarted the service"
-            )
+            did = "renewed the service's sessions" if record["service_state"] == "kept" else "restarted the service"
             lost = "An earlier run made the change, but was lost before its end."
             return f"{lost} This run {did} and tested it.{checked}"
         return f"There was nothing to do: the database was already in this state.{checked}"
