@@ -82,7 +82,7 @@ def test_a_run_resumes_a_lost_one_only_if_nothing_is_left_to_do(lost_run: bool, 
     found = FILTERS["plan_result"](inspected, SOURCE, WANTED | {"lost_run": lost_run})
     assert (found["statements"], found["needed"], found["resumes"]) == ([], False, resumes)
     assert "Nothing: the database is already migrated." in found["lines"]
-    assert any("an earlier run was lost" in line for line in found["lines"]) == resumes
+    assert any("An earlier run was lost" in line for line in found["lines"]) == resumes
     assert not planned(lost_run=True)["resumes"]
 
 

@@ -64,7 +64,7 @@ def _will(plan: Mapping[str, Any], model: Model, service: str) -> list[str]:
         said.append(f"Nothing: {DONE[plan['goal']]}.")
     said += wrapped(plan["strategy_reason"], 78) if plan["strategy_reason"] else []
     if plan["resumes"]:
-        said.append("But an earlier run was lost before its end: verify, start and test the service again.")
+        said.append("An earlier run was lost: verify the database, and start and test the service.")
     return said
 
 

@@ -61,5 +61,5 @@ def line(watched: Document) -> str:
     return (
         f"WATCHED for {watched['seconds']} s: {watched['requests'] or 'no'} requests in the journal,"
         f" {watched['refused']} of them failed ({watched['refused_before']} in the previous hour); {watched['errors']}"
-        f" error lines in {watched['lines']}; {watched['unnamed']}."
+        f" error lines among {watched['lines']} lines; {watched['unnamed']}."
     )
