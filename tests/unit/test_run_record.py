@@ -369,7 +369,7 @@ def test_the_box_says_how_the_run_ended() -> None:
         "Copy:      copies/a.tar",
         "Login:     app; the original DATABASE_URL is kept in",
         "           /etc/ai.env.before-app",
-        "Replaced:  database old (kept, closed to logins)",
+        "Replaced:  database old (kept, connections disabled)",
         "Log:       logs/a/execution-log.md",
         "Report:    logs/a/report.html",
         "Verify:    ansible-playbook playbooks/verify.yml",

@@ -142,7 +142,7 @@ def test_writers_that_fail_prove_nothing() -> None:
         {"name": "POST /a", "verdict": "ok", "said": ""}, {"name": "POST /b", "verdict": "refused", "said": "HTTP 403"},
     ]  # fmt: skip
     assert endpoints.untested(answers, 7) == [
-        "The tenant of the rows that POST /b stores is not proven: as tenant 7, it returns HTTP 403."
+        "The tenant of the rows that POST /b stores is not proven: as tenant 7, the endpoint returns HTTP 403."
     ]
 
 

@@ -89,7 +89,7 @@ def _left(built: Facts, facts: Facts) -> list[str]:
         said.append(f"Login:     {login['role']}; the original DATABASE_URL is kept in")
         said.append(f"           {login['kept']}")
     if built["replaced_database"] is not None:
-        said.append(f"Replaced:  database {built['replaced_database']} (kept, closed to logins)")
+        said.append(f"Replaced:  database {built['replaced_database']} (kept, connections disabled)")
     return said
 
 

@@ -293,7 +293,7 @@ def _others(
         if pooler or (not item["local"] and item["sessions_here"]):
             raise RefusalError(
                 f"{service} has another connection: {_connection(item)}. It may lead to this server, and the"
-                " rows that it reaches are unknown: let the service connect to PostgreSQL itself."
+                " rows that it reaches are unknown: let the service connect directly to PostgreSQL."
             )
         notes.append(f"{service} also works on another server: {_connection(item)}")
     closed = [item for item in witness["processes"] if not item["readable"]]

@@ -88,7 +88,7 @@ def leaks(endpoints: Iterable[Mapping[str, Any]], tenant: int | str, other: int 
         elif item["outcome"] == "nothing":
             nothing.append(item["name"])
         elif item["outcome"] == "failed":
-            unproven.append(f"Isolation in {item['name']} is not proven: it returns {item['said']}.")
+            unproven.append(f"Isolation in {item['name']} is not proven: the endpoint returns {item['said']}.")
         elif item["token"]:
             shown.append(f"{item['name']} shows tenant {other} rows of tenant {tenant}.")
         else:
@@ -97,7 +97,7 @@ def leaks(endpoints: Iterable[Mapping[str, Any]], tenant: int | str, other: int 
                 " caller: the session still has the tenant of the previous request."
             )
     if nothing:
-        unproven.append(f"Isolation in {', '.join(nothing)} is not proven: even tenant {tenant} sees no row there.")
+        unproven.append(f"Isolation in {', '.join(nothing)} is not proven: even tenant {tenant} sees no rows there.")
     return {"shown": shown, "unproven": unproven, "apart": apart}
 
 
@@ -119,8 +119,8 @@ def separation(read: Mapping[str, Any], tenants: Sequence[int | str], about: Map
 def untested(answers: Iterable[Mapping[str, Any]], tenant: int | str) -> list[str]:
     """Return a sentence for each write endpoint that could not be tested, from the responses as ``tenant``."""
     return [
-        f"The tenant of the rows that {answer['name']} stores is not proven: as tenant {tenant}, it returns"
-        f" {answer['said']}."
+        f"The tenant of the rows that {answer['name']} stores is not proven: as tenant {tenant}, the"
+        f" endpoint returns {answer['said']}."
         for answer in answers
         if answer["verdict"] != "ok"
     ]

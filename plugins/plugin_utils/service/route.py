@@ -47,7 +47,7 @@ def judge(route: Mapping[str, Any], wanted: Mapping[str, Any]) -> Answer:
     if shared:
         return _refused(
             f"{between or f'The program at {where}'} shares sessions between clients: {shared}. A tenant that one"
-            " client sets would apply to another. Let the service connect to PostgreSQL itself, or set pool_mode ="
+            " client sets would apply to another. Let the service connect directly to PostgreSQL, or set pool_mode ="
             " session with server_reset_query = DISCARD ALL.", "unfit",
         )  # fmt: skip
     if not between:
