@@ -61,7 +61,7 @@ def test_every_end_of_a_run_has_its_own_headline(other: dict[str, Any], headline
 def test_the_numbers_of_findings_and_attempts_are_explained() -> None:
     said = answered()["Did it work?"]
     assert "2 of 3 findings hold: 1 facts about the database, read again after the change, and 2 attempts" in said
-    assert "statements as alice that try to reach rows of another tenant" in said
+    assert "statements as alice that try to reach another tenant's rows" in said
     assert "attempts" not in answered(findings=[VERIFIED])["Did it work?"]
     assert "finding" not in answered(findings=[])["Did it work?"]
 

@@ -100,8 +100,8 @@ def _checked(record: Record) -> list[str]:
         return []
     attempts = sum("sentence" in item for item in found)
     made = (
-        f", and {attempts} attempts: statements as {record['application_role']} that try to reach rows of another"
-        " tenant, or, as controls, its own"
+        f", and {attempts} attempts: statements as {record['application_role']} that try to reach another tenant's"
+        " rows or, as controls, the rows of their own tenant"
     )
     held = sum(item["ok"] for item in found)
     facts = f"{len(found) - attempts} facts about the database, read again after the change"
