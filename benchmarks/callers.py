@@ -1,6 +1,6 @@
-"""The responses that callers of the service get during each kind of migration, and just before it.
+"""Measure the responses to callers of the service just before and during each kind of migration.
 
-The load and its judge are those of the tests.
+The load, and the code that judges the responses, are those of the tests.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from loaded import load
 HERE = Path(__file__).resolve().parent
 HOST = "lab17"
 CONFIGURATION = "/etc/lab-reset.conf"
-# The rows of memories. The lab's own database has the first number of them.
+# The numbers of rows in memories. The first is that of the lab's own database.
 SIZES = (ROWS["memories"], 100_000, 1_000_000)
 RATES, WORKERS = (20, 100), (1, 4)
 SHELL, STOP, LIVE = "shell script", "stop", "live"
-# The seconds of the load before and after a change. The load before the change is the comparison.
+# The seconds of load before and after a change. The load before the change is the baseline.
 BEFORE, AFTER = 20, 5
 CONFIRMED = ("migrate.yml", "-emigrate_confirm=YES", "-ebackup_copy_max_bytes=0")
-# The message of a run that the health of the service refuses, from the path on.
+# Captures the message, from the path on, of a run that is refused because the service is unhealthy.
 UNHEALTHY = re.compile(r"https?://[^/\s]+(/.+) before anything was stopped: ")
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One measurement: the rows of memories, the workers of gunicorn, the requests per second, and the way."""
+    """One measurement: the rows of memories, the gunicorn workers, the requests per second, and the kind of change."""
 
     rows: int
     workers: int
@@ -46,17 +46,17 @@ class Cell:
 
     @property
     def load(self) -> str:
-        """Return the rows, the workers and the requests in words."""
+        """Return the load as text: its rows, workers and request rate."""
         workers = f"{self.workers} worker{'s' if self.workers > 1 else ''}"
         return f"{self.rows:,} rows, {workers}, {self.rate} requests a second"
 
 
 @dataclass(frozen=True)
 class Felt:
-    """The result of a cell: its requests, the summaries before and during the change, and the times of its phases.
+    """The result of a cell: its requests, the summaries before and during the change, and the times of the phases.
 
-    ``began`` and ``ended`` of the change are in seconds since the epoch, like the starts of the phases. ``locked`` is
-    in seconds, or None if the record of the run does not contain it. ``refused`` is why the run changed nothing, or "".
+    The change ``began`` and ``ended`` at these seconds since the epoch, as do the phases. ``locked`` is in seconds, or
+    None if the record of the run does not contain it. ``refused`` is the reason why the run changed nothing, or "".
     """
 
     cell: Cell
@@ -76,17 +76,17 @@ def cells(rows: Sequence[int], workers: Sequence[int], rates: Sequence[int], way
 
 
 def by_hand(host: Host) -> dict[str, Any]:
-    """Stop the service, run the guide's SQL and start the service, with a shell script on the server."""
+    """Stop the service, run the guide's SQL, and start the service, with a shell script on the server."""
     host.run("cat > /tmp/downtime.sh", given=(HERE / "downtime.sh").read_text())
     host.run("sudo sh /tmp/downtime.sh", given=(HERE / "guide.sql").read_text())
     return {}
 
 
 def refusal(record: Mapping[str, Any]) -> str:
-    """Return why the health of the service refused a run, or "" if the run ended in any other way.
+    """Return why a run was refused because of the service's health, or "" if the run ended in any other way.
 
-    A service that its load keeps too busy is a result of the load. Any other failure is an error of the run. An empty
-    record is that of the shell script, which refuses nothing.
+    A service that is too busy under its load is a result of the measurement. Any other failure is an error of the run.
+    The record of the shell script, which refuses nothing, is empty.
     """
     failure = record.get("failure")
     if failure is None or not answers.is_untouched(record):
@@ -118,7 +118,7 @@ WAYS: dict[str, Callable[[Host], dict[str, Any]]] = {
 
 @contextlib.contextmanager
 def seeded(host: Host, rows: int) -> Iterator[None]:
-    """Make ``lab-reset`` create databases with this number of memories, and a proportional number of other rows."""
+    """Make ``lab-reset`` create databases with so many memories, and with other rows in proportion."""
     if rows == SIZES[0]:
         yield
         return
@@ -147,7 +147,7 @@ def seeded(host: Host, rows: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def workers(host: Host, cell: Cell) -> Iterator[None]:
-    """Run the service with the cell's workers, for its embeddings."""
+    """Run the service with the cell's number of workers, and with the dimensions of the cell's embeddings."""
     unit = (ROOT / "lab/service/ai-memory.service").read_text()
     (start,) = (line for line in unit.splitlines() if line.startswith("ExecStart="))
     assert "--workers 1 " in start

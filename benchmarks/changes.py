@@ -1,4 +1,4 @@
-"""The compared ways to change a database, each divided into the parts that callers notice separately."""
+"""The compared changes of a database, each divided into the parts that affect callers separately."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cluster import Cluster
 from planner import Database, run_document
 
 HERE = Path(__file__).resolve().parent
-# The limits of each part are the runbook's defaults.
+# The limits of every part are the runbook's defaults.
 DEFAULTS = yaml.safe_load((HERE.parent / "roles/tenancy/defaults/main.yml").read_text())
 WAITS = {
     "lock_timeout": DEFAULTS["tenancy_online_lock_timeout_ms"], "attempts": DEFAULTS["tenancy_online_attempts"],
@@ -29,7 +29,7 @@ LIMITS = {
     "seconds": DEFAULTS["tenancy_transaction_timeout"], "proof_seconds": DEFAULTS["tenancy_proof_timeout"],
     "proof_rows": DEFAULTS["tenancy_proof_max_rows"],
     "lock_timeout": f"{DEFAULTS['tenancy_live_lock_timeout_ms']}ms",
-    # Here, the atomic change also runs under load, so it waits for its locks as the live one does.
+    # Here, the atomic change also runs under load, so it waits for its locks as a live change does.
     "patience": DEFAULTS["tenancy_live_patience_seconds"],
 }  # fmt: skip
 
@@ -53,7 +53,7 @@ def guide(cluster: Cluster, database: str) -> None:
 
 
 def run_online_steps(cluster: Cluster, database: str) -> None:
-    """Run everything that the live strategy commits before its transaction."""
+    """Run the statements that the live strategy commits before its transaction."""
     with planner(cluster, database) as planned:
         statements = planned.plan()
         planned.carry_out(online.steps(statements), WAITS)
@@ -62,8 +62,10 @@ def run_online_steps(cluster: Cluster, database: str) -> None:
 
 
 def run_transaction(strategy: str) -> Callable[[Cluster, str], None]:
-    """Return a function that plans the remaining statements, and runs them and the isolation proof in the transaction
-    of a strategy."""
+    """Return a function that plans the remaining statements and runs them in a strategy's transaction.
+
+    The transaction also contains the isolation proof.
+    """
 
     def change(cluster: Cluster, database: str) -> None:
         with planner(cluster, database) as planned:

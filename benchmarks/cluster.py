@@ -1,4 +1,4 @@
-"""The benchmark's own PostgreSQL server: a container from the lab's image, with a Unix socket only."""
+"""The benchmark's own PostgreSQL server: a container of the lab's image that listens only on a Unix socket."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Cluster:
                 self.sql("postgres", "SELECT 1")
                 return
             if time.monotonic() > deadline:
-                raise SystemExit(f"The benchmark's PostgreSQL does not start: podman logs {NAME}")
+                raise SystemExit(f"The benchmark's PostgreSQL did not start. To see why, run: podman logs {NAME}")
             time.sleep(0.2)
 
     def stop(self) -> None:
@@ -74,8 +74,10 @@ class Cluster:
         )  # fmt: skip
 
     def copy(self, template: str, name: str) -> None:
-        """Copy the database ``template`` to ``name``, and run the checkpoint now so that it does not run during a
-        measurement."""
+        """Copy the database ``template`` to ``name``.
+
+        A checkpoint follows at once, so that none runs during a measurement.
+        """
         self.sql("postgres", f"CREATE DATABASE {name} TEMPLATE {template} OWNER alice STRATEGY file_copy")
         self.sql("postgres", "CHECKPOINT")
 

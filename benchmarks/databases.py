@@ -1,4 +1,4 @@
-"""Databases with the original schema, in the sizes that are compared."""
+"""Create databases with the original schema, in the compared sizes."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from cluster import Cluster
 
 HERE = Path(__file__).resolve().parent
 SCHEMA = HERE.parent / "lab/database/schema.sql"
-# The number of rows in memories, and the dimensions of an embedding. Production has 768. Copies of the large databases
-# would then take hours.
+# The number of rows in memories, and the dimensions of an embedding. Production has 768 dimensions. With so many,
+# copies of the large databases take hours.
 SIZES = {5_755: 768, 100_000: 768, 1_000_000: 3, 10_000_000: 3}
 
 
 def seed(cluster: Cluster, rows: int) -> str:
-    """Create a database with ``rows`` memories and a proportional number of rows in the other tables, and return its
-    name."""
+    """Create a database with ``rows`` memories, and with rows of the other tables in proportion. Return its name."""
     name = f"rows_{rows}"
     cluster.sql("postgres", f"CREATE DATABASE {name} OWNER alice")
     for extension in ("vector", '"uuid-ossp"'):

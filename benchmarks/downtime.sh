@@ -1,7 +1,7 @@
 #!/bin/sh
-# The manual change, on the server as root: stop the service, change the database, start the service, and wait until it
-# responds. Prints the seconds from the stop until the service is healthy. Reads the SQL of the change from standard
-# input.
+# Make the manual change, on the server as root: stop the service, change the database, start the service, and wait
+# until it is healthy. The script reads the SQL of the change from standard input. It prints the seconds from the stop
+# until the service is healthy.
 set -eu
 change=$(mktemp)
 trap 'rm "$change"' EXIT

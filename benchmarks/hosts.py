@@ -1,4 +1,4 @@
-"""The wall time of one run on several hosts: first the canary, then all other hosts in parallel."""
+"""Measure the wall time of one run on several hosts: first the canary, then all other hosts in parallel."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _lab(playbook: str) -> None:
 
 
 def hosts() -> list[dict[str, Any]]:
-    """Return, for each number of hosts, the seconds of a whole run with Ansible's default number of forks."""
+    """Return the seconds of a whole run, with Ansible's default number of forks, for each number of hosts."""
     found = []
     _lab("lab/up.yml")
     try:

@@ -1,4 +1,4 @@
-"""The cost of row security for the service's queries."""
+"""Measure the cost of row security for the service's queries."""
 
 from __future__ import annotations
 
@@ -32,14 +32,13 @@ QUERIES = {
     BY_INDEX: NEAREST,
     "nearest, exact": NEAREST,
 }  # fmt: skip
-# Planner settings that are switched off to choose between two plans for the same search.
+# The planner settings that are switched off to force one of two plans for the same search.
 WAYS = {BY_INDEX: ("enable_seqscan", "enable_sort"), "nearest, exact": ("enable_indexscan",)}
-# Session settings: those of a release that sets its tenant, and for "before" and "bridge" those of a release that does
-# not.
+# The session options in each variant. A release without tenants, as in "before" and "bridge", sets no tenant.
 TENANT = "-c app.current_tenant=1"
 VARIANTS = {"before": "", "no_rls": TENANT, "bridge": "", "enforced": TENANT, "guide": TENANT}
-# The time limit in seconds and the number of executions of a query. The variants take turns, and a slow query runs
-# fewer times.
+# The time limit of a query in seconds for each variant, and its maximum and minimum number of executions. The variants
+# take turns. The time limit reduces the executions of a slow query.
 SECONDS, MOST, LEAST = 1.5, 1000, 15
 
 
@@ -81,7 +80,7 @@ def scans(node: dict[str, Any]) -> list[str]:
 
 
 def explained(cursor: psycopg2.extensions.cursor, query: str) -> str:
-    """Return the indexes that a query uses, and the tables that it scans."""
+    """Return the indexes that a query uses and the tables that it scans, as text."""
     cursor.execute(f"EXPLAIN (FORMAT JSON) {query}")
     ((document,),) = cursor.fetchall()
     return ", ".join(scans(document[0]["Plan"]))
@@ -101,7 +100,7 @@ def _timed(cursors: dict[str, psycopg2.extensions.cursor], query: str) -> dict[s
 
 
 def queries(cluster: Cluster, template: str) -> list[dict[str, Any]]:
-    """Return for each query its name, and for each variant the median milliseconds and the plan."""
+    """Return the name of each query, with its median milliseconds and its plan in each variant."""
     variants(cluster, template)
     ((vector,),) = cluster.sql("before", f"SELECT embedding FROM memories WHERE user_id = {CALLER} LIMIT 1")
     found = []

@@ -1,5 +1,7 @@
-"""The recall of an approximate search for a small tenant and for a large one, because the policy filters after the
-index scan."""
+"""Measure the recall of an approximate search for a small tenant and for a large one.
+
+The policy filters the rows after the index scan, so a small tenant may find too few of them.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ from cluster import Cluster
 from queries import NEAREST
 
 WANTED, SEARCHES = 10, 20
-# The small tenant's rows per thousand rows.
+# The small tenant's rows in every thousand rows.
 SMALL = 10
 BY_INDEX = ("SET enable_seqscan = off", "SET enable_sort = off", "SET enable_bitmapscan = off")
 SETTINGS: dict[str, tuple[str, ...]] = {
@@ -50,7 +52,7 @@ def _searches(cluster: Cluster, tenant: int, *settings: str) -> tuple[list[list[
 
 
 def recall(cluster: Cluster, template: str) -> list[dict[str, Any]]:
-    """Return, for both tenants and each setting, the recall at 10, the mean number of rows, and the milliseconds.
+    """Return the recall at 10, the mean number of rows, and the median milliseconds for each tenant and setting.
 
     ``template`` is a migrated and enforced database.
     """

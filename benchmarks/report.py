@@ -41,7 +41,7 @@ def text(cell: Any) -> str:
 
 
 def commit() -> str:
-    """Return the commit that is measured, with "-dirty" if files other than the results differ from it."""
+    """Return the measured commit, with "-dirty" if files other than the results differ from the commit."""
     shown = _git("rev-parse", "--short", "HEAD")
     changed = _git("status", "--porcelain", "--untracked-files=no", ":/", ":!*.svg", ":!results.md")
     return f"{shown}-dirty" if changed else shown
@@ -70,9 +70,9 @@ def rows(document: str, title: str, columns: int) -> list[list[str]]:
 
 
 def merged(document: str, measured: Mapping[str, str]) -> str:
-    """Return results.md with the measured sections, by title, in place of those of earlier runs.
+    """Return results.md with the measured sections, which replace the earlier ones with the same titles.
 
-    Sections that were not measured remain. Each names the commit with which it was measured.
+    Sections that were not measured remain. Each section names the measured commit.
     """
     parts = re.split(r"^## (.+)\n", document, flags=re.MULTILINE)
     sections = dict(zip(parts[1::2], (text.strip() for text in parts[2::2]), strict=True)) | dict(measured)
@@ -91,21 +91,21 @@ def plot(stalls: Sequence[dict[str, Any]], path: Path) -> None:
     chart.render_to_file(str(path))
 
 
-# The seconds of one point of the plot, which shows the worst latency in them.
+# The seconds for which one point of the plot shows the worst latency.
 POINT = 0.5
 COLORS = (
     "#8c564b", "#c49c94", "#d62728", "#ff9896", "#1f77b4", "#2ca02c", "#98df8a", "#9467bd", "#e377c2", "#bcbd22",
     "#17becf", "#7f7f7f",
 )  # fmt: skip
-# The phases that the plot shows. Earlier ones change nothing.
+# The phases that the plot shows. Earlier phases change nothing.
 SHOWN = ("expand", "stop", "bridge", "renew", "apply", "start", "answer", "written")
 
 
 def plot_latency(found: Sequence[Felt], path: Path) -> None:
-    """Plot the latency of the first cell and of its other ways over the time since the change began.
+    """Plot the latency over the time since the change began, for all kinds of change under the first cell's load.
 
-    Failed requests are at the client's time limit. The phases are those of the run with the live strategy, or of the
-    last run if there is none.
+    Failed requests appear at the client's time limit. The phases are those of the run with the live strategy. Without
+    such a run, they are those of the last run.
     """
     chosen = [felt for felt in found if _load_of(felt) == _load_of(found[0])]
     limit = PATIENCE * 1000
@@ -114,7 +114,7 @@ def plot_latency(found: Sequence[Felt], path: Path) -> None:
         title=f"Worst latency, ms: {found[0].cell.load}", range=(0, math.log10(limit)),
         style=Style(colors=COLORS),
     )  # fmt: skip
-    # pygal's logarithmic scale would apply to the seconds too.
+    # pygal applies a logarithmic scale to both axes, but the seconds need a linear one.
     chart.y_labels = [{"value": power, "label": f"{10**power:,}"} for power in range(int(math.log10(limit)) + 1)]
     for felt in chosen:
         chart.add(felt.cell.way, [(at, math.log10(latency)) for at, latency in _points(felt)])
@@ -135,7 +135,7 @@ def _load_of(felt: Felt) -> tuple[int, int, int]:
 
 
 def _points(felt: Felt) -> list[tuple[float, float]]:
-    """Return the worst latency of good responses in each part of the time."""
+    """Return the worst latency of successful requests in each interval of POINT seconds."""
     worst: dict[int, float] = {}
     for request in felt.requests:
         if not request["failed"]:

@@ -1,4 +1,4 @@
-"""Run the measurements, print the results, and write their sections of results.md with the plots."""
+"""Run the measurements, print the results, and write their sections and plots for results.md."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ Sections = Iterator[tuple[str, str]]
 
 
 def stall_sections(rounds: int, sizes: list[int], found: dict[str, Results]) -> Sections:
-    """Yield the section about the changes of a database under load, once for each measured size.
+    """Yield the section about changes of a database under load, once for each measured size.
 
-    ``found`` gets the results of each part.
+    ``found`` receives the results, under the name of the part.
     """
     felt = found["stalls"] = []
     with running() as cluster:
@@ -121,7 +121,7 @@ def goal_sections(rounds: int, sizes: list[int], found: dict[str, Results]) -> S
     )
 
 
-# In the order of the measurements. The goals follow if all of them are measured.
+# The parts, in the order of the measurements. If all parts are measured, the goals follow.
 PARTS = {"stalls": stall_sections, "queries": query_sections, "runs": run_sections, "hosts": host_sections}
 LOAD = "load"
 
@@ -137,9 +137,9 @@ def _machine(found: list[Any]) -> str:
 
 
 def loaded_sections(selected: list[Cell]) -> Sections:
-    """Yield the section about the service under load, once for each measured cell: title and text.
+    """Yield the section about the service under load (title and text), once for each measured cell.
 
-    Cells that are not measured keep their rows of earlier measurements.
+    Cells that are not measured keep the rows of earlier measurements.
     """
     title, heads = "What callers of the service notice during a migration", [*KEY, *FELT]
     made_by, commit = _machine_of_host(), report.commit()
@@ -175,7 +175,7 @@ def _key(cell: Cell) -> tuple[str, ...]:
 
 
 def _numbers(felt: Felt) -> list[Any]:
-    """Return the values of the columns in FELT, except the commit. Those of a refused run's change do not exist."""
+    """Return the values of the columns in FELT, except the commit. A refused run has no values for its change."""
     during, before = felt.during, felt.before
     gap = during["longest_gap_s"]
     of_change = [
@@ -230,7 +230,12 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=parts, default=parts, help="the parts to measure; all by default")
     for name, values in (("rows", CELL_SIZES), ("workers", WORKERS), ("rates", RATES), ("ways", list(WAYS))):
         parser.add_argument(
-            f"--{name}", type=type(values[0]), nargs="+", choices=values, default=list(values), help="of the load"
+            f"--{name}",
+            type=type(values[0]),
+            nargs="+",
+            choices=values,
+            default=list(values),
+            help=f"{name} of the load",
         )
     given = parser.parse_args()
     found: dict[str, Results] = {}

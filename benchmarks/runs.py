@@ -1,4 +1,4 @@
-"""The cost of runs on a lab host: downtime, wall time and tasks."""
+"""Measure the cost of runs on a lab host: downtime, wall time and tasks."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _by_hand(host: Host) -> dict[str, float]:
 
 
 def runs(rounds: int) -> list[dict[str, Any]]:
-    """Return the median wall time, number of tasks and downtime, for the shell script and each kind of run."""
+    """Return the median wall time, number of tasks and downtime of the shell script and of each kind of run."""
     host = Host(HOST)
     made: dict[str, list[dict[str, float]]] = {name: [] for name in (BY_HAND, *RUNS)}
     for _ in range(rounds):
@@ -75,8 +75,7 @@ def runs(rounds: int) -> list[dict[str, Any]]:
 
 
 def backups(rounds: int) -> list[dict[str, Any]]:
-    """Return the median duration in seconds of the runbook's backup with its test restore, and of pg_dump piped into
-    psql."""
+    """Return the median seconds of the runbook's backup with its test restore, and of pg_dump piped into psql."""
     host = Host(HOST)
     host.reset()
     piped = (

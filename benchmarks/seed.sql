@@ -1,5 +1,5 @@
 -- Seed memories with `rows` rows (a psql variable), and the other tables in proportion (123, 45, 67 and 45 for 5,755).
--- The embeddings have `dimensions` dimensions, and form a hundred clusters. Run as the owner, after
+-- The embeddings have `dimensions` dimensions and form a hundred clusters. Run this script as the owner, after
 -- lab/database/schema.sql.
 INSERT INTO memories (type, k, value_json, embedding, source, user_id, created_at)
 SELECT 'fact', 'note', jsonb_build_object('text', 'sentence ' || n), e.embedding, 'call', '+1555' || n % (:rows / 128 + 1),
@@ -12,12 +12,12 @@ SELECT 'call ' || n, '+1555' || n % (:rows / 128 + 1), 'asked for a quote', now(
 FROM generate_series(1, :rows / 47 + 1) AS n;
 INSERT INTO caller_profiles (user_id, first_call_date, last_call_date)
 SELECT '+1555' || n, now(), now() FROM generate_series(0, :rows / 128) AS n;
--- The trigger would compute a caller's averages once for each row.
+-- Without this statement, the trigger computes a caller's averages again for each row.
 ALTER TABLE personality_metrics DISABLE TRIGGER USER;
 INSERT INTO personality_metrics (user_id, call_id, measured_at, openness)
 SELECT '+1555' || n % (:rows / 128 + 1), 'call ' || n, now(), 50 FROM generate_series(1, :rows / 86 + 1) AS n;
 ALTER TABLE personality_metrics ENABLE TRIGGER USER;
 INSERT INTO personality_averages (user_id, call_count, last_updated)
 SELECT '+1555' || n, 1, now() FROM generate_series(0, :rows / 128) AS n;
--- The schema has built this index on the empty table.
+-- The schema script built this index while the table was empty.
 REINDEX INDEX idx_memories_embedding;

@@ -1,4 +1,4 @@
-"""The stalls that callers notice while a database of a given size changes, for each change and in several rounds."""
+"""Measure the stalls of callers while a database changes, for several sizes, kinds of change and rounds."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ def measure(cluster: Cluster, database: str, change: Change) -> dict[str, float]
 
 
 def stalls(cluster: Cluster, sizes: Iterable[int], rounds: int) -> Iterator[list[dict[str, Any]]]:
-    """Yield a list for each size as soon as it is measured.
+    """Yield a list for each size as soon as the size is measured.
 
-    The list contains the rows, the change, the rounds and the median of each measurement, for each part of a change.
+    For each part of a change, the list has a dict with the rows, the part, the rounds and the median measurements.
     """
     for rows in sizes:
         template = seed(cluster, rows)
         made: dict[str, list[dict[str, float]]] = {part: [] for parts in CHANGES.values() for part in parts}
-        # The changes take turns, so that other work on the machine affects all of them.
+        # The changes take turns, so that other work on the machine affects all changes alike.
         for _ in range(rounds):
             for name, parts in CHANGES.items():
                 if any(result["seconds"] > LONG for part in parts for result in made[part]):

@@ -1,4 +1,4 @@
-"""The cost of a change for the server (locks, WAL and disk space), measured in another session."""
+"""Measure, in another session, what a change costs the server: locks, WAL and disk space."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ INTERVAL = 0.005
 
 
 class Costs:
-    """The seconds of the longest ACCESS EXCLUSIVE lock on memories, the bytes of WAL, and the maximum growth of disk
-    use."""
+    """The longest ACCESS EXCLUSIVE lock on memories in seconds, and the WAL and maximum disk growth in bytes."""
 
     locked: float = 0.0
     wal: int = 0
@@ -28,7 +27,7 @@ class Costs:
 
 @contextlib.contextmanager
 def watch(cluster: Cluster, database: str) -> Iterator[Costs]:
-    """Measure every few milliseconds until the end of the block."""
+    """Measure the costs every few milliseconds until the end of the block."""
     costs, over = Costs(), threading.Event()
     connection = cluster.connect(database, options="-c jit=off")
     cursor = connection.cursor()

@@ -19,12 +19,12 @@ PAGE = Path(__file__).resolve().parent / "audit.md"
 HEAD = """# The audit
 
 The audit searches the catalogs for ways to bypass row security that the attempts of the proof cannot reveal. *plan*
-and *verify* run it, and list the findings of each rule. A warning is only shown. An error that the plan does not fix
+and *verify* run it, and list the findings of each rule. A warning is only listed. An error that the plan does not fix
 ends the run before anything changes. *verify* fails on any error.
 
 The examples use a database `ai_memory` with the tenant tables of AI-Memory. The service logs in as `alice`; the tenant
-column is `customer_id`. The tests run them on real servers: a rule must report its bad example, and nothing after the
-good example.
+column is `customer_id`. The tests run the examples on real servers: a rule must report its bad example, and must report
+nothing after the good example.
 
 Written by `make docs` from the [rules](../plugins/plugin_utils/audit/rules).
 """

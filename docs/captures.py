@@ -1,6 +1,6 @@
 """Capture runs on the terminals of a lab host: python docs/captures.py DIRECTORY [run-80 …].
 
-Each capture is one file: the command after a prompt, then everything that it wrote to a terminal of that width.
+Each capture is one file: the command after a prompt, and then its whole output on a terminal of that width.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ HOST = "lab17"
 WIDTHS = (80, 60)
 MIGRATE = ("ansible-playbook", "migrate.yml", "--limit", HOST)
 CONFIRMED = (*MIGRATE, "-e", "migrate_confirm=YES")
-# The command, the exit status, and the fault on the host: its next start runs a release that cannot retrieve memories.
+# The command, its exit status, and a fault on the host. After faulty_release, the next start of the service runs a
+# release that cannot retrieve memories.
 RUNS: dict[str, tuple[tuple[str, ...], int, Callable[[Host], AbstractContextManager[object]]]] = {
     "dry-run": ((*MIGRATE, "--check"), 0, contextlib.nullcontext),
     "run": (CONFIRMED, 0, contextlib.nullcontext),
@@ -29,7 +30,7 @@ RUNS: dict[str, tuple[tuple[str, ...], int, Callable[[Host], AbstractContextMana
 
 
 def capture(machine: Host, name: str, columns: int) -> str:
-    """Run a command on a freshly seeded host; return it and its output on a terminal with this number of columns."""
+    """Run a command on a freshly seeded host. Return the command and its output on a terminal with so many columns."""
     command, status, prepared = RUNS[name]
     machine.reset()
     with prepared(machine):

@@ -1,7 +1,7 @@
 """Write a document for each filter of the collection, which ``ansible-doc -t filter`` shows.
 
-The text comes from the docstring of the filter's function, and the types come from its annotations. The example is its
-shortest use in the roles and playbooks.
+The text comes from the docstring of the filter's function, and the types come from the function's annotations. The
+example is the shortest use of the filter in the roles and playbooks.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ VERSION = "1.0.0"
 # The files that use filters, apart from this repository's tests.
 USES = ("playbooks/**/*.yml", "roles/*/*/*.yml", "roles/*/templates/*.j2", "inventory/group_vars/**/*.yml")
 WIDTH = 100
-# Parameters that several filters share. The docstrings of these filters do not describe them.
+# Parameters that several filters share, and that the docstrings of these filters do not describe.
 PARAMETERS = {
     "state": "The state document that the catalog query returns.",
     "source": "The model, from the variables C(tenancy_*) of the inventory.",
     "snapshot": "The state document from before the migration.",
-    "rows_before": "The rows of each tenant table before the run.",
+    "rows_before": "The row count of each tenant table before the run.",
     "inspected": "The result of the inspection: the state document and the audit.",
     "statements": "The statements of the plan, in their order.",
-    "result": "The result of the role or module so far, which the filter does not change.",
+    "result": "The current result of the role or module. The filter does not change this value.",
     "hosts": "The hosts of the play.",
     "hostvars": "The variables of all hosts, by host.",
     "service": "The name of the service's unit.",
@@ -64,7 +64,7 @@ def found() -> dict[str, Callable[..., Any]]:
 
 
 def kind(annotation: Any) -> str:
-    """Return Ansible's type for an annotation; ``raw`` if it is none of them, or several."""
+    """Return Ansible's type for an annotation; ``raw`` if no type or several types match."""
     origin = typing.get_origin(annotation)
     if origin in (typing.Union, types.UnionType):
         kinds = {kind(part) for part in typing.get_args(annotation) if part is not type(None)}
@@ -81,13 +81,13 @@ def sentences(text: str) -> list[str]:
 
 
 def headline(sentence: str) -> str:
-    """Return the first sentence of a docstring as a heading: what the filter returns."""
+    """Return the first sentence of a docstring as a heading, which describes the filter's result."""
     said = sentence.removeprefix("Return ").removesuffix(".").partition(": ")[0]
     return said[0].upper() + said[1:]
 
 
 def description(parameter: str, text: list[str]) -> list[str]:
-    """Return what a filter's document says about a parameter, from the sentences of its docstring."""
+    """Return the description of a parameter: the sentences of the filter's docstring that mention it, or a default."""
     said = [sentence for sentence in text if f"C({parameter})" in sentence]
     return said or [PARAMETERS.get(parameter, f"The argument C({parameter}); see the description of the filter.")]
 
@@ -104,7 +104,7 @@ def _strings(value: Any) -> Iterator[str]:
 
 
 def _texts() -> Iterator[str]:
-    """Yield the strings in which the roles and playbooks may use filters."""
+    """Yield the strings of the roles and playbooks that may use filters."""
     for pattern in USES:
         for path in sorted(ROOT.glob(pattern)):
             yield from path.read_text().splitlines() if path.suffix == ".j2" else _strings(_read(path))
@@ -115,7 +115,7 @@ def _read(path: Path) -> Any:
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads Ansible's own tags as plain values."""
+    """Reads the values of Ansible's tags as plain strings."""
 
 
 _Loader.add_multi_constructor("!", lambda loader, _, node: loader.construct_scalar(node))
@@ -174,7 +174,7 @@ class _Dumper(yaml.SafeDumper):
         super().increase_indent(flow, False)
 
     def ignore_aliases(self, data: Any) -> bool:
-        """Write no anchors."""
+        """Write no anchors and aliases."""
         return True
 
 

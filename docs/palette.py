@@ -1,4 +1,4 @@
-"""Make the images of a browser small: PNG files with few colours."""
+"""Reduce the screenshots of a browser to small PNG files with few colors."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from collections import Counter
 
 from playwright.sync_api import Page
 
-# Colours whose parts differ by less than this are similar. More shades would only make the file larger.
+# Colors whose components are in the same interval of this size are similar. More shades only make the file larger.
 STEP = 32
-# The browser decodes its own image; the pixels are returned as bytes, four for each.
+# The browser decodes its own image, and returns the pixels as bytes, four for each pixel.
 _PIXELS = """async source => {
   const image = await createImageBitmap(await (await fetch(source)).blob());
   const canvas = new OffscreenCanvas(image.width, image.height).getContext("2d");
@@ -30,10 +30,10 @@ def smaller(page: Page, image: bytes) -> bytes:
 
 
 def encoded(width: int, pixels: list[bytes]) -> bytes:
-    """Return a PNG of rows of ``width`` colours, each of three bytes.
+    """Return a PNG whose rows have ``width`` pixels; the color of each pixel has three bytes.
 
-    The most frequent of several similar colours, such as the shades at the edge of a letter, replaces the others. There
-    must be at most 256 different ones.
+    The most frequent of several similar colors, such as the shades at the edge of a letter, replaces the others. At
+    most 256 different colors may remain.
     """
     similar: dict[bytes, list[bytes]] = {}
     for color, _ in Counter(pixels).most_common():

@@ -23,7 +23,7 @@ from markdown_it.token import Token
 
 ROOT = Path(__file__).resolve().parents[1]
 LONGEST = 25
-# This word stands for code in a sentence.
+# This word replaces code in a sentence.
 CODE = "CODE"
 GENERATED = "Written by `make docs`"
 MARKDOWN = (
@@ -92,7 +92,7 @@ PLACE = re.compile(
     r"|schema|server|step|table|to|knows?|see|shows?|says?|finds?|asks?|tells?|decides?|from|of|and|is|matters?)$",
     re.IGNORECASE,
 )
-# Brackets keep an expression from matching itself.
+# The brackets keep this expression from matching its own source.
 WHERE = re.compile(r"(?<![\w-])[w]here(?![\w-])")
 PRONOUN = re.compile(
     r"^\w+(?: (?:away|down|in|on|out|up))? "
@@ -128,7 +128,7 @@ def banned(passage: Passage) -> Iterator[str]:
 
 
 def where_for_if(passage: Passage) -> Iterator[str]:
-    """Yield a finding for each match of WHERE that states a condition, which the preceding word shows."""
+    """Yield a finding for each match of WHERE that states a condition, judging by the preceding word."""
     for sentence in END.split(passage.text):
         if sentence.endswith("?"):
             continue
@@ -181,7 +181,7 @@ def of_markdown(path: Path) -> Iterator[Passage]:
 
 
 def of_task_names(path: Path) -> Iterator[Passage]:
-    """Yield the names of a file's plays and tasks; the names in a role's metadata are those of platforms."""
+    """Yield the names of a file's plays and tasks, but not the names of platforms in a role's metadata."""
     if path.parent.name == "meta":
         return
     for number, line in enumerate(path.read_text().splitlines(), 1):
@@ -190,7 +190,7 @@ def of_task_names(path: Path) -> Iterator[Passage]:
 
 
 def _paragraphs(kind: str, path: Path, lines: Iterable[tuple[int, str]]) -> Iterator[Passage]:
-    """Yield numbered lines as passages: an empty line, a gap in the numbers or a list item begins a new passage."""
+    """Yield numbered lines as passages: an empty line, a gap in the numbers, or a list item starts a new passage."""
     start, last, parts = 0, -1, list[str]()
     for number, line in [*lines, (-1, "")]:
         words = re.sub(r"(`+)[^`]+\1|\{\{.*?\}\}", CODE, line.strip())
@@ -204,7 +204,7 @@ def _paragraphs(kind: str, path: Path, lines: Iterable[tuple[int, str]]) -> Iter
 
 
 def of_comments(path: Path) -> Iterator[Passage]:
-    """Yield the comments of a Python, SQL or other file; those of other files begin with a number sign."""
+    """Yield the comments of a Python, SQL or other file. In other files, comments begin with a number sign."""
     text = path.read_text()
     found: list[tuple[int, str]] = []
     if path.suffix == ".py":

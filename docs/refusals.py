@@ -66,7 +66,7 @@ PYTHON = {
     "How the playbook is called": [ROOT / "plugins/filter/run.py"],
 }
 SQL = {
-    "In the files of SQL": [
+    "In SQL files": [
         *sorted(ROOT.glob("roles/*/files/*.sql")),
         *sorted(LAPTOP.glob("*/*.sql")),
         *sorted(ROOT.glob("files/*.sql")),
@@ -216,7 +216,7 @@ REMEDIES = {
 
 
 def _texts(node: nodes.Node) -> list[str]:
-    """Return the possible values of a Jinja expression; a value that is known only at run time is a gap."""
+    """Return the possible values of a Jinja expression, with a gap for each value that is known only at run time."""
     if isinstance(node, nodes.TemplateData):
         return [node.data]
     if isinstance(node, nodes.Const):
@@ -229,7 +229,7 @@ def _texts(node: nodes.Node) -> list[str]:
 
 
 def _tidy(text: str) -> str:
-    """Return a message on one line, with one gap in place of several adjacent ones."""
+    """Return a message on one line, with a single gap in place of adjacent gaps."""
     return re.sub(rf"({GAP}[\s/]*)+{GAP}", GAP, re.sub(r"\s+", " ", text)).strip()
 
 
@@ -240,7 +240,7 @@ def rendered(template: str) -> list[str]:
 
 
 def _templates(tasks: Any) -> Iterator[str]:
-    """Yield the message of each play without hosts, and of each task that fails with an assertion, in order."""
+    """Yield in order the messages of plays without hosts, and of tasks that fail or assert."""
     if isinstance(tasks, list):
         for task in tasks:
             yield from _templates(task)
@@ -301,7 +301,7 @@ def of_python(files: list[Path]) -> Iterator[str]:
         said = {id(part) for node in ast.walk(tree) for part in _said(node)}
         for node in ast.walk(tree):
             text = None if id(node) in parts else _literal(node)
-            # Obstacles are collected before they are raised, so only their form identifies them.
+            # The code collects obstacles before it raises them, so only their form identifies them.
             if text is not None and (id(node) in said or (id(node) not in documents and is_message(_tidy(text)))):
                 yield _tidy(text)
 

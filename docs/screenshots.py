@@ -17,7 +17,7 @@ from palette import smaller
 
 HERE = Path(__file__).resolve().parent
 SHOTS = {"report": (1280, "light"), "report-dark": (1280, "dark"), "report-phone": (360, "light")}
-# The number of lines that are shown from the beginning of a long capture. Other captures show only their end.
+# The number of lines that are shown from the beginning of a long capture. Of other captures, only the end is shown.
 HEADS = {"dry-run": 36}
 # The size of A4 in CSS pixels, without the pixel at its edges that Chromium's PDF viewer darkens. The viewer leaves
 # space on both sides of the page, and above it.
@@ -36,7 +36,7 @@ def reported(written: str) -> str:
 
 
 def of_report(browser: Browser, report: Path, directory: Path) -> Path:
-    """Write the screenshots of a report, and return the PDF file to which it is printed."""
+    """Write the screenshots of a report, and return the PDF file with its printed form."""
     page, printed = directory / "report.html", directory / "report.pdf"
     # The report contains the path of the operator's copy of the backup. The directory of this checkout is omitted.
     page.write_text(report.read_text().replace(f"{HERE.parent}/", ""))
@@ -60,7 +60,7 @@ def of_terminals(browser: Browser, captures: Path, directory: Path) -> None:
 
 @contextlib.contextmanager
 def viewer() -> Iterator[Page]:
-    """Yield a page of a Chromium that shows PDF files; the older headless mode would download them."""
+    """Yield a page of a Chromium that shows PDF files. The older headless mode downloads them instead."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=program(), args=["--no-sandbox", "--headless=new"], ignore_default_args=["--headless"]
@@ -73,12 +73,12 @@ def of_print(printed: Path) -> None:
     """Write a screenshot of the first sheet of a PDF file."""
     with viewer() as page:
         page.goto(f"{printed.as_uri()}#toolbar=0&navpanes=0&view=FitH")
-        # The viewer reports nothing when it has drawn the sheet, so the picture is taken when it no longer changes.
+        # The viewer does not report when it has drawn the sheet, so wait until the screenshots no longer differ.
         clip, seen = {"x": BESIDE, "y": ABOVE, "width": A4[0], "height": A4[1]}, [b""]
         while len(seen) < 3 or len(set(seen[-3:])) > 1:
             page.wait_for_timeout(500)
             seen.append(page.screenshot(clip=clip))  # type: ignore[arg-type]
-        # A PDF page has no document that can decode images.
+        # The browser cannot decode images in the page of a PDF viewer.
         page.goto("about:blank")
         write("report-print", page, seen[-1])
 

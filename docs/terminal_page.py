@@ -1,4 +1,4 @@
-"""Show the output on a terminal as an HTML page, with its colours."""
+"""Show the output on a terminal as an HTML page, with its colors."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import html
 import itertools
 import re
 
-# The colours of Ansible on a terminal with a dark background, by the number that selects them.
+# The colors of Ansible on a terminal with a dark background, by the number that selects each color.
 COLORS = {
     30: "#9a9a9a", 31: "#ff7b72", 32: "#7ee787", 33: "#e3b341", 34: "#79c0ff", 35: "#d2a8ff", 36: "#76e3ea",
     37: "#e6e6e6",
 }  # fmt: skip
-# The number of lines that are shown of a longer output.
+# The number of output lines that a page shows at most.
 LINES = 64
 CUT = "⋮"
 _CONTROL = re.compile(r"\x1b\[([0-9;]*)m|(\x1b\[2K)|(\r)|([^\x1b\r])")
@@ -30,7 +30,7 @@ def lines(written: str) -> list[str]:
     """Return the lines that remain visible, as HTML.
 
     A carriage return moves to the start of a line, so that later characters overwrite earlier ones. ``ESC [2K`` empties
-    the line. Any sequence except these and the colours raises ValueError.
+    the line. Any sequence except these and the colors raises ValueError.
     """
     color, found = "", []
     for line in written.replace("\r\n", "\n").rstrip("\n").split("\n"):
@@ -58,7 +58,7 @@ def lines(written: str) -> list[str]:
 
 
 def _color(numbers: str) -> str:
-    """Return the colour that a sequence selects, "" for the terminal's own."""
+    """Return the color that a sequence selects; "" for the terminal's default color."""
     selected = [int(number or 0) for number in numbers.split(";") if number not in ("0", "1", "")]
     return COLORS[selected[-1]] if selected else ""
 
@@ -73,9 +73,9 @@ def _spans(cells: list[tuple[str, str]]) -> str:
 
 
 def page(written: str, columns: int, head: int = 0) -> str:
-    """Return the page of an output whose first line is the command.
+    """Return the page for an output whose first line is the command.
 
-    Of a long output, the page shows the first ``head`` lines after the command, and the last lines.
+    If the output is long, the page shows the first ``head`` lines after the command, and the last lines.
     """
     command, *shown = lines(written)
     if len(shown) > LINES:

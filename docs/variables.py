@@ -25,7 +25,7 @@ TABLE = ("| variable | type | value in this inventory | meaning |", "|---|---|--
 
 
 def read(path: str) -> Any:
-    """Return the YAML document at ``path``, relative to the repository, or nothing if it does not exist."""
+    """Return the YAML document at ``path``, relative to the repository, or {} if the file does not exist."""
     file = ROOT / path
     return yaml.safe_load(file.read_text()) if file.exists() else {}
 
@@ -69,7 +69,7 @@ def _rows(options: dict[str, dict[str, Any]], values: dict[str, Any], prefix: st
 
 
 def page() -> str:
-    """Return the page as Markdown: a section for each role, and one row for each variable."""
+    """Return the page as Markdown: a section for each role, with one row for each variable."""
     values = inventory()
     sections = ([f"\n## {role}\n", *TABLE, *_rows(specs(role), values)] for role in ROLES)
     return "\n".join([HEAD.rstrip("\n"), *(line for section in sections for line in section)]) + "\n"

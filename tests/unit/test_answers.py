@@ -15,6 +15,7 @@ FAILED: dict[str, Any] = {
     "outcome": "FAILED", "failure": FAILURE, "commands": [], "database_state": "unchanged", "written": None,
 }  # fmt: skip
 BACK = [f"ansible-playbook -l db1 rollback.yml -e rollback_mode={mode}" for mode in ("policies", "schema", "restore")]
+LOST = "the run was interrupted, or lost its connection, in phase start."
 
 
 def answered(**other: Any) -> dict[str, str]:
@@ -25,32 +26,32 @@ def answered(**other: Any) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("other", "headline"),
     [
-        ({}, "Yes. ai_memory keeps the rows of each tenant apart, and ai-memory works with it."),
+        ({}, "Yes. ai_memory isolates the rows of each tenant, and ai-memory works with it."),
         (
             KEPT | {"plan": [], "replaced_database": None},
-            "Yes. There was nothing to do: the database was in this state",
+            "Yes. There was nothing to do: the database was already in this state",
         ),
-        ({"plan": [], "replaced_database": None}, "Yes. An earlier run was lost after its change. This run restarted"),
+        ({"plan": [], "replaced_database": None}, "Yes. An earlier run made the change, but was lost before"),
         ({"kind": "enforce"}, "Yes. The bridge is off"),
         ({"kind": "backup"}, "Yes. The backup is complete."),
-        ({"kind": "rehearse"}, "Yes. The change was made, proven and rolled back in a copy."),
+        ({"kind": "rehearse"}, "Yes. The change was applied, proven and rolled back in a copy."),
         *(
             ({"kind": "rollback", "options": {"rollback_mode": mode}}, f"Yes. {text}")
             for mode, text in (
                 ("policies", "Row security is off again."),
-                ("schema", "The original schema is back with all rows, and ai-memory works with it."),
-                ("restore", "ai_memory has the content of the backup again, and ai-memory works with it."),
+                ("schema", "The original schema is restored with all rows, and ai-memory works with it."),
+                ("restore", "ai_memory is restored from the backup, and ai-memory works with it."),
             )
         ),
-        (FAILED | KEPT, "No. It ended before it changed anything."),
-        (FAILED, "No. The change failed, and nothing of it remains."),
-        (FAILED | {"database_state": "reverted"}, "No. The change was made, but failed in use and was rolled back."),
+        (FAILED | KEPT, "No. The run ended before it changed anything."),
+        (FAILED, "No. The change failed. The database is unchanged."),
+        (FAILED | {"database_state": "reverted"}, "No. The change was rolled back, because the service did not work"),
         (FAILED | {"database_state": "expanded"}, "No. The new columns and indexes exist, but nothing else was"),
         (FAILED | {"database_state": "unknown"}, "No. It is not known whether the database was changed."),
         (FAILED | {"database_state": "changed", "outcome": "PARTIAL"}, "Partly. The database was changed, but a later"),
         (FAILED | KEPT | {"outcome": "CANCELLED"}, "Cancelled: the answer was not YES. Nothing was touched."),
-        ({"finished": False, "outcome": "FAILED"}, "Not known: the run or its connection was lost in phase start."),
-        ({"finished": False, "phases": []}, "Not known: the run or its connection was lost in phase start."),
+        ({"finished": False, "outcome": "FAILED"}, f"Not known: {LOST}"),
+        ({"finished": False, "phases": []}, f"Not known: {LOST}"),
     ],
 )
 def test_every_end_of_a_run_has_its_own_headline(other: dict[str, Any], headline: str) -> None:
@@ -60,7 +61,7 @@ def test_every_end_of_a_run_has_its_own_headline(other: dict[str, Any], headline
 def test_the_numbers_of_findings_and_attempts_are_explained() -> None:
     said = answered()["Did it work?"]
     assert "2 of 3 findings hold: 1 facts about the database, read again after the change, and 2 attempts" in said
-    assert "statements as alice that try to reach rows of another tenant" in said
+    assert "statements as alice that try to reach another tenant's rows" in said
     assert "attempts" not in answered(findings=[VERIFIED])["Did it work?"]
     assert "finding" not in answered(findings=[])["Did it work?"]
 
@@ -92,7 +93,7 @@ def test_what_callers_felt_follows() -> None:
 
 def test_what_the_watch_saw_follows() -> None:
     assert answered()["Was anybody cut off?"].endswith(
-        "In the 60 s after that, 0 of 12 requests failed (3 in the hour before)."
+        "In the next 60 s, 0 of 12 requests failed (3 in the hour before the change)."
     )
 
 
@@ -110,7 +111,7 @@ def test_the_data_are_safe_because_of_a_backup_that_was_restored() -> None:
 
 def test_a_backup_without_a_test_does_not_make_the_data_safe() -> None:
     said = answered(backup=record()["backup"] | {"proven_seconds": None})["Is the data safe?"]
-    assert said.startswith("A backup was taken, and NOT restored as a test.")
+    assert said.startswith("A backup was taken, but NOT restored as a test.")
 
 
 def test_rows_that_are_missing_are_named() -> None:
@@ -127,13 +128,13 @@ def test_a_run_that_changed_nothing_needs_no_backup() -> None:
 
 
 def test_it_is_said_until_when_nothing_is_lost_on_the_way_back() -> None:
-    said = answered(commands=BACK)["How is it undone, and until when?"]
-    assert said.startswith("Without loss, until a tenant other than the default one has rows.")
+    said = answered(commands=BACK)["How can it be undone, and until when?"]
+    assert said.startswith("Without data loss, until a tenant other than the default tenant has rows.")
     assert "rollback_mode=schema restores the original schema: every row stays" in said
     # The time in the manifest is in the server's time zone.
     assert "every row written after 2026-11-25 17:51:33 UTC is lost" in said
     last = answered(kind="rollback", options={"rollback_mode": "schema"}, commands=BACK[2:])
-    assert last["How is it undone, and until when?"].startswith("rollback_mode=restore restores the backup")
+    assert last["How can it be undone, and until when?"].startswith("rollback_mode=restore restores the backup")
 
 
 @pytest.mark.parametrize(
@@ -143,17 +144,17 @@ def test_it_is_said_until_when_nothing_is_lost_on_the_way_back() -> None:
         (FAILED, "There is nothing to undo."),
         (FAILED | {"database_state": "expanded"}, "rollback.yml -e rollback_mode=schema removes the columns"),
         ({"kind": "rollback", "options": {"rollback_mode": "restore"}}, "migrate.yml migrates again"),
-        ({"kind": "enforce"}, "One statement sets the bridge again, and no row is affected"),
+        ({"kind": "enforce"}, "One statement restores the bridge and affects no rows"),
     ],
 )
 def test_a_run_without_a_command_for_it_says_so_too(other: dict[str, Any], said: str) -> None:
-    assert answered(**{"commands": []} | other)["How is it undone, and until when?"].startswith(said)
+    assert answered(**{"commands": []} | other)["How can it be undone, and until when?"].startswith(said)
 
 
 def test_after_a_migration_bridge_login_api_and_audit_remain() -> None:
     said = answered(audit=[{"rule": "a-rule", "fixed_by_plan": False}, {"rule": "b", "fixed_by_plan": True}])
     remaining = said["What remains to be done?"]
-    assert remaining.startswith("The bridge is on: ai-memory may still work without a tenant, as Peterson Insurance.")
+    assert remaining.startswith("The bridge is on: ai-memory may still set no tenant, and then works as Peterson")
     assert "The old login postgres still exists" in remaining
     assert "Correct the API: it shows or stores rows of the wrong tenant (1 warnings)." in remaining
     assert "could not prove: that it stores." in remaining
@@ -177,7 +178,7 @@ def test_a_database_that_was_replaced_is_dropped_by_hand() -> None:
     [
         (FAILED, "Correct the cause, and run the playbook again."),
         (FAILED | {"outcome": "CANCELLED"}, "Run the playbook again, and type YES in capitals."),
-        (FAILED | {"service_state": "stopped"}, "At once: start the service on the server."),
+        (FAILED | {"service_state": "stopped"}, "Start the service on the server at once"),
         (FAILED | {"database_state": "unknown"}, "Run playbooks/verify.yml to see the state of the database."),
         (FAILED | {"database_state": "changed", "outcome": "PARTIAL"}, "Run playbooks/verify.yml. If all findings"),
         ({"finished": False, "outcome": "FAILED", "database_state": "unchanged"}, "Run playbooks/verify.yml to see"),
@@ -192,7 +193,7 @@ def test_of_a_lost_run_nothing_is_claimed() -> None:
     said = answered(**KEPT | lost | {"written": None, "replaced_database": None})
     assert said["Was anybody cut off?"].startswith("Not known")
     assert not said["Is the data safe?"].startswith("Yes")
-    assert said["How is it undone, and until when?"].startswith("Not known yet")
+    assert said["How can it be undone, and until when?"].startswith("Not known yet")
 
 
 def test_a_cancelled_run_is_not_asked_about_data_and_the_way_back() -> None:

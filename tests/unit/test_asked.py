@@ -115,7 +115,7 @@ def test_witnesses_that_agree_are_believed(
         (witness(strangers=[stranger(host="10.0.0.5", port=25060, program="", local=False)], **LATE), None,
          "ai-memory works on another server: gunicorn (8) is connected to 10.0.0.5:25060."),
         (witness(sessions=[session(), session(role="bob")]), None, "also works in ai_memory as bob (gunicorn), a rol"),
-        (witness(strangers=[stranger()]), None, "is connected to 127.0.0.1:6432, where pgbouncer answers. It may lea"),
+        (witness(strangers=[stranger()]), None, "is connected to 127.0.0.1:6432, where pgbouncer listens. It may lea"),
         (witness(strangers=[stranger(local=False, host="10.0.0.5")]), None, "It may lead to this server"),
     ],
 )  # fmt: skip

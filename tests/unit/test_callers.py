@@ -90,8 +90,8 @@ def test_a_call_that_fails_at_the_end_does_not_look_like_a_measurement() -> None
         (
             {"obstacle": "the probes ended after 900 s without a sign of the run"},
             (
-                "Callers: 0 of 212 reads failed; the slowest took 61 ms. This is not the whole run: the probes ended"
-                " after 900 s without a sign of the run."
+                "Callers: 0 of 212 reads failed; the slowest took 61 ms. The numbers do not cover the whole run: the"
+                " probes ended after 900 s without a sign of the run."
             ),
         ),
     ],

@@ -74,6 +74,6 @@ def test_what_endpoints_show_another_tenant_is_told() -> None:
     assert told["shown"][0] == "GET /b shows tenant 7 rows of tenant 1."
     assert told["shown"][1].startswith("GET /c requires no token and shows rows of tenant 1 to")
     assert told["unproven"] == [
-        "Isolation in GET /e is not proven: it returns HTTP 500.",
-        "Isolation in GET /d is not proven: even tenant 1 sees no row there.",
+        "Isolation in GET /e is not proven: the endpoint returns HTTP 500.",
+        "Isolation in GET /d is not proven: even tenant 1 sees no rows there.",
     ]

@@ -69,7 +69,7 @@ def test_phases_last_as_long_as_in_the_last_run(tmp_path: Path) -> None:
 def test_a_run_lasts_as_long_as_the_last_one_without_its_question() -> None:
     phases = [{"name": "confirm", "started": "2026-11-25T17:41:31.000000"}, *record()["phases"]]
     assert expected.lines(dry(), NOTHING | {"run": record(phases=phases)}) == [
-        "Duration:  about 10 s, as the run of 2026-11-25 17:41:31 UTC",
+        "Duration:  about 10 s, as in the run of 2026-11-25 17:41:31 UTC",
         "Callers:   The service is stopped for about 2.0 s, as in that run.",
         "Next:      ansible-playbook migrate.yml",
     ]
@@ -77,14 +77,14 @@ def test_a_run_lasts_as_long_as_the_last_one_without_its_question() -> None:
 
 def test_without_a_run_a_rehearsal_is_the_measure() -> None:
     lines = expected.lines(dry(), NOTHING | {"rehearsal": record(rehearsal=REHEARSAL)})
-    assert lines[0] == "Duration:  about 38 s, by the rehearsal of 2026-11-25 17:51:31 UTC"
-    assert lines[1].startswith("Callers:   The service is stopped for about 1.0 s, besides its own stop and start.")
+    assert lines[0] == "Duration:  about 38 s, according to the rehearsal of 2026-11-25 17:51:31 UTC"
+    assert lines[1].startswith("Callers:   The service is stopped for about 1.0 s, plus the time of its stop and")
 
 
 def test_without_any_measurement_the_estimate_says_so() -> None:
     lines = expected.lines(dry(), NOTHING)
     # The estimate is 30 s, plus twice the time for 300 MB.
-    assert lines[0] == "Duration:  about 110 s, estimated from 300 MB: nothing was measured yet"
+    assert lines[0] == "Duration:  about 110 s, estimated from 300 MB: no run has been measured"
     assert lines[1].startswith("Callers:   The service is stopped for about 10 s, besides its own stop and start")
     large = expected.lines(dry(preflight={"database_size_bytes": 30_000_000_000}), NOTHING)
     assert large[0].startswith("Duration:  about 101 min, estimated from 30,000 MB")

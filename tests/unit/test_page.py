@@ -117,7 +117,7 @@ def record(**other: Any) -> dict[str, Any]:
         },
         "watched": {
             "seconds": 60, "samples": 6, "lines": 40, "errors": 1, "requests": 12, "refused": 0, "refused_before": 3,
-            "unnamed": "a session last set no tenant 7 s ago", "trouble": ["ill"],
+            "unnamed": "the last session that set no tenant was 7 s ago", "trouble": ["ill"],
         },
         "written": [{"schema": "public", "name": "memories", "written": 12, "gone": 0}],
         "replaced_database": "ai_memory_replaced",
@@ -211,7 +211,8 @@ FACTS = (
     "tenant_isolation_memories: ALL to alice", "memories_pkey: PRIMARY KEY (id)", "idx_k: btree (k)", "ALTER TABLE x",
     "12.5", "A tenant reads", "text", "alice", "Was anybody cut off?", "role-owner",
     "restored and compared in 3.5 s", "-1002",
-    "18f1", "started", "0 of them failed, 3 in the previous hour", "a session last set no tenant 7 s ago", "ill",
+    "18f1", "started", "0 of them failed, 3 in the previous hour",
+    "the last session that set no tenant was 7 s ago", "ill",
     "Callers waited 1.9 s: 18 of 240 reads failed while the service was stopped.",
     "ai_memory_replaced", "rollback_mode=policies", "public.memories (12 rows added or changed)",
 )  # fmt: skip
@@ -403,7 +404,7 @@ def test_a_run_that_was_lost_is_shown_as_far_as_it_came() -> None:
     lost = record(completed=None, finished=False, outcome="FAILED", healthy_at=None, phases=record()["phases"][:3])
     jsonschema.validate(lost, SCHEMA)
     log = page.render(LOG, lost, markdown=True)
-    assert "Did not finish: contact with the server, or the run itself, was lost in phase apply." in log
+    assert "The run did not finish: it was interrupted, or lost its connection to the server, in phase apply." in log
     assert "- [x] Prerequisites verified" in log
     assert "- [ ] Migration executed" in log
     assert "Downtime" not in log

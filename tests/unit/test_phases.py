@@ -73,7 +73,7 @@ def test_the_sql_is_shown_if_it_is_asked_for() -> None:
 def test_the_rows_choose_the_strategy(rows: int, strategy: str) -> None:
     found = planned(blank_state(rows))
     assert found["strategy"] == strategy
-    assert any(line.startswith("While ai-memory works (") for line in found["lines"]) == (strategy == "online")
+    assert any(line.startswith("While ai-memory is running (") for line in found["lines"]) == (strategy == "online")
 
 
 @pytest.mark.parametrize(("lost_run", "resumes"), [(False, False), (True, True)])
@@ -81,8 +81,8 @@ def test_a_run_resumes_a_lost_one_only_if_nothing_is_left_to_do(lost_run: bool, 
     inspected = {"state": migrated(), "audit": []}
     found = FILTERS["plan_result"](inspected, SOURCE, WANTED | {"lost_run": lost_run})
     assert (found["statements"], found["needed"], found["resumes"]) == ([], False, resumes)
-    assert "Nothing: the database is migrated already." in found["lines"]
-    assert any("an earlier run was lost" in line for line in found["lines"]) == resumes
+    assert "Nothing: the database is already migrated." in found["lines"]
+    assert any("An earlier run was lost" in line for line in found["lines"]) == resumes
     assert not planned(lost_run=True)["resumes"]
 
 

@@ -222,7 +222,7 @@ def test_a_service_that_did_not_start_is_tried_again() -> None:
     ended = FAILED | {"service_failure": "ill"}
     built = record.build(migrated(ended, failsafe_timer="a.timer"))
     assert built["healthy_at"] is None
-    assert built["aftermath"][-2:] == ["It did not start: ill", "The server tries again in 900 s (a.timer)."]
+    assert built["aftermath"][-2:] == ["The service did not start: ill", "The server tries again in 900 s (a.timer)."]
     assert record.build(migrated(ended))["aftermath"][-1].endswith("(no timer is armed).")
 
 
@@ -369,7 +369,7 @@ def test_the_box_says_how_the_run_ended() -> None:
         "Copy:      copies/a.tar",
         "Login:     app; the original DATABASE_URL is kept in",
         "           /etc/ai.env.before-app",
-        "Replaced:  database old (kept, closed to logins)",
+        "Replaced:  database old (kept, connections disabled)",
         "Log:       logs/a/execution-log.md",
         "Report:    logs/a/report.html",
         "Verify:    ansible-playbook playbooks/verify.yml",

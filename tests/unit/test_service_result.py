@@ -50,7 +50,7 @@ def test_a_call_that_finds_a_service_at_work_ends_no_wait_of_callers() -> None:
     assert "healthy_at" not in calls.after(stopped, CALL | {"journal_since": "yesterday"})
 
 
-@pytest.mark.parametrize(("before", "told"), [(None, "not asked"), ("", "healthy"), ("degraded", "degraded")])
+@pytest.mark.parametrize(("before", "told"), [(None, "not checked"), ("", "healthy"), ("degraded", "degraded")])
 def test_the_health_after_a_call_is_compared_with_that_before(before: str | None, told: str) -> None:
     said = calls.notes(CALL | {"health_said": "ill"}, "ai-memory", before)
     assert said == [f"NOTE ai-memory reports its health after the change: ill (before the change: {told})."]
@@ -79,9 +79,10 @@ def test_every_kind_of_trouble_of_a_sample_is_named() -> None:
 
 
 def test_a_watch_shows_when_a_session_named_no_tenant() -> None:
-    assert watch.unnamed({"used_at": 60, "now": 100}, is_watched=True) == "a session last set no tenant 40 s ago"
+    used = watch.unnamed({"used_at": 60, "now": 100}, is_watched=True)
+    assert used == "the last session that set no tenant was 40 s ago"
     assert watch.unnamed({"used_at": None, "now": 100}, is_watched=True) == "every session set a tenant"
-    assert "reach nothing" in watch.unnamed({"used_at": 60, "now": 100}, is_watched=False)
+    assert "see no rows" in watch.unnamed({"used_at": 60, "now": 100}, is_watched=False)
     line = watch.line(WATCHED | {"requests": 0, "unnamed": "none"})
     assert line.startswith("WATCHED for 10 s: no requests in the journal, 1 of them failed (1 in the previous hour);")
 
@@ -126,7 +127,7 @@ def test_without_a_signed_token_nothing_is_proven_of_endpoints() -> None:
     seen = endpoints.separation(read, [1, 7], {"service": "ai-memory", "secret": "SECRET"})
     assert seen["api"] == {"token": "missing", "endpoints": 1, "apart": 1}
     assert seen["unproven"][0].startswith(
-        "It is not proven that the API of ai-memory keeps tenants apart: its environment"
+        "It is not proven that the API of ai-memory isolates tenants: its environment"
     )
     assert (
         endpoints.separation(read | {"token": "signed"}, [1, 7], {"service": "ai-memory", "secret": "SECRET"})[
@@ -141,7 +142,7 @@ def test_writers_that_fail_prove_nothing() -> None:
         {"name": "POST /a", "verdict": "ok", "said": ""}, {"name": "POST /b", "verdict": "refused", "said": "HTTP 403"},
     ]  # fmt: skip
     assert endpoints.untested(answers, 7) == [
-        "The tenant of the rows that POST /b stores is not proven: as tenant 7, it returns HTTP 403."
+        "The tenant of the rows that POST /b stores is not proven: as tenant 7, the endpoint returns HTTP 403."
     ]
 
 

@@ -16,7 +16,7 @@ ITEM = {"name": "a.txt", "kind": "journal", "what": "a log", "argv": ["tail", "s
     [
         ({"rc": 0, "stdout": "text"}, {"text": "text"}),
         ({"rc": 0, "stdout": " \n"}, {"why": "tail printed nothing"}),
-        ({"rc": 1, "stdout": "part", "stderr": "tail: cannot open secret"}, {"why": "tail ended with code 1"}),
+        ({"rc": 1, "stdout": "part", "stderr": "tail: cannot open secret"}, {"why": "tail exited with status 1"}),
         ({"msg": "sudo: a password is required"}, {"why": "tail could not be run"}),
     ],
 )

@@ -167,7 +167,7 @@ def test_a_first_result_that_does_not_hold_is_news(tmp_path: Path, first: verdic
         # The state file is damaged, so the next verification cannot read it.
         watched.file.write_text('{"version": 1, "told"')
         (problem,) = watched.night(first)
-        assert "cannot be read: it is not a state of this version. The verification counts as the first" in problem
+        assert "cannot be read: it is not a state file of this version. This verification counts as" in problem
         assert len(receiver.texts) == 2
 
 
@@ -200,7 +200,7 @@ def test_a_state_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("")
     problems = Watched(tmp_path, "").night(host())
     assert [re.sub(".*/", "", problem) for problem in problems] == [
-        "a.json cannot be read: Not a directory. The verification counts as the first one.",
+        "a.json cannot be read: Not a directory. This verification counts as the first one.",
         "a.json cannot be written: File exists.",
     ]
 

@@ -375,7 +375,7 @@ def test_settings_that_make_the_login_another_role_are_refused(machine: Host) ->
     machine.sql(f"GRANT app_rw TO {OWNER}")
     try:
         machine.sql(f"ALTER ROLE {OWNER} IN DATABASE ai_memory SET role = 'app_rw'")
-        refused(machine, f"DATABASE_URL names {OWNER}, but over the service s own route", "it works as app_rw")
+        refused(machine, f"DATABASE_URL names {OWNER}, but over the service s own route", "the service works as app_rw")
     finally:
         machine.sql(f"ALTER ROLE {OWNER} IN DATABASE ai_memory RESET role")
         machine.sql("DROP ROLE app_rw")

@@ -47,4 +47,4 @@ def test_the_sql_is_shown_in_full_on_request(machine: Host) -> None:
 def test_a_half_migrated_database_ends_migrated(machine: Host) -> None:
     machine.playbook(*MIGRATE)
     machine.playbook("playbooks/verify.yml")
-    assert_untouched(machine, "Nothing: the database is migrated already.")
+    assert_untouched(machine, "Nothing: the database is already migrated.")

@@ -229,7 +229,7 @@ def test_the_bridge_is_removed(machine: Host) -> None:
 def test_nothing_is_left_to_enforce_and_nothing_brings_it_back(machine: Host) -> None:
     before = machine.untouched()
     run = machine.playbook(*ENFORCE)
-    assert "Nothing: the bridge is off already." in run.words
+    assert "Nothing: the bridge is already off." in run.words
     assert run.changed == 0
     assert machine.playbook("migrate.yml").changed == 0
     machine.playbook("playbooks/verify.yml")

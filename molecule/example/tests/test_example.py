@@ -200,7 +200,7 @@ def test_a_second_run_changes_nothing(rental: Rental, migrated: Run) -> None:
     untouched = rental.untouched()
     run = rental.playbook("migrate.yml")
     assert run.changed == 0
-    assert "Nothing: the database is migrated already." in run.words
+    assert "Nothing: the database is already migrated." in run.words
     assert rental.untouched() == untouched
     rental.playbook("playbooks/verify.yml", "-everify_proof=true")
 

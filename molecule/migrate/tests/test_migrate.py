@@ -99,5 +99,5 @@ def test_a_second_run_changes_nothing_and_keeps_the_service_running(machine: Hos
     # The second run has only the phases of a dry run, and the lock.
     assert [phase["name"] for phase in again.record["phases"]] == ["preflight", "lock", "plan"]
     assert again.changed == 0
-    assert "Nothing: the database is migrated already." in again.words
+    assert "Nothing: the database is already migrated." in again.words
     assert machine.untouched() == before

@@ -232,7 +232,7 @@ def test_a_laptop_that_is_lost_during_a_build_loses_nothing(machine: Host, whole
 @pytest.mark.wide
 def test_auto_is_online_where_there_is_much_and_says_so(machine: Host) -> None:
     machine.reset()
-    said = "While ai-memory works (12 of "
+    said = "While ai-memory is running (12 of "
     assert said in machine.playbook("migrate.yml", "--check", "-etenancy_online_rows=6000").words
     assert said not in machine.playbook("migrate.yml", "--check").words
 

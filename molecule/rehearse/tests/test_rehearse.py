@@ -335,5 +335,5 @@ def test_a_migration_rehearses_and_then_there_is_nothing_left_to_rehearse(machin
     assert machine.rows("customer_id = 1") == ROWS
     assert left(machine) == ""
     again = machine.playbook(REHEARSE)
-    assert "Nothing: the database is migrated already." in again.words
+    assert "Nothing: the database is already migrated." in again.words
     assert again.changed == 0

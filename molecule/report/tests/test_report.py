@@ -20,7 +20,7 @@ pytestmark = pytest.mark.one_host(together=True)
 A4 = (595, 842)
 PAGES = 6
 QUESTIONS = (
-    "Did it work?", "Was anybody cut off?", "Is the data safe?", "How is it undone, and until when?",
+    "Did it work?", "Was anybody cut off?", "Is the data safe?", "How can it be undone, and until when?",
     "What remains to be done?",
 )  # fmt: skip
 
@@ -114,7 +114,7 @@ def test_a_failure_says_what_state_everything_is_in(browser: Browser, pages: dic
     with opened(browser, pages["failed"], 1280, "light") as look:
         text = look.page.inner_text("body")
         assert look.page.locator(".timeline .bad").all_inner_texts() == ["FAILED"]
-    assert "No. The change failed, and nothing of it remains." in text
+    assert "No. The change failed. The database is unchanged." in text
     # The reason appears only once.
     assert text.count("(table personality_metrics, constraint <b>one</b>) instead of 1 rows") == 1
     assert "Database: unchanged, nothing was committed." in text

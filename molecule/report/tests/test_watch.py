@@ -54,10 +54,10 @@ def test_what_callers_met_is_summed_up(machine: Host) -> None:
     assert watched["requests"] >= 5 + 2
     assert watched["refused"] == 1
     assert watched["refused_before"] >= 1
-    assert re.fullmatch(r"a session last set no tenant \d+ s ago", watched["unnamed"])
+    assert re.fullmatch(r"the last session that set no tenant was \d+ s ago", watched["unnamed"])
     assert watched["errors"] == 1
     assert "WATCHED for 60 s: " in run.words
-    assert "a session last set no tenant" in run.words
+    assert "the last session that set no tenant" in run.words
     assert "Watched for 60 s: " in run.log
 
 
@@ -116,7 +116,7 @@ def test_a_service_that_falls_ill_and_stays_so_is_not_said_to_answer(machine: Ho
     assert run.record["failure"]["phase"] == "watch"
     assert "/health cannot be reached: [Errno 111] Connection refused" in run.record["failure"]["message"]
     assert "Service: ai-memory DOES NOT RESPOND." in run.words
-    assert "It did not start: " in run.words
+    assert "The service did not start: " in run.words
     assert "responds again" not in run.words
     assert "from stop to healthy" not in run.words
     assert "The server tries again in 15 s (ai-memory-failsafe.timer)." in run.words

@@ -101,7 +101,7 @@ def test_the_original_schema_is_restored_with_every_row(machine: Host, before: s
 def test_a_second_rollback_does_nothing(machine: Host, before: str) -> None:
     untouched = machine.untouched()
     run = machine.playbook(*ROLLBACK)
-    assert "Nothing: the original schema is restored already." in run.words
+    assert "Nothing: the original schema is already restored." in run.words
     assert run.changed == 0
     assert machine.untouched() == untouched
 

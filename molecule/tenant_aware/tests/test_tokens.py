@@ -35,7 +35,7 @@ def other_tokens(machine: Host) -> Iterator[None]:
 def test_the_endpoints_that_show_the_tenant_of_the_request_before_are_named(machine: Host, migrated: Run) -> None:
     run = machine.playbook("playbooks/verify.yml")
     for endpoint in ("GET /v1/memories/shared?limit=5", "POST /v2/summaries/search"):
-        assert f"WARNING {endpoint} requires no token and shows rows of tenant 1 to the caller" in run.words
+        assert f"WARNING {endpoint} requires no token and shows rows of tenant 1 to the next caller" in run.words
     assert "API: 1 of 9 endpoints were seen to keep tenants apart; 2 warnings." in run.words
     assert "Isolation in GET /v1/memories/user?user_id={user_id} is not proven" in run.words
     # The service's session has the caller's tenant again.

@@ -22,18 +22,18 @@ def is_finishing(facts: Facts) -> bool:
 
 
 def is_answered(facts: Facts) -> bool:
-    """Return whether the service responds. It may have responded once and failed later."""
+    """Return whether the service still responds. A service that was healthy may have failed later."""
     return facts["healthy_at"] is not None and facts["result"]["service_failure"] is None
 
 
 def timed_steps(facts: Facts) -> list[dict[str, Any]]:
-    """Return the work done while the service worked, with id and seconds. Only steps of the plan have ``sql``."""
+    """Return the steps that ran while the service was running: id and seconds. Only steps of the plan have ``sql``."""
     expanded = facts["expanded"]
     return list((facts["job"] if "ansible_job_id" in expanded else expanded).get("steps", ()))
 
 
 def online_steps(facts: Facts) -> list[dict[str, Any]]:
-    """Return the steps of the plan that ran while the service worked, without the backfill."""
+    """Return the steps of the plan that ran while the service was running, without the backfill."""
     return [step for step in timed_steps(facts) if "sql" in step]
 
 
@@ -48,7 +48,7 @@ def sentences(facts: Facts) -> list[str]:
     if result["recovery_failure"] is not None and not _is_unknown(facts):
         said.append(f"The recovery failed: {result['recovery_failure']}")
     if result["service_failure"] is not None:
-        said.append(f"It did not start: {result['service_failure']}")
+        said.append(f"The service did not start: {result['service_failure']}")
         timer = facts["failsafe_timer"] or "no timer is armed"
         said.append(f"The server tries again in {facts['failsafe_seconds']} s ({timer}).")
     return said

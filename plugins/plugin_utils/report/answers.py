@@ -1,4 +1,4 @@
-"""The first screen of a report: five questions of the people who pay for the run, answered from its record."""
+"""The first screen of a report: the questions that stakeholders ask about a run, answered from its record."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ Record = Mapping[str, Any]
 
 # The result of each kind of run that ended in SUCCESS.
 DONE = {
-    "migrate": "{database} keeps the rows of each tenant apart, and {service} works with it.",
-    "enforce": "The bridge is off: a session of {service} that sets no tenant sees no row, and {service} works.",
+    "migrate": "{database} isolates the rows of each tenant, and {service} works with it.",
+    "enforce": "The bridge is off: a session of {service} that sets no tenant sees no rows. {service} works.",
     "backup": "The backup is complete.",
-    "rehearse": "The change was made, proven and rolled back in a copy. The real database is as it was.",
+    "rehearse": "The change was applied, proven and rolled back in a copy. The real database did not change.",
 }
 ROLLED_BACK = {
     "policies": "Row security is off again. The tenant column and all rows remain, and {service} works.",
-    "schema": "The original schema is back with all rows, and {service} works with it.",
-    "restore": "{database} has the content of the backup again, and {service} works with it.",
+    "schema": "The original schema is restored with all rows, and {service} works with it.",
+    "restore": "{database} is restored from the backup, and {service} works with it.",
 }
 # The result of a run that did not end in SUCCESS, by the state of the database.
 FAILED = {
     "unknown": "It is not known whether the database was changed.",
     "changed": "The database was changed, but a later step failed.",
-    "reverted": "The change was made, but failed in use and was rolled back.",
+    "reverted": "The change was rolled back, because the service did not work with it.",
     "expanded": "The new columns and indexes exist, but nothing else was changed. Callers are not affected.",
-    "unchanged": "The change failed, and nothing of it remains.",
+    "unchanged": "The change failed. The database is unchanged.",
 }
 # Kinds of runs that only read the database.
 READING = ("backup", "rehearse")
-UNTOUCHED = "It ended before it changed anything."
+UNTOUCHED = "The run ended before it changed anything."
 
 
 def of(record: Record) -> list[dict[str, Any]]:
@@ -45,7 +45,7 @@ def of(record: Record) -> list[dict[str, Any]]:
     ]
     if not cancelled:
         answered.append(("Is the data safe?", _safe(record)))
-        answered.append(("How is it undone, and until when?", _undone(record)))
+        answered.append(("How can it be undone, and until when?", _undone(record)))
     answered.append(("What remains to be done?", _remaining(record)))
     return [{"question": question, "lines": [text for text in lines if text]} for question, lines in answered]
 
@@ -56,17 +56,17 @@ def is_untouched(record: Record) -> bool:
 
 
 def headline(record: Record) -> str:
-    """Return one sentence that tells how the run ended."""
+    """Return a sentence that states how the run ended."""
     if not record["finished"]:
         last = record["phases"][-1]["name"] if record["phases"] else "start"
-        return f"Not known: the run or its connection was lost in phase {last}."
+        return f"Not known: the run was interrupted, or lost its connection, in phase {last}."
     if record["outcome"] == "CANCELLED":
         return "Cancelled: the answer was not YES. Nothing was touched."
     if record["outcome"] != "SUCCESS":
         beginning = "Partly" if record["outcome"] == "PARTIAL" else "No"
         found = UNTOUCHED if is_untouched(record) else FAILED[record["database_state"]]
         if record["kind"] == "rollback" and record["database_state"] == "expanded":
-            found = "Some original keys have been built. Everything else is as it was, and callers are not affected."
+            found = "Some of the original keys have been rebuilt. Nothing else changed, and callers are not affected."
         return f"{beginning}. {found}"
     return f"Yes. {_done(record)}"
 
@@ -76,11 +76,10 @@ def _done(record: Record) -> str:
     if kind in ("migrate", "enforce", "rollback") and not record["plan"] and record["replaced_database"] is None:
         checked = " All findings hold." if record["findings"] else ""
         if record["service_state"] != "kept" or record["renewed"]:
-            did = (
-                "renewed the sessions of the service" if record["service_state"] == "kept" else "restarted the service"
-            )
-            return f"An earlier run was lost after its change. This run {did} and tested it.{checked}"
-        return f"There was nothing to do: the database was in this state already.{checked}"
+            did = "renewed the service's sessions" if record["service_state"] == "kept" else "restarted the service"
+            lost = "An earlier run made the change, but was lost before its end."
+            return f"{lost} This run {did} and tested it.{checked}"
+        return f"There was nothing to do: the database was already in this state.{checked}"
     text = ROLLED_BACK[record["options"]["rollback_mode"]] if kind == "rollback" else DONE[kind]
     return text.format(database=record["database"], service=record["service"])
 
@@ -95,14 +94,14 @@ def _worked(record: Record) -> list[str]:
 
 
 def _checked(record: Record) -> list[str]:
-    """Return sentences that explain the numbers of findings and attempts."""
+    """Return a sentence that explains the number of findings and attempts; no sentence without findings."""
     found = record["findings"]
     if not found:
         return []
     attempts = sum("sentence" in item for item in found)
     made = (
-        f", and {attempts} attempts: statements as {record['application_role']} that try to reach rows of another"
-        " tenant, or, as controls, its own"
+        f", and {attempts} attempts: statements as {record['application_role']} that try to reach another tenant's"
+        " rows or, as controls, the rows of their own tenant"
     )
     held = sum(item["ok"] for item in found)
     facts = f"{len(found) - attempts} facts about the database, read again after the change"
@@ -110,7 +109,7 @@ def _checked(record: Record) -> list[str]:
 
 
 def interruption(record: Record) -> str:
-    """Return one sentence that tells how long callers had no service."""
+    """Return a sentence that states how long the service was down for callers."""
     stopped, healthy = record["stopped_at"], record["healthy_at"]
     if not record["finished"] and healthy is None:
         return "Not known: the record ends before the service responded again, or before it was stopped."
@@ -119,7 +118,7 @@ def interruption(record: Record) -> str:
     if stopped is None:
         if record["service_state"] == "kept" or record["strategy"] == "live":
             return "The service was not stopped."
-        return "Yes, during one restart of the service, whose duration was not measured."
+        return "Yes, during one restart of the service. The duration of the restart was not measured."
     if healthy is None:
         return f"Yes. The service was stopped at {clock.shown(stopped)} and has not responded since."
     return (
@@ -133,7 +132,8 @@ def _watched(record: Record) -> list[str]:
     if not watched:
         return []
     failed = f"{watched['refused']} of {watched['requests']} requests failed"
-    return [f"In the {watched['seconds']} s after that, {failed} ({watched['refused_before']} in the hour before)."]
+    earlier = f"{watched['refused_before']} in the hour before the change"
+    return [f"In the next {watched['seconds']} s, {failed} ({earlier})."]
 
 
 def _safe(record: Record) -> list[str]:
@@ -141,20 +141,20 @@ def _safe(record: Record) -> list[str]:
     said = [] if backup is None else [_proven(backup), _where(record)]
     said += _counted(record)
     if record["written"]:
-        said.append("Callers wrote while the run worked: those rows are in the database, but not in the backup.")
+        said.append("Callers wrote rows after the backup: those rows are in the database, but not in the backup.")
     if record["replaced_database"]:
         said.append(f"The replaced database is kept as {record['replaced_database']}. Rows written since the backup are"
                     " only in that database.")  # fmt: skip
     if not said and is_untouched(record):
         said.append("Yes: nothing was changed. This run took no backup.")
     is_later = record["kind"] in ("rollback", "enforce") or record["database_state"] == "changed"
-    return said or [f"This run took no backup of its own{'; the backup of the migration remains' if is_later else ''}."]
+    return said or [f"This run took no backup{'; the backup of the migration still exists' if is_later else ''}."]
 
 
 def _proven(backup: Record) -> str:
     rows = sum(table["rows"] for table in backup["tables"])
     if backup["proven_seconds"] is None:
-        return "A backup was taken, and NOT restored as a test."
+        return "A backup was taken, but NOT restored as a test."
     hashed = all(table["hash"] is not None or table.get("partitioned", False) for table in backup["tables"])
     how = "row counts and checksums" if hashed else "row counts and, except for the largest tables, checksums"
     return (
@@ -170,7 +170,7 @@ def _where(record: Record) -> str:
 
 
 def _counted(record: Record) -> list[str]:
-    """Return a sentence that compares the number of rows before and after."""
+    """Return a sentence that compares the row counts before and after the run."""
     before, after = record["tables"]["before"], record["tables"]["after"]
     both = [name for name in before if (after.get(name) or {}).get("rows") is not None]
     pairs = [(name, before[name]["rows"], after[name]["rows"]) for name in both if before[name].get("rows") is not None]
@@ -194,13 +194,13 @@ def _undone(record: Record) -> list[str]:
         "restore": f"rollback_mode=restore restores the backup: every row written{since} is lost.",
     }
     modes = commands.modes(record["kind"], record["options"].get("rollback_mode", ""))
-    # After a restored backup, no further rollback is possible.
+    # After rollback_mode=restore, no further rollback is possible.
     if not modes:
         return [_kept(record)]
     said = [texts[mode] for mode in modes]
     if "schema" in modes:
-        said.insert(0, "Without loss, until a tenant other than the default one has rows. From then on, only the backup"
-                       " remains.")  # fmt: skip
+        said.insert(0, "Without data loss, until a tenant other than the default tenant has rows. After that, only by"
+                       " restoring the backup.")  # fmt: skip
     return said
 
 
@@ -210,7 +210,7 @@ def _kept(record: Record) -> str:
     if not record["finished"]:
         return f"Not known yet: {installed.playbook('verify')} shows whether the change is committed."
     if record["kind"] == "enforce" and record["outcome"] == "SUCCESS" and record["plan"]:
-        return "One statement sets the bridge again, and no row is affected: docs/without-the-bridge.md contains it."
+        return "One statement restores the bridge and affects no rows: see docs/without-the-bridge.md."
     if record["database_state"] in ("unchanged", "reverted"):
         return "There is nothing to undo."
     if record["database_state"] == "expanded" and record["kind"] != "rollback":
@@ -236,11 +236,11 @@ def _after_failure(record: Record) -> list[str]:
     if not record["finished"]:
         return [f"Run {verify} to see the state. -e migrate_break_lock=true takes over the lost run's lock."]
     if record["service_state"] == "stopped":
-        return ["At once: start the service on the server. The reason names the commands."]
+        return ["Start the service on the server at once. The failure message lists the commands."]
     if record["database_state"] == "unknown":
         return [f"Run {verify} to see the state of the database."]
     if record["database_state"] == "changed":
-        return [f"Run {verify}. If all findings hold, correct what the reason names. Otherwise undo the change."]
+        return [f"Run {verify}. If all findings hold, fix the reported problem. Otherwise, undo the change."]
     return ["Correct the cause, and run the playbook again."]
 
 
@@ -249,15 +249,15 @@ def _later(record: Record) -> list[str]:
     if record["bridge"]:
         enforce = installed.playbook("enforce")
         said.append(
-            f"The bridge is on: {record['service']} may still work without a tenant, as {record['tenant']}. Deploy the"
-            f" release that sets the tenant, then remove the bridge with {enforce} (--check first)."
+            f"The bridge is on: {record['service']} may still set no tenant, and then works as {record['tenant']}."
+            f" Deploy the release that sets the tenant, then remove the bridge with {enforce} (--check first)."
         )
     login = record["service_login"]
     if login and login["replaced"]:
         said.append(f"The old login {login['replaced']} still exists: change its password if nothing else uses it.")
     elif any(item["rule"] == "role-owner" for item in record["audit"]):
         role = f"{record['application_role']}, which owns tables and can disable row security"
-        own = f"{installed.playbook('migrate')} -e tenancy_provision_app_role=true gives it a login of its own"
+        own = f"{installed.playbook('migrate')} -e tenancy_provision_app_role=true gives the service a separate login"
         said.append(f"{record['service']} logs in as {role}: {own}.")
     return [*said, *filter(None, _warnings(record))]
 
@@ -291,7 +291,7 @@ def words(value: Any) -> str:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return ", ".join(map(words, value))
     text, code = str(value), str(value).removeprefix("error ")
-    # PostgreSQL's own name for the error explains it.
+    # PostgreSQL's condition name explains the error.
     if text.startswith("error ") and (name := logged.condition(code)):
         return f"{text} ({name.replace('_', ' ')})"
     return "1 row" if text == "1 rows" else text

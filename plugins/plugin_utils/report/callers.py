@@ -24,13 +24,13 @@ def sentence(callers: Callers | None) -> str:
         text = f"Callers waited {_time(callers['gap'])}: {text}{_reasons(callers['reasons'])}."
     else:
         text = f"Callers: {text}; the slowest took {_time(callers['worst'])}."
-    return f"{text} This is not the whole run: {obstacle}." if obstacle else text
+    return f"{text} The numbers do not cover the whole run: {obstacle}." if obstacle else text
 
 
 def bars(callers: Callers | None) -> list[dict[str, Any]]:
-    """Return a bar for each slice of time: x, width, and height in thousandths, and failed.
+    """Return a bar for each slice of time, with x, width and height in thousandths, and with failed.
 
-    The height is the share of the longest wait; a failed request makes the bar at least a quarter high.
+    The height is relative to the longest wait. With a failed request, the bar has at least a quarter of the height.
     """
     slices = callers and callers["slices"]
     if not callers or not slices:
@@ -46,7 +46,7 @@ def bars(callers: Callers | None) -> list[dict[str, Any]]:
 
 
 def _reasons(reasons: Mapping[str, int]) -> str:
-    """Return why reads failed. Without a connection, the service was stopped."""
+    """Return why reads failed. If no read got a connection, the service was stopped."""
     if set(reasons) == {NO_CONNECTION}:
         return " while the service was stopped"
     return f" ({', '.join(f'{number} {reason}' for reason, number in reasons.items())})"

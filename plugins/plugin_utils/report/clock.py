@@ -8,7 +8,7 @@ from typing import Any
 
 
 def ago(seconds: float, since: str | None = None) -> str:
-    """Return the time ``seconds`` before ``since`` (default: now) in UTC: ISO 8601, microseconds, no zone."""
+    """Return the time ``seconds`` before ``since`` (default: now) in UTC: ISO 8601 with microseconds, no zone."""
     if since is None:
         moment = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
     else:
@@ -31,12 +31,15 @@ def phases(stages: Iterable[Mapping[str, Any]], current: str, ended: str | None 
 
 
 def time(moment: str) -> str:
-    """Return the time of day in the format of ``ago``, with seconds."""
+    """Return the time of day (HH:MM:SS) of ``moment``, which has the format of ``ago``."""
     return datetime.datetime.fromisoformat(moment).strftime("%H:%M:%S")
 
 
 def shown(moment: str, *, day: bool = False) -> str:
-    """Return a time in the format of ``ago``, or with an offset, as text for people: in UTC, with seconds."""
+    """Return ``moment`` as readable text, in UTC and with seconds; ``day`` adds the date.
+
+    ``moment`` has the format of ``ago``, or an offset from UTC.
+    """
     found = datetime.datetime.fromisoformat(moment)
     if found.tzinfo is not None:
         found = found.astimezone(datetime.UTC)

@@ -12,10 +12,10 @@ ROLL_BACK = ("policies", "schema", "restore")
 
 
 def playbook(facts: Mapping[str, Any]) -> str:
-    """Return the ansible-playbook command with the inventory and the host of a run; ``facts`` are those of ``record``.
+    """Return the ansible-playbook command for the inventory and host of a run; ``facts`` are as in ``record.build``.
 
-    Without these options, the command would apply to all hosts in production. They come first, so that even a partly
-    copied command does not apply to production.
+    Without these options, the command applies to all production hosts. The options come first, so that a partly copied
+    command does not apply to production either.
     """
     root, sources = facts["root"], facts["inventories"]
     default = facts["default_inventory"]
@@ -47,7 +47,10 @@ def following(start: str, kind: str, mode: str = "") -> list[dict[str, str]]:
 
 
 def modes(kind: str, mode: str = "") -> tuple[str, ...]:
-    """Return the modes in which a run of this kind and mode can be rolled back further; raises KeyError as above."""
+    """Return the modes in which a run of this kind and mode can be rolled back further.
+
+    Raises KeyError for any other kind or mode.
+    """
     if kind in ("migrate", "enforce"):
         return ROLL_BACK
     if kind == "rollback" and mode in ROLL_BACK:

@@ -1,4 +1,4 @@
-"""The lines of a dry run about the run itself: its duration, its effect on callers, and the command."""
+"""The lines in which a dry run predicts the real run: its duration, its effect on callers, and its command."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from . import clock, commands, page
 Facts = Mapping[str, Any]
 Record = Mapping[str, Any]
 
-# Without a measurement: the seconds of all phases that do not depend on the size of the database.
+# An estimate of the seconds that all phases take together, without those that depend on the size of the database.
 FIXED_SECONDS = 30
-# The bytes of table data for which the transaction builds new indexes in one second.
+# The bytes of table data that the transaction can index per second.
 BUILD_RATE = 20_000_000
-# The part of the interruption that no rehearsal measures.
-SWITCH = "its own stop and start"
-# In this phase a run waits for the operator.
+# The part of the downtime that no rehearsal measures.
+SWITCH = "the time of its stop and start"
+# In this phase, a run waits for the operator's confirmation.
 CONFIRM = "confirm"
 
 
 def earlier(directory: Path, facts: Facts) -> dict[str, Record | None]:
-    """Return the newest records of this host and database: ``run``, of the same work with SUCCESS, and ``rehearsal``.
+    """Return the newest records of this host and database: ``run`` (the same work, with SUCCESS) and ``rehearsal``.
 
     ``directory`` contains the directories of runs, whose names begin with their times. Unreadable records are skipped.
     """
@@ -43,7 +43,7 @@ def earlier(directory: Path, facts: Facts) -> dict[str, Record | None]:
 
 
 def _records(directory: Path, facts: Facts) -> Iterator[Record]:
-    """Yield the readable records of this host and database, the newest first. The name of a run ends in its host."""
+    """Yield the readable records of this host and database, newest first. A run's name ends with its host's name."""
     for path in sorted(directory.glob(f"*-{glob.escape(facts['host'])}/run.json"), reverse=True):
         found = _read(path)
         if found.get("version", 1) == 1 and all(found.get(name) == facts[name] for name in ("host", "database")):
@@ -76,9 +76,9 @@ def _has_worked(record: Record) -> bool:
 
 
 def durations(directory: Path, facts: Facts) -> dict[str, float]:
-    """Return the seconds of each phase in the newest run of the same kind on this host with SUCCESS.
+    """Return the seconds of each phase in the newest successful run of the same kind on this host.
 
-    ``facts`` are kind, host and database. A dry run and a run that found nothing to do leave no such record.
+    ``facts`` are kind, host and database. Dry runs, and runs that found nothing to do, leave no such record.
     """
     for record in _records(directory, facts):
         if record.get("outcome") == "SUCCESS" and record.get("kind") == facts["kind"] and _has_worked(record):
@@ -87,7 +87,7 @@ def durations(directory: Path, facts: Facts) -> dict[str, float]:
 
 
 def lines(facts: Facts, found: Mapping[str, Record | None], given: Iterable[str] = ()) -> list[str]:
-    """Return the lines of a dry run that found work; ``given`` are the operator's own options (name=value)."""
+    """Return the lines for a dry run that found work to do; ``given`` are the operator's options (name=value)."""
     run, rehearsed = found["run"], found["rehearsal"]
     if run is not None:
         said = _as_before(run)
@@ -103,7 +103,7 @@ def lines(facts: Facts, found: Mapping[str, Record | None], given: Iterable[str]
 
 def _as_before(run: Record) -> list[str]:
     whole = sum(phase["seconds"] for phase in page.timeline(run) if phase["name"] != CONFIRM)
-    source = f"as the run of {clock.shown(run['phases'][0]['started'], day=True)}"
+    source = f"as in the run of {clock.shown(run['phases'][0]['started'], day=True)}"
     down = page.downtime(run)
     waited = "The service is not stopped" if down is None else f"The service is stopped for about {down:.1f} s"
     return [f"Duration:  about {duration(whole)}, {source}", f"Callers:   {waited}, as in that run."]
@@ -112,12 +112,12 @@ def _as_before(run: Record) -> list[str]:
 def _as_rehearsed(record: Record) -> list[str]:
     measured = record["rehearsal"]
     work = measured["apply_seconds"] + measured["verify_seconds"]
-    # A restore, the change and its rollback in the copy, then the change itself.
+    # The rehearsal restores a backup, and changes and rolls back the copy. Then the run makes the change itself.
     whole = FIXED_SECONDS + 2 * measured.get("restore_seconds", 0) + 2 * work + measured["revert_seconds"]
-    source = f"by the rehearsal of {clock.shown(record['phases'][0]['started'], day=True)}"
+    source = f"according to the rehearsal of {clock.shown(record['phases'][0]['started'], day=True)}"
     return [
         f"Duration:  about {duration(whole)}, {source}",
-        f"Callers:   The service is stopped for about {measured['apply_seconds']:.1f} s, besides {SWITCH}.",
+        f"Callers:   The service is stopped for about {measured['apply_seconds']:.1f} s, plus {SWITCH}.",
     ]
 
 
@@ -131,8 +131,8 @@ def _estimated(facts: Facts) -> list[str]:
     measured = ": a rehearsal measures it" if kind == "migrate" else ""
     stopped = (sum(table.get("bytes") or 0 for table in tables) / BUILD_RATE) if builds else 0
     return [
-        f"Duration:  about {duration(whole)}, estimated from {size / 1e6:,.0f} MB: nothing was measured yet",
-        f"Callers:   The service is stopped for about {stopped:.0f} s, besides {SWITCH}{measured}.",
+        f"Duration:  about {duration(whole)}, estimated from {size / 1e6:,.0f} MB: no run has been measured",
+        f"Callers:   The service is stopped for about {stopped:.0f} s, plus {SWITCH}{measured}.",
     ]
 
 
@@ -142,7 +142,7 @@ def duration(seconds: float) -> str:
 
 
 def command(facts: Facts, given: Iterable[str]) -> str:
-    """Return the command of the run itself, with those options of the dry run that are not secrets."""
+    """Return the command for the real run, with those options of the dry run that are not secrets."""
     named, mode = list(given), facts["asked"]["rollback_mode"]
     if facts["kind"] == "rollback" and f"rollback_mode={mode}" not in named:
         named.insert(0, f"rollback_mode={mode}")
@@ -150,7 +150,7 @@ def command(facts: Facts, given: Iterable[str]) -> str:
 
 
 def given_options(arguments: Iterable[str], names: Iterable[str]) -> list[str]:
-    """Return the extra variables of ansible-playbook that are a single name=value with one of the names."""
+    """Return those extra variables of ansible-playbook that have the form name=value, with one of the names."""
     known = set(names)
     found = (re.fullmatch(r"([a-z_]+)=([\w./%-]+)", str(text).strip()) for text in arguments)
     return [match[0] for match in found if match and match[1] in known]

@@ -11,19 +11,19 @@ from ...lookup import operator
 from .. import installed
 from . import versions
 
-# The options of a run without secrets.
+# The options of a run that contain no secrets.
 ASKED = (
     "tenancy_strategy", "tenancy_provision_app_role", "tenancy_bridge", "migrate_rehearse", "migrate_on_failure",
     "migrate_break_lock", "migrate_watch_minutes", "run_batches", "rollback_mode", "restore_backup",
     "tenancy_live_otherwise_stop", "tenancy_snapshot_file",
     "backup_format", "backup_test_restore", "service_terminate_clients", "service_smoke",
 )  # fmt: skip
-# Inventory variables by the names of their facts.
+# The inventory variables, by fact.
 SETTINGS = {
     "database": "database_name", "service": "service_name", "tenant": "tenancy_default_tenant_name",
     "tenant_column": "tenancy_column",
 }  # fmt: skip
-# The results of roles by the names of their facts, each with the default for a run that did not reach the role.
+# The paths of roles' results, by fact, each with the default for a run that did not reach the role.
 RESULTS: dict[str, tuple[str, Any]] = {
     "preflight": ("preflight_result", {}),
     "stopped_at": ("service_result.stopped_at", None),
@@ -47,7 +47,7 @@ def pick(variables: Mapping[str, Any], template: Callable[[Any], Any]) -> dict[s
     """Return the facts for ``record.build`` from the variables of a host.
 
     ``template`` renders the value of an inventory variable. The results of roles contain no templates. They are not
-    rendered, because this would take a tenth of a second for each.
+    rendered, because each one would take a tenth of a second.
     """
 
     def setting(name: str, default: Any = "") -> Any:
@@ -113,7 +113,7 @@ def _result(variables: Mapping[str, Any], path: str, default: Any) -> Any:
 
 
 def _of_roles(variables: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the facts that depend on two parts of roles' results."""
+    """Return the facts that combine several results of roles."""
     backup, attempts = variables.get("backup_result", {}), _result(variables, "service_result.attempts.findings", [])
     return {
         "backup": backup["manifest"] if backup.get("taken") else None,

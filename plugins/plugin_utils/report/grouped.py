@@ -1,4 +1,4 @@
-"""Long lists of a record in short tables: one row for all tables of which the same is true."""
+"""Condense long lists of a record into short tables, in which one row stands for all tables with the same facts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .answers import words
 
 Item = Mapping[str, Any]
 
-# More tables than this are counted instead of named.
+# If a row covers all tables, and there are more than this number, it shows their number instead of their names.
 SEVERAL = 2
 # Labels for a rehearsal's facts. Their values are numbers, seconds, strings or lists.
 REHEARSED = {
@@ -30,9 +30,9 @@ REHEARSED = {
 
 
 def judged(items: Sequence[Item]) -> list[dict[str, Any]]:
-    """Return attempts or findings by what they check: what, tables, outcome (and what it must be), count and ok.
+    """Return attempts or findings, grouped by their check: what, tables, outcome (also the expected one), count and ok.
 
-    Those that are not ok come first, and each of them has its own row.
+    Those that are not ok come first, each in a separate row.
     """
     names = {item["table"] for item in items if item["table"]}
     rows: dict[Any, dict[str, Any]] = {}
@@ -71,7 +71,7 @@ def due(item: Item) -> str:
 
 
 def statements(plan: Sequence[Item], durations: Mapping[str, float]) -> list[dict[str, Any]]:
-    """Return the statements by their reason: reason, tables, count, and seconds (None if none of them ran)."""
+    """Return the statements, grouped by reason: reason, tables, count, and seconds (None if none of them ran)."""
     rows: dict[str, dict[str, Any]] = {}
     for item in plan:
         row = rows.setdefault(item["reason"], {"reason": item["reason"], "tables": {}, "count": 0, "seconds": None})
@@ -84,7 +84,7 @@ def statements(plan: Sequence[Item], durations: Mapping[str, float]) -> list[dic
 
 
 def audited(entries: Sequence[Item]) -> list[dict[str, Any]]:
-    """Return the audit by rule, errors first: each entry's fields, with all subjects of the rule as ``subjects``."""
+    """Return the audit, grouped by rule, errors first: each entry's fields, and all the rule's ``subjects``."""
     rows: dict[Any, dict[str, Any]] = {}
     for item in sorted(entries, key=lambda item: (item["severity"], item["rule"])):
         row = rows.setdefault((item["severity"], item["rule"], item["remedy"]), {**item, "subjects": []})

@@ -7,14 +7,14 @@ from typing import Any
 
 from . import expected
 
-# Shares that are too small or too close to each other give no estimate.
+# The smallest share of a stage from which the remaining time is estimated.
 LEAST = 0.02
-# Without a terminal, a stage has a line at its start and after each further tenth.
+# Without a terminal, each stage prints a line at its start and after each tenth.
 TENTHS = 10
 
 
 class Job:
-    """A job whose progress is read repeatedly; each of its stages has its own estimate."""
+    """A job whose progress is read repeatedly. Each stage of the job has a separate estimate."""
 
     def __init__(self) -> None:
         """Start without a stage."""
@@ -26,7 +26,7 @@ class Job:
     def line(self, result: Mapping[str, Any], now: float) -> str:
         """Return the progress as one line, with the most important part first.
 
-        ``result`` is that of the job_progress module, and ``now`` the seconds of any clock.
+        ``result`` is the result of the job_progress module. ``now`` is the current time in seconds, by any clock.
         """
         stage, share = str(result.get("stage", "")), result.get("share")
         if share is None:
@@ -43,6 +43,6 @@ class Job:
         return ", ".join(filter(None, [*parts, result.get("detail", "")]))
 
     def is_news(self) -> bool:
-        """Return whether the stage or the tenth has changed since the last call."""
+        """Return whether the job has reached another stage or tenth since the last call."""
         is_news, self._told = self._now != self._told, self._now
         return is_news

@@ -14,7 +14,7 @@ from typing import Any
 from . import files, verdict
 
 Document = Mapping[str, Any]
-# Each value of one host: labels and number.
+# The values of a metric for one host: labels and number.
 Values = Sequence[tuple[Mapping[str, str], int]]
 # node_exporter runs as another user. The file contains no secret.
 MODE = 0o644
@@ -24,7 +24,7 @@ PREFIX = "tenancy_verify_"
 def text(document: Document, successes: Mapping[str, str | None]) -> str:
     """Return the metrics of a run's document; ``successes`` has the time of each host's last success, or None.
 
-    A host without a success has the time 0, so that an alert on its age also reports that host.
+    A host without a success has the time 0, so that an alert on the age of the last success also reports that host.
     """
     lines: list[str] = []
     for name, meaning, values in _metrics(document, successes):

@@ -1,4 +1,4 @@
-"""Notes before the confirmation prompt: obstacles to the change, and its effects on others."""
+"""Notes before the confirmation prompt: obstacles to the change, and its effects on other roles and systems."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Document = Mapping[str, Any]
 
 
 def of_plan(state: State, model: Model) -> list[str]:
-    """Return one sentence for each fact that may stop the change, and for each effect on others."""
+    """Return a sentence for each fact that may stop the change, and for each effect on other roles and systems."""
     found = state["hazards"]
     publications = {item["name"] for item in found["publications"]}
     return [
         *(
             f"The event trigger {item['name']} ({item['event']}{hazards.tags(item)}) runs {item['function']}() of "
-            f"{item['owner']} for the statements of the plan and may stop them."
+            f"{item['owner']} for the statements of the plan and may reject them."
             for item in found["event_triggers"]
             if item["enabled"]
         ),
@@ -35,7 +35,7 @@ def of_plan(state: State, model: Model) -> list[str]:
         ),
         *(
             f"{item['command']} is running on {item['schema']}.{item['table']} (pid {item['pid']}): the change waits "
-            "until it ends, or fails with the lock timeout."
+            "for the end of this command, or fails when its lock timeout expires."
             for item in found["building"]
         ),
         *(
@@ -68,7 +68,7 @@ def _is_migrated(state: State, item: Document, model: Model) -> bool:
 
 
 def _upserts(state: State, model: Model) -> list[str]:
-    """Return a note about keys that the service's INSERTs may use, if the server does not record statements."""
+    """Return a note about the keys that the service's INSERTs may name, if the server does not record statements."""
     if state["hazards"]["records_statements"]:
         return []
     exchanged = [
@@ -80,15 +80,15 @@ def _upserts(state: State, model: Model) -> list[str]:
     if not exchanged:
         return []
     sentence = (
-        "An INSERT … ON CONFLICT (columns) of the service fails when the key of these columns contains "
-        f"{model.column}: {', '.join(exchanged)}. Without pg_stat_statements, the audit reads only functions and the "
-        "last statement of each session: search the service's code as well."
+        "After the change, an INSERT … ON CONFLICT (columns) of the service fails if it names one of these keys, which "
+        f"then contain {model.column}: {', '.join(exchanged)}. Without pg_stat_statements, the audit reads only "
+        "functions and the last statement of each session. Also search the service's code."
     )
     return [sentence]
 
 
 def _adopted(state: State, model: Model) -> list[str]:
-    """Return a note for each existing column with only the default tenant, because this may be a coincidence."""
+    """Return a note for each existing column whose only tenant is the default one, which may be a coincidence."""
     return [
         f"{model.schema}.{table.name}.{model.column} already exists and contains "
         f"{model.default_tenant if document['column']['tenants'] else 'nothing'} in all {document['rows']} rows: the "

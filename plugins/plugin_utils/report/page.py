@@ -1,4 +1,4 @@
-"""The record of a run for people: one self-contained HTML page, and a log in Markdown."""
+"""Render the record of a run as one self-contained HTML page, and as a log in Markdown."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from . import answers, callers, clock, grouped
 
 Record = Mapping[str, Any]
 
-# The special characters within a line of GitHub's Markdown. Underscores within words are not special, nor are brackets
-# and angle brackets outside of links and tags.
+# The special characters within a line of GitHub's Markdown. Underscores within words are not special. Nor are brackets
+# outside links and angle brackets outside tags.
 _SIGNS = re.compile(r"[\\`*|~]|\](?=\()|<(?=[A-Za-z/!?])|&(?=[A-Za-z#])|(?<![^\W_])_|_(?![^\W_])")
 _BLANKS = re.compile(r"\s+")
 
@@ -27,10 +27,11 @@ def _at(text: str) -> datetime.datetime:
 
 
 def timeline(record: Record) -> list[dict[str, Any]]:
-    """Return the phases with name, started, seconds, state and bar, the position between start (0) and end (1000).
+    """Return the phases with name, started, seconds, state, bar and down.
 
-    ``down`` is the position of the time when callers waited, the same in all phases, and empty if the service was not
-    stopped. A lost run ends with the start of its last phase.
+    ``bar`` is the position of the phase on a scale from 0 (start of the run) to 1000 (end). ``down`` is the position of
+    the downtime, the same in all phases, and is empty if the service was not stopped. A lost run ends at the start of
+    its last phase.
     """
     phases = record["phases"]
     if not phases:
@@ -94,7 +95,7 @@ def compared(record: Record) -> list[dict[str, Any]]:
 
 
 def _table(document: Record) -> dict[str, Any]:
-    # A table that does not exist has no other facts.
+    # The document of a missing table contains no other facts.
     column, rls = document.get("column"), document.get("rls")
     return {
         "rows": document.get("rows"),
@@ -142,12 +143,12 @@ def line(value: Any) -> Markup:
 
 
 def prose(value: Any) -> Markup:
-    """Return the value as text for a paragraph. Pipe characters do not separate cells there."""
+    """Return the value as text for a paragraph, in which pipe characters need no escape."""
     return line(value).replace(r"\|", "|")
 
 
 def code(text: str) -> Markup:
-    """Return the text as inline code of Markdown, delimited by more backticks than it contains in sequence."""
+    """Return the text as inline code in Markdown, with a fence that is longer than any sequence of backticks in it."""
     shown = _one_line(text).strip()
     fence = "`" * (max(map(len, re.findall("`+", shown)), default=0) + 1)
     blank = " " if shown.startswith("`") or shown.endswith("`") else ""
@@ -155,7 +156,7 @@ def code(text: str) -> Markup:
 
 
 def block(lines: Iterable[str]) -> Markup:
-    """Return the lines as an indented code block of Markdown, which the text of a line cannot end."""
+    """Return the lines as an indented code block in Markdown, which no text in a line can end."""
     return Markup("\n".join(f"    {messages.visible(text, lines=True)}" for text in "\n".join(lines).split("\n")))
 
 

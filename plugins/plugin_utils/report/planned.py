@@ -1,4 +1,4 @@
-"""The lines of a plan that the operator reads before the confirmation prompt."""
+"""The lines that show a plan to the operator before the confirmation prompt."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from .wrapping import column, wrapped
 
 TITLES = {"migrate": "MIGRATION", "enforce": "ENFORCEMENT", "policies": "ROLLBACK", "schema": "ROLLBACK"}
 DONE = {
-    "migrate": "the database is migrated", "enforce": "the bridge is off", "policies": "row security is off",
-    "schema": "the original schema is restored",
+    "migrate": "the database is already migrated", "enforce": "the bridge is already off",
+    "policies": "row security is already off", "schema": "the original schema is already restored",
 }  # fmt: skip
 
 
@@ -61,10 +61,10 @@ def _will(plan: Mapping[str, Any], model: Model, service: str) -> list[str]:
         mark = f"{number}. "
         said += wrapped(f"{mark}{text}", 77, " " * len(mark))
     if not steps:
-        said.append(f"Nothing: {DONE[plan['goal']]} already.")
+        said.append(f"Nothing: {DONE[plan['goal']]}.")
     said += wrapped(plan["strategy_reason"], 78) if plan["strategy_reason"] else []
     if plan["resumes"]:
-        said.append("But an earlier run was lost before its end: verify, start and test the service again.")
+        said.append("An earlier run was lost: verify the database, and start and test the service.")
     return said
 
 
@@ -72,7 +72,7 @@ def _online(early: Sequence[Statement], count: int, service: str, strategy: str)
     if not early:
         return []
     reasons = "; ".join(dict.fromkeys(item["reason"] for item in early))
-    text = f"While {service} works ({len(early)} of {count} statements): {reasons}."
+    text = f"While {service} is running ({len(early)} of {count} statements): {reasons}."
     rest = "The rest runs in one short transaction"
     rest += ", for which callers wait." if strategy == online.LIVE else " while the service is stopped."
     return wrapped(f"{text} {rest}", 78)

@@ -1,4 +1,4 @@
-"""The result of the report role, ``report_result``: the progress of a run, and its end."""
+"""The result of the report role, ``report_result``: the progress and the end of a run."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from . import aftermath, clock
 
 Result = Mapping[str, Any]
 
-# The name of the phase in a failure before the first phase.
+# The phase that a failure names if it occurs before the first phase.
 BEFORE = "start"
-# The phases after the change: the service is started again, or is checked while it runs.
+# The phases after the change, in which the service is restarted, or is checked while it runs.
 AFTER = ("start", "answer")
 
 
@@ -45,7 +45,7 @@ def last_phase(result: Result) -> str:
 
 
 def fail(result: Result, task: str, failed: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the result with the failure of a task, and with the stages that its call reached.
+    """Return the result with the failure of a task, and with the stages that the task reached.
 
     ``failed`` is Ansible's result of the task. For a loop, the message joins the messages of the failed items.
     """

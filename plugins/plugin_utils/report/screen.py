@@ -1,4 +1,4 @@
-"""Lines for a terminal, and a status line that is redrawn at its bottom."""
+"""Wrap and box lines for a terminal, and redraw a status line at the bottom of the terminal."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
-# A readable width for a report. Lines do not get longer on wider terminals.
+# A readable width for a report. Wider terminals show no longer lines.
 WIDTH = 80
 INTERVAL = 0.2
-# The indent of continuation lines: spaces with a mark or a number, and in a box also a label.
+# Continuation lines are indented by the width of this prefix: a mark or a number or, in a box, a label.
 _BLANKS = re.compile(r"\s*(?:(?:OK|FAIL|NOTE|ERROR|WARNING) +|\d+\. )?")
 _LABEL = re.compile(r"[\w -]{1,9}: +|\s*")
 
@@ -78,9 +78,9 @@ def wrapped(text: str, width: int, *, boxed: bool = False) -> list[str]:
 
 
 def boxed(lines: Iterable[str], signs: dict[str, str]) -> list[str]:
-    """Return the lines in a box as wide as the longest of them, but no wider than the terminal.
+    """Return the lines in a box that is as wide as the longest line, but no wider than the terminal.
 
-    It is at least half of WIDTH wide.
+    If the terminal allows it, the box is at least half of WIDTH wide.
     """
     lines = [part for line in lines for part in wrapped(line, columns() - 4, boxed=True) or [""]]
     width = max(min(WIDTH // 2, columns() - 4), *map(len, lines))
@@ -140,5 +140,5 @@ class Foot:
 
     @staticmethod
     def _write(text: str) -> None:
-        """Write without Python's buffer: a process that is forked at this moment would never release its lock."""
+        """Write without Python's buffer, whose lock a process that is forked at this moment would never release."""
         os.write(sys.stdout.fileno(), text.encode(sys.stdout.encoding or "utf-8", "replace"))

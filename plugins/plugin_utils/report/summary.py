@@ -18,7 +18,7 @@ WIDTH = 76
 def lines(facts: Facts, expected: Sequence[str] = ()) -> list[str]:
     """Return the summary of a run for the terminal, from the facts for ``record.build``.
 
-    ``expected`` are the lines of a dry run about the run itself.
+    ``expected`` are the lines in which a dry run predicts the real run.
     """
     built = record.build(facts)
     commands = [f"{item['label']:<10} {item['command']}" for item in record.next_commands(facts)]
@@ -46,7 +46,7 @@ def _ended(built: Facts, facts: Facts) -> list[str]:
     if downtime is not None:
         said.append(f"Downtime:  {downtime:.1f} s from stop to healthy")
     felt = callers.sentence(built["callers"])
-    # The box aligns what follows a label.
+    # The box aligns the texts after the labels.
     return [*said, felt.replace("Callers: ", "Callers:   ", 1)] if felt else said
 
 
@@ -89,7 +89,7 @@ def _left(built: Facts, facts: Facts) -> list[str]:
         said.append(f"Login:     {login['role']}; the original DATABASE_URL is kept in")
         said.append(f"           {login['kept']}")
     if built["replaced_database"] is not None:
-        said.append(f"Replaced:  database {built['replaced_database']} (kept, closed to logins)")
+        said.append(f"Replaced:  database {built['replaced_database']} (kept, connections disabled)")
     return said
 
 
@@ -132,12 +132,12 @@ def message(facts: Facts, event: str) -> str:
 
 
 def unsuccessful(hosts: Iterable[str], results: Mapping[str, Facts]) -> list[str]:
-    """Return the hosts whose run started and did not end in SUCCESS; ``results`` has the hosts that started."""
+    """Return the hosts whose run started but did not end in SUCCESS; ``results`` has the hosts that started."""
     return [name for name in hosts if name in results and results[name]["outcome"] != "SUCCESS"]
 
 
 def of_hosts(hosts: Iterable[str], results: Mapping[str, Facts], *, check_mode: bool) -> list[str]:
-    """Return the outcome of each host, a line for each; ``results`` has ``report_result`` and ``downtime`` by host."""
+    """Return one line with the outcome of each host; ``results`` has ``report_result`` and ``downtime`` by host."""
     named = list(hosts)
     width = column(named, 30, len(" CANCELLED inspected, nothing touched"))
     return ["HOSTS:", *(_host(f"{name:<{width}}", results.get(name), check_mode) for name in named)]

@@ -29,7 +29,7 @@ def service(wanted: Wanted) -> str:
         ("Wants", "network-online.target"), ("After", "network-online.target"),
     ) + _unit(
         "Service", ("Type", "oneshot"), ("User", wanted["user"]), ("WorkingDirectory", _specifiers(wanted["checkout"])),
-        # In a checkout, Ansible would not find the collection without its settings. An archive has none.
+        # Only the ansible.cfg of a checkout lets Ansible find its collection. An installed archive has no ansible.cfg.
         ("Environment", _quoted(f"ANSIBLE_CONFIG={wanted['checkout']}/ansible.cfg")),
         ("Environment", _quoted("ANSIBLE_CALLBACKS_ENABLED=aimemory.tenancy.verdict")),
         # systemd accepts only plain characters in the path of the program itself.
@@ -69,6 +69,6 @@ def _quoted(text: str) -> str:
 
 
 def unsafe(wanted: Wanted) -> list[str]:
-    """Return the values that no unit can contain, because they are not on one line."""
+    """Return the values that no unit can contain, because they have line breaks or other hidden characters."""
     texts = [text for value in wanted.values() for text in (value if isinstance(value, list) else [str(value)])]
     return [messages.visible(text) for text in texts if messages.visible(text) != text]

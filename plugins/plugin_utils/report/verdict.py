@@ -25,13 +25,13 @@ FAILED, UNREACHABLE = "failed", "unreachable"
 
 
 def failure(kind: str, task: str, failed: Mapping[str, Any]) -> dict[str, str]:
-    """Return a failure from Ansible's result of the task."""
+    """Return the failure of a task, from Ansible's result of the task."""
     found: dict[str, str] = result.fail(result.new("", None), task, failed)["failure"]
     return {"kind": kind, "task": task, "message": found["message"]}
 
 
 def of_host(host: str, facts: Facts) -> Document:
-    """Return the part of one host.
+    """Return the part of the document about one host.
 
     ``facts`` has ``database``, ``versions`` (versions.of) and ``failure`` (or None). It also has the results of roles:
     ``preflight``, ``verified`` and ``api``. Each is empty or None if the verification did not get that far.

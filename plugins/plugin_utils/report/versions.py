@@ -1,4 +1,4 @@
-"""The versions of the software on the controller, read from within the process."""
+"""The versions of the software on the control node, read from within the process."""
 
 from __future__ import annotations
 

@@ -15,11 +15,11 @@ Document = Mapping[str, Any]
 VERSION = 1
 # The maximum number of names in a message; further names are only counted.
 MOST_NAMES = 10
-FIRST = "The verification counts as the first one."
+FIRST = "This verification counts as the first one."
 
 
 def result_of(document: Document) -> dict[str, Any]:
-    """Return the part of a host's document whose change causes a message: it has neither values nor times."""
+    """Return the part of a host's document that triggers a message when it changes, without values and times."""
     failed = document["failure"]
     return {
         "verdict": document["verdict"],
@@ -61,7 +61,7 @@ class State:
             return
         found = _read(text)
         if found is None:
-            self.problem = f"{path} cannot be read: it is not a state of this version. {FIRST}"
+            self.problem = f"{path} cannot be read: it is not a state file of this version. {FIRST}"
         else:
             self.told, self.last_success = found["told"], found["last_success"]
 
@@ -78,7 +78,8 @@ class State:
     def keep(self, document: Document, completed: str, *, is_told: bool) -> None:
         """Store the document of a host. Raises OSError.
 
-        With ``is_told``, the operators know its result. Otherwise, the next verification sends the message again.
+        ``is_told`` states that the operators were notified of the result. Otherwise, the next verification notifies
+        them.
         """
         if is_told:
             self.told = result_of(document)
@@ -93,8 +94,8 @@ class State:
 def message(document: Document, told: Mapping[str, Any] | None) -> str:
     """Return the message for the webhook; ``told`` is the result of the last message, or None.
 
-    It contains the names of checks, rules and tables of the model. It contains no error and no name from the database,
-    which its owner chooses.
+    The message contains the names of checks and rules, and the names of the model's tables. It contains no error
+    message, and no other name from the database, because the owner of the database chooses those names.
     """
     name = f"{document['host']}: verification of {document['database']}"
     if document["verdict"] == verdict.UNCHECKED:
@@ -150,10 +151,10 @@ def report(document: Document, settings: Mapping[str, Mapping[str, Any]]) -> lis
 def _of_host(state: State, document: Document, completed: str, settings: Mapping[str, Any]) -> list[str]:
     problems = [state.problem] if state.problem else []
     said, url = state.message(document), settings["report_webhook_url"]
-    # Without a webhook, no message was sent. A webhook that is configured later then gets the message.
+    # Without a webhook, no message is sent. A webhook that is configured later receives the message then.
     is_told = bool(url)
     if said and url:
-        # The settings may be invalid; the message is then not sent.
+        # The URL in the settings may be invalid. No message is sent to an invalid URL.
         is_valid = re.fullmatch(WEBHOOK, url) is not None
         timeout = float(settings["report_webhook_timeout"])
         reason = webhook.post(url, said, timeout) if is_valid else "report_webhook_url is not a valid URL of a webhook"

@@ -13,7 +13,7 @@ from ansible.module_utils.urls import open_url
 
 
 def problem(result: Mapping[str, Any]) -> str:
-    """Return the reason for a failure from the result of ansible.builtin.uri; empty if the webhook got the message."""
+    """Return why a post failed, from the result of ansible.builtin.uri; empty if the webhook received the message."""
     status, message = result.get("status", -1), str(result.get("msg", ""))
     if status in range(200, 300):
         return ""
@@ -29,10 +29,10 @@ def problem(result: Mapping[str, Any]) -> str:
 
 
 def post(url: str, text: str, timeout: float) -> str:
-    """Post a message, and return the reason why the webhook did not get it; empty if it did.
+    """Post a message. Return the reason why the webhook did not receive it; empty if it did.
 
-    ``timeout`` in seconds limits each step of the request. The limit of the total, which includes the DNS lookup, is
-    two seconds longer.
+    ``timeout`` in seconds limits each step of the request. The limit for the whole request, including the DNS lookup,
+    is two seconds longer.
     """
     results: list[dict[str, Any]] = []
     thread = threading.Thread(target=lambda: results.append(_request(url, text, timeout)), daemon=True)
@@ -45,7 +45,7 @@ def _request(url: str, text: str, timeout: float) -> dict[str, Any]:
     """Return the status or the message of a request, in the form of ansible.builtin.uri."""
     headers = {"Content-Type": "application/json"}
     try:
-        # A redirect would be followed without the message.
+        # When open_url follows a redirect, it drops the message.
         answer = open_url(
             url, json.dumps({"text": text}).encode(), headers, "POST", timeout=timeout, follow_redirects="none"
         )
@@ -54,5 +54,5 @@ def _request(url: str, text: str, timeout: float) -> dict[str, Any]:
         return {"status": error.code}
     except (
         Exception
-    ) as error:  # The libraries below raise errors of many kinds, and a run does not depend on a webhook.
+    ) as error:  # The libraries raise many kinds of errors, and none of them may stop a run.
         return {"msg": str(error)}

@@ -1,4 +1,4 @@
-"""Lines with a limited number of columns, and fewer on a narrower terminal."""
+"""Wrap text and size table columns for the width of the terminal."""
 
 from __future__ import annotations
 
@@ -24,6 +24,6 @@ def wrapped(text: str, width: int, indent: str = "") -> list[str]:
 def column(texts: Iterable[str], width: int, beside: int) -> int:
     """Return the width of a table's column: ``width``, or less if the line would be too long for the terminal.
 
-    ``beside`` is the width of the other columns. No text is cut off.
+    ``beside`` is the width of the other columns. The column is always wide enough for its longest text.
     """
     return max([min(width, screen.columns() - beside), *map(len, texts)])

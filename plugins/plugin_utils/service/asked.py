@@ -1,4 +1,4 @@
-"""Identify the service's database from witnesses: its sessions, its environment, and files with DATABASE_URL."""
+"""Identify the service's database from witnesses: the service's sessions and environment, and DATABASE_URL files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from ...module_utils import messages
 from . import database_url
 
-# Hosts in a URL that can stand for this server. The test of the route shows to which server they lead.
+# Hosts in a URL that can mean this server. The test of the route shows which server they reach.
 LOCAL = ("localhost", "127.0.0.1", "::1", "", "/var/run/postgresql", "/run/postgresql")
 SERVERS = ("postgres", "postmaster")
 URL_FILE = "service_database_url_file"
@@ -38,7 +38,7 @@ class Claim:
             raise RefusalError(f"DATABASE_URL in {self.what} cannot be used. {error}") from None
 
     def says(self) -> str:
-        """Return a sentence with its host, database and user, without the password."""
+        """Return a sentence with the database, host, port and user of the URL, without the password."""
         found = self.leads_to()
         return f"DATABASE_URL in {self.what} leads to {found['dbname']} on {endpoint(found)} as {found['user']}"
 
@@ -98,8 +98,8 @@ def _claims(witness: Mapping[str, Any], files: Iterable[Mapping[str, Any]]) -> l
     next_one = witness["next_environment"]
     if next_one["url"]:
         claims.append(Claim(f"the environment of its next start ({next_one['set_by']})", next_one["url"], "next"))
-    # The operator sets URL_FILE if no witness shows the URL, so it precedes the inventory's default. A file that
-    # systemd reads is skipped, because the claim above already contains the value as systemd reads it.
+    # The operator sets URL_FILE if no witness shows the URL, so this file precedes the inventory's default. A file that
+    # systemd reads is skipped, because the claim of the next start already contains its value.
     for file in sorted(files, key=lambda file: file["kind"] != "url"):
         if file["text"] is not None and file["kind"] in ("url", "file") and not _is_read(file, next_one):
             url = _url_in(file["text"], whole=file["kind"] == "url")
@@ -122,7 +122,7 @@ def _url_in(text: str, *, whole: bool) -> str:
 
 
 def _processes(found: Iterable[Mapping[str, Any]]) -> str:
-    """Return processes for a message: the name and id of the first, and the number of the others."""
+    """Return processes as text for a message: the name and pid of the first, and the number of the others."""
     first, *more = found
     return f"{first['name']} ({first['pid']})" + (f" and {len(more)} more" if more else "")
 
@@ -183,7 +183,7 @@ def _judge(
 def _require_readable(
     witness: Mapping[str, Any], files: list[Mapping[str, Any]], wanted: Mapping[str, Any], *, running: bool
 ) -> None:
-    """Require that the witnesses are readable. Raises RefusalError."""
+    """Require readable witnesses. Raises RefusalError."""
     for file in files:
         if file["text"] is None and file["kind"] in ("url", "file") and file["path"]:
             name = URL_FILE if file["kind"] == "url" else "service_environment_file"
@@ -220,14 +220,14 @@ def _agreeing(
             # The processes keep the old login until they are restarted.
             return lost, chosen.leads_to()["user"]
         raise RefusalError(
-            f"{chosen.says()}, but {other.says()}{difference}: restart {wanted['service']} if the second was changed"
-            " since its start; or correct service_environment_file, or the unused DATABASE_URL."
+            f"{chosen.says()}, but {other.says()}{difference}: restart {wanted['service']} if the second value"
+            " was changed after the start. Otherwise, correct service_environment_file or the unused DATABASE_URL."
         )
     return chosen, chosen.leads_to()["user"]
 
 
 def _difference(one: Claim, other: Claim) -> str:
-    """Return how two claims differ, or ""; the caller's sentence already contains the databases."""
+    """Return how two claims differ, or "". The caller's sentence already names the databases."""
     first, second = one.leads_to(), other.leads_to()
     if any(first[name] != second[name] for name in ("user", "host", "port", "dbname")):
         return " instead"
@@ -241,8 +241,8 @@ def _of_a_lost_run(
 ) -> Claim | None:
     """Return the claim of the environment file if a lost run had given the service another login.
 
-    In this case, the file contains the run's role, a copy of the original file exists, and the processes still use the
-    original value.
+    After such a run, the file contains the run's role, a copy of the original file exists, and the processes still use
+    the original value.
     """
     kept = next((_url_in(file["text"], whole=False) for file in files if file["kind"] == "kept" and file["text"]), "")
     read = any(_is_read(file, witness["next_environment"]) for file in files if file["kind"] == "file")
@@ -293,7 +293,7 @@ def _others(
         if pooler or (not item["local"] and item["sessions_here"]):
             raise RefusalError(
                 f"{service} has another connection: {_connection(item)}. It may lead to this server, and the"
-                " rows that it reaches are unknown: let the service connect to PostgreSQL itself."
+                " rows that it reaches are unknown: let the service connect directly to PostgreSQL."
             )
         notes.append(f"{service} also works on another server: {_connection(item)}")
     closed = [item for item in witness["processes"] if not item["readable"]]
@@ -309,7 +309,7 @@ def _session(item: Mapping[str, Any]) -> str:
 
 
 def _connection(item: Mapping[str, Any]) -> str:
-    program = f", where {item['program']} answers" if item["program"] else ""
+    program = f", where {item['program']} listens" if item["program"] else ""
     return f"{item['name']} ({item['process']}) is connected to {item['host']}:{item['port']}{program}"
 
 

@@ -13,8 +13,8 @@ Document = Mapping[str, Any]
 def after(result: Document, call: Document) -> dict[str, Any]:
     """Return the result of the service role after a call of cutover that has just returned.
 
-    The call returns how many seconds before its end callers began to wait (``stopped_ago``). Its end, ``call_ended``,
-    is now. ``journal_since`` is a time by the server's clock, for queries of its journal.
+    The call returns ``stopped_ago``: how many seconds before its end callers began to wait. The end of the call,
+    ``call_ended``, is now. ``journal_since`` is a time by the server's clock, for queries of the server's journal.
     """
     ended = clock.ago(0)
     found: dict[str, Any] = {"call_ended": ended}
@@ -33,25 +33,25 @@ def after(result: Document, call: Document) -> dict[str, Any]:
 
 
 def renewed(made: Document) -> dict[str, Any]:
-    """Return the result of a renewal for the role: ``processes`` is the number of processes that were replaced."""
+    """Return the result of a renewal for the role. ``processes`` is the number of processes that were replaced."""
     return {**{name: made[name] for name in ("way", "workers", "seconds")}, "processes": made["renewed"]}
 
 
 def notes(call: Document, service: str, health_before: str | None) -> list[str]:
-    """Return what the operator should know about a call, as lines.
+    """Return the lines that tell the operator about the effects of a call.
 
-    ``health_before`` is the service's health message before the stop; None if it was not requested.
+    ``health_before`` is the service's health message before the stop, or None if the health was not checked.
     """
     said = [f"NOTE {service} was stopped after all: {call['instead']}"] if "instead" in call else []
     said += [f"Ended: {', '.join(call['ended'])}"] if call["ended"] else []
     if call.get("health_said"):
-        before = "not asked" if health_before is None else health_before or "healthy"
+        before = "not checked" if health_before is None else health_before or "healthy"
         said.append(
             f"NOTE {service} reports its health after the change: {call['health_said']} (before the change: {before})."
         )
     if call["came_up"]:
         said.append(
-            f"NOTE {service} was started while the database was being changed. It was restarted, so that none of"
+            f"NOTE {service} was started while the database was being changed. The run restarted it, so that none of"
             f" its sessions is older than the change. journalctl --unit={service}.service shows what started it."
         )
     return said

@@ -1,4 +1,4 @@
-"""The reason why Ansible cannot work on a host, derived from the output of its login and of sudo."""
+"""Find out why Ansible cannot work on a host, from the output of the login's shell and of sudo."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-# The lines that the login's shell prints (``roles/preflight/tasks/inspect.yml``): this line, or one about its home
-# directory.
+# The lines that the login's shell prints (``roles/preflight/tasks/inspect.yml``): ASKED, and HOME_FULL if it cannot
+# write to its home directory.
 ASKED = "tenancy-runbook"
 HOME_FULL = "tenancy-home:"
 # A key that the inspect_host module always returns.
@@ -17,8 +17,8 @@ INSPECTED = "service"
 def trouble(shell: Mapping[str, Any], answer: Mapping[str, Any], user: str, host: str) -> str:
     """Return a sentence about what prevents root access to a host, with the remedy; "" if nothing does.
 
-    ``shell`` is the result of the raw module as the login, ``answer`` the result of the inspect_host module as root.
-    Both may have failed.
+    ``shell`` is the result of the raw module, run as the login. ``answer`` is the result of the inspect_host module,
+    run as root. Both may have failed.
     """
     return _of_shell(shell, user, host) or ("" if INSPECTED in answer else _of_root(answer, user, host))
 

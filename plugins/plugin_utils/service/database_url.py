@@ -23,7 +23,7 @@ class DatabaseUrlError(TenancyError):
 def from_environment_file(text: str) -> str:
     """Return the DATABASE_URL in the text of an environment file.
 
-    Raises DatabaseUrlError if it is missing or empty.
+    Raises DatabaseUrlError if the variable is missing or empty.
     """
     value = _values(text).get(VARIABLE)
     if not value:
@@ -49,7 +49,7 @@ def with_value(text: str, value: str) -> str:
 def with_login(url: str, user: str, password: str) -> str:
     """Return the URL with another user and password, for the same server and database.
 
-    Raises DatabaseUrlError if it cannot be rewritten.
+    Raises DatabaseUrlError if the URL cannot be rewritten.
     """
     scheme, rest = url.split("://", 1)
     authority, path, query = re.fullmatch(r"(?s)([^/?#]*)([^?]*)(?:\?(.*))?", rest).groups()  # type: ignore[union-attr]
@@ -69,7 +69,7 @@ def password(url: str) -> str:
 
 
 def parameters(url: str, sslmode: str = "") -> dict[str, str]:
-    """Return libpq's connection parameters without the password; ``sslmode`` is the default for a URL without it."""
+    """Return libpq's connection parameters without the password. ``sslmode`` is the default if the URL sets none."""
     found = {name: value for name, value in _parsed(url).items() if name != "password"}
     return {"sslmode": sslmode, **found} if sslmode else found
 

@@ -23,9 +23,9 @@ def requests(
 ) -> list[dict[str, Any]]:
     """Return the requests for endpoints of the model, as input of the service_request module.
 
-    ``caller`` replaces ``%(user_id)s`` in a path and in the strings of a body; ``own``, if set, replaces both.
-    ``claims`` are the claims of the token; an endpoint with ``token: false`` gets no token. With ``method``, requests
-    with other methods are omitted.
+    ``caller`` replaces ``%(user_id)s`` in a path and in the strings of a body. ``own``, if set, replaces both the
+    placeholder and ``caller``. ``claims`` are the claims of the token; an endpoint with ``token: false`` gets no token.
+    With ``method``, requests with other methods are omitted.
     """
     found = []
     for endpoint in endpoints:
@@ -46,7 +46,7 @@ def requests(
 
 
 def _named(value: Any, caller: str, own: str) -> Any:
-    """Return a body with the id ``own`` in its strings."""
+    """Return a body in whose strings ``own`` replaces the id ``caller`` and the placeholder."""
     if isinstance(value, str):
         return value.replace(caller, USER).replace(USER, own)
     if isinstance(value, Mapping):
@@ -88,16 +88,16 @@ def leaks(endpoints: Iterable[Mapping[str, Any]], tenant: int | str, other: int 
         elif item["outcome"] == "nothing":
             nothing.append(item["name"])
         elif item["outcome"] == "failed":
-            unproven.append(f"Isolation in {item['name']} is not proven: it returns {item['said']}.")
+            unproven.append(f"Isolation in {item['name']} is not proven: the endpoint returns {item['said']}.")
         elif item["token"]:
             shown.append(f"{item['name']} shows tenant {other} rows of tenant {tenant}.")
         else:
             shown.append(
-                f"{item['name']} requires no token and shows rows of tenant {tenant} to the caller after that"
-                " tenant: the session still has the tenant of the previous request."
+                f"{item['name']} requires no token and shows rows of tenant {tenant} to the next"
+                " caller: the session still has the tenant of the previous request."
             )
     if nothing:
-        unproven.append(f"Isolation in {', '.join(nothing)} is not proven: even tenant {tenant} sees no row there.")
+        unproven.append(f"Isolation in {', '.join(nothing)} is not proven: even tenant {tenant} sees no rows there.")
     return {"shown": shown, "unproven": unproven, "apart": apart}
 
 
@@ -111,7 +111,7 @@ def separation(read: Mapping[str, Any], tenants: Sequence[int | str], about: Map
     token, found = read["token"], leaks(read["endpoints"], *tenants)
     if token != "signed":
         reason = untold(token, about["secret"])
-        found["unproven"] = [f"It is not proven that the API of {about['service']} keeps tenants apart: {reason}."]
+        found["unproven"] = [f"It is not proven that the API of {about['service']} isolates tenants: {reason}."]
     api = {"token": token, "endpoints": len(read["endpoints"]), "apart": found["apart"]}
     return {"api": api, "shown": found["shown"], "unproven": found["unproven"]}
 
@@ -119,8 +119,8 @@ def separation(read: Mapping[str, Any], tenants: Sequence[int | str], about: Map
 def untested(answers: Iterable[Mapping[str, Any]], tenant: int | str) -> list[str]:
     """Return a sentence for each write endpoint that could not be tested, from the responses as ``tenant``."""
     return [
-        f"The tenant of the rows that {answer['name']} stores is not proven: as tenant {tenant}, it returns"
-        f" {answer['said']}."
+        f"The tenant of the rows that {answer['name']} stores is not proven: as tenant {tenant}, the"
+        f" endpoint returns {answer['said']}."
         for answer in answers
         if answer["verdict"] != "ok"
     ]

@@ -12,8 +12,8 @@ from . import asked, database_url
 def files(environment_file: str, url_file: str, role: str) -> list[dict[str, str]]:
     """Return the files that may contain DATABASE_URL, as ``{kind, path}``. The path is "" if no file is set.
 
-    The first two count as claims. The third is the copy of the environment file from before a run gave the service the
-    login ``role``.
+    The first two count as claims. The third is the copy of the environment file that a run made before it gave the
+    service the login ``role``.
     """
     kept = f"{environment_file}.before-{role}" if environment_file else ""
     return [
@@ -29,7 +29,7 @@ def of_witness(
     ``witness`` is the result of the service_witness module, and ``named`` are the files of ``files`` in the order in
     which it read them. ``wanted`` is as in ``asked.judge``, whose result without the URL becomes ``result.location``.
     ``credentials`` are the ``url`` and the ``environment`` file in Base64, which contain the password. ``result`` does
-    not contain it.
+    not contain the password.
     """
     contents = [None if held is None else base64.b64decode(held).decode(errors="replace") for held in witness["files"]]
     texts = [

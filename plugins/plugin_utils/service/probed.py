@@ -1,4 +1,4 @@
-"""The probes that show what callers of the service feel during a run."""
+"""The probes that measure the effect of a run on callers of the service."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Document = Mapping[str, Any]
 
 
 def wanted(requests: Sequence[Document], smoke: str, *, probe: bool) -> dict[str, Any]:
-    """Return the request of the probes, and the ``obstacle``: why no probes are sent, or "".
+    """Return the ``request`` of the probes, and the ``obstacle``: why no probes are sent, or "".
 
     ``requests`` are the requests that only read, as ``api_requests`` returns them; ``smoke`` is service_smoke.
     """
@@ -28,10 +28,10 @@ def recorded(result: Document, probe: Document, answer: Document, about: Documen
     """Return the result of the service role after the probes were started or stopped.
 
     ``probe`` is the result of ``wanted``. ``answer`` is the result of the service_probes module, and is empty if the
-    module was not called. ``about`` has interval (seconds) and health_path. In the result, ``probing`` is whether
-    probes are sent, and ``probes_alive`` is the file that the run touches during long jobs. ``probed`` lists their
-    requests (method and path), with that of the health check. ``callers`` has the statistics of all probes, which are
-    final when ``probing`` is false.
+    module was not called. ``about`` has interval (seconds) and health_path. In the result, ``probing`` is true while
+    probes are sent, and ``probes_alive`` is the file that the run touches during long jobs. ``probed`` lists the
+    requests of the probes (method and path), including the health check. ``callers`` has the statistics of all probes.
+    They are final when ``probing`` is false.
     """
     request = probe["request"] or {"name": None}
     unsent = answer.get("msg", "no answer")

@@ -1,4 +1,4 @@
-"""The verdict on the service's own route: the server to which it leads, and whether its sessions are isolated."""
+"""The verdict on the service's own route: the server that the route leads to, and the isolation of its sessions."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ Answer = dict[str, Any]
 def judge(route: Mapping[str, Any], wanted: Mapping[str, Any]) -> Answer:
     """Return the verdict on the route: ``{verdict, sentence, address}``.
 
-    ``route`` is the result of the service_route module, which may have failed (``msg``). ``wanted`` has user, host,
-    port (of the URL), database and setting (the tenant setting).
+    ``route`` is the result of the service_route module, which may have failed (``msg``). ``wanted`` has user, host
+    and port (of the URL), database, and setting (the tenant setting).
 
     The verdict is one of these:
 
@@ -21,7 +21,8 @@ def judge(route: Mapping[str, Any], wanted: Mapping[str, Any]) -> Answer:
     * ``elsewhere``: the route leads to another server or database;
     * ``unfit``: the sessions belong to another role, are shared with other clients, or start with a tenant.
 
-    ``sentence`` describes the problem and the remedy, or a pooler or proxy. It is empty for a direct connection.
+    ``sentence`` describes the problem and the remedy, or an accepted pooler or proxy. It is empty for a direct
+    connection.
     ``address`` is the client address of an accepted pooler ("" for a Unix socket), or None if there is no pooler.
     """
     where = f"{wanted['host'] or 'the Unix socket'}, port {wanted['port']}"
@@ -46,7 +47,7 @@ def judge(route: Mapping[str, Any], wanted: Mapping[str, Any]) -> Answer:
     if shared:
         return _refused(
             f"{between or f'The program at {where}'} shares sessions between clients: {shared}. A tenant that one"
-            " client sets would apply to another. Let the service connect to PostgreSQL itself, or set pool_mode ="
+            " client sets would apply to another. Let the service connect directly to PostgreSQL, or set pool_mode ="
             " session with server_reset_query = DISCARD ALL.", "unfit",
         )  # fmt: skip
     if not between:
@@ -59,8 +60,8 @@ def reached(route: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, di
 
     ``route`` and ``wanted`` are as in ``judge``, whose result becomes ``result.route``. ``result.pooler`` has the role
     and the address of the sessions of a pooler on the route, and is {} without a pooler. ``result.attempts`` is
-    {problem, findings}. ``credentials.libpq`` contains the other variables that libpq reads in the service's
-    environment.
+    {problem, findings}. ``credentials.libpq`` contains the other variables in the service's environment that libpq
+    reads.
     """
     verdict, unmade = judge(route, wanted), {"problem": "no attempt was made", "findings": []}
     address = verdict["address"]
@@ -79,7 +80,7 @@ def _refused(sentence: str, verdict: str) -> Answer:
 
 
 def _elsewhere(own: Mapping[str, Any], administrator: Mapping[str, Any], wanted: Mapping[str, Any], where: str) -> str:
-    """Return a sentence if the service's session is in another server or database than the administrator's, or ""."""
+    """Return a sentence if the service's session uses another server or database than the administrator's, or ""."""
     if own["system_identifier"] != administrator["system_identifier"]:
         return (
             f"The service's own route ({where}) leads to a different server than this run (system identifier"
@@ -105,7 +106,7 @@ def _other_role(own: Mapping[str, Any], wanted: Mapping[str, Any], where: str) -
     for name, how in (("session_user", "logs in"), ("current_user", "works")):
         if own[name] != wanted["user"]:
             return (
-                f"DATABASE_URL names {wanted['user']}, but over the service's own route ({where}) it {how} as"
+                f"DATABASE_URL names {wanted['user']}, but over the service's own route ({where}), the service {how} as"
                 f" {own[name]}: remove the setting that changes the role (ALTER ROLE ... SET role, options in the"
                 " URL, or the user of a pooler)."
             )
@@ -115,7 +116,7 @@ def _other_role(own: Mapping[str, Any], wanted: Mapping[str, Any], where: str) -
 def _preset(route: Mapping[str, Any], wanted: Mapping[str, Any], where: str) -> str:
     """Return a sentence if the service's session starts with a setting that breaks isolation or the service, or "".
 
-    The audit and the plan check the settings in the database, because they know the origin of each setting.
+    Settings in the database are left to the audit and the plan, which name the origin of each setting.
     """
     why = {
         wanted["setting"]: "every session has a tenant that it did not set",
@@ -139,7 +140,7 @@ def _preset(route: Mapping[str, Any], wanted: Mapping[str, Any], where: str) -> 
 
 
 def _between(route: Mapping[str, Any], where: str) -> str:
-    """Return the name of the program between service and PostgreSQL; "" for a direct connection."""
+    """Return the program between the service and PostgreSQL, with its address; "" for a direct connection."""
     if route["direct"] and not route["outlived"]:
         return ""
     programs = [name for name in route["programs"] if name not in ("postgres", "postmaster")]

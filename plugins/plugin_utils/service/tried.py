@@ -12,7 +12,7 @@ Result = Mapping[str, Any]
 
 
 def notes(result: Result) -> list[str]:
-    """Return lines about what is not proven, and about rows that another tenant sees."""
+    """Return the lines that tell the operator what is not proven, and which rows another tenant sees."""
     return [f"NOTE {sentence}" for sentence in result["unproven"]] + [
         f"WARNING {sentence}" for sentence in result["shown"]
     ]
@@ -24,7 +24,7 @@ def recorded(
     """Return the result of the service role after one more test of the API.
 
     Its ``api`` has mode (service_smoke), token, endpoints, apart, and the sentences unproven and shown, without
-    duplicates. ``said`` has additional sentences; ``told`` has new values of the other keys.
+    duplicates. ``said`` has additional sentences, and ``told`` has new values of the other keys.
     """
     nothing: dict[str, Any] = {"mode": mode, "token": None, "unproven": [], "shown": [], "endpoints": 0, "apart": 0}
     api = result.get("api", nothing) | (told or {})
@@ -35,7 +35,7 @@ def recorded(
 def read(answers: Sequence[Answer], earlier: Sequence[Answer], about: Mapping[str, Any]) -> dict[str, Any]:
     """Return the result of read requests: ``trouble`` (a sentence or ""), ``unproven`` and ``shown``.
 
-    ``earlier`` are the responses to the same requests before the change; in the test before the change, it is empty.
+    ``earlier`` are the responses to the same requests before the change. It is empty in the test before the change.
     """
     found = [judged(answer, about) for answer in answers]
     trouble = [item["sentence"] for item in found if item["verdict"] == "trouble"]
@@ -52,6 +52,6 @@ def troubles(answers: Iterable[Answer], about: Mapping[str, Any]) -> list[str]:
 
 
 def emptied(answers: Sequence[Answer], earlier: Sequence[Answer]) -> list[str]:
-    """Return the requests whose responses lack content in a part that had content in the ``earlier`` responses."""
+    """Return the requests that now leave a part of the response empty that had content in ``earlier``."""
     before = {answer["name"]: set(answer["filled"]) for answer in earlier}
     return [answer["name"] for answer in answers if before.get(answer["name"], set()) - set(answer["filled"])]

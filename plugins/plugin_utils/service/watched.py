@@ -1,4 +1,4 @@
-"""The record of a watch of the service after the change."""
+"""Record how the service is watched after the change."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def sampled(watched: Document, journal: Document, health: Document, about: Docum
     """Return the record of a watch after one more sample.
 
     ``journal`` and ``health`` are the results of the service_journal and service_health modules. ``about`` has service,
-    health_path, seconds (since the start of the watch), and processes: the main process ids at the start of the watch
-    and now. The id is 0 while the service is being started.
+    health_path, seconds (since the start of the watch), and processes: the main pids at the start of the watch and
+    now. The pid is 0 while the service is being started.
     """
     before, now = about["processes"]
     trouble = list(journal["failures"][:3])
@@ -50,10 +50,10 @@ def sampled(watched: Document, journal: Document, health: Document, about: Docum
 def unnamed(record: Document, *, is_watched: bool) -> str:
     """Return when a session last set no tenant. ``record`` is the bridge's usage record, if ``is_watched``."""
     if not is_watched:
-        return "sessions that set no tenant reach nothing"
+        return "sessions that set no tenant see no rows"
     if record["used_at"] is None:
         return "every session set a tenant"
-    return f"a session last set no tenant {record['now'] - record['used_at']} s ago"
+    return f"the last session that set no tenant was {record['now'] - record['used_at']} s ago"
 
 
 def line(watched: Document) -> str:
@@ -61,5 +61,5 @@ def line(watched: Document) -> str:
     return (
         f"WATCHED for {watched['seconds']} s: {watched['requests'] or 'no'} requests in the journal,"
         f" {watched['refused']} of them failed ({watched['refused_before']} in the previous hour); {watched['errors']}"
-        f" error lines in {watched['lines']}; {watched['unnamed']}."
+        f" error lines among {watched['lines']} lines; {watched['unnamed']}."
     )

@@ -1,4 +1,4 @@
-"""The reasons why a service that does not work stops a run, as sentences; "" if it works."""
+"""Sentences that explain why a service that does not work stops a run; "" if the service works."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Document = Mapping[str, Any]
 
 
 def health_refusal(health: Document, url: str) -> str:
-    """Return why an unhealthy service stops a run before the cutover; ``health`` is the result of service_health."""
+    """Return why an unhealthy service stops a run before the cutover. ``health`` is the result of service_health."""
     if health["late"]:
         return (
             f"{url} {health['sentence']} before anything was stopped: find out why it is slow, or allow more time for a"
@@ -22,8 +22,10 @@ def health_refusal(health: Document, url: str) -> str:
 
 
 def unconfirmed(result: Document, service: str, database: str) -> str:
-    """Return why a service that was inspected during a request stops the run; ``result`` is that of the service
-    role."""
+    """Return why a service that was inspected during a request stops the run, or "".
+
+    ``result`` is the result of the service role.
+    """
     location, state = result["location"], result["state"]
     if not location["ok"]:
         return str(location["sentence"])

@@ -1,4 +1,4 @@
-"""The archive for support: files with facts, the reasons for missing files, and the real names of the pseudonyms."""
+"""The archive for support: files with facts, the reasons for missing files, and the names behind the pseudonyms."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ _PRINTED: dict[str, Callable[[str, Names], Any]] = {
     "unit": host.unit,
 }
 _LOGS: dict[str, Callable[[str, str], str]] = {"journal": logs.of_journal, "postgresql_log": logs.of_postgresql}
-# Functions that keep the text unchanged. They are used only if the operator requested raw logs.
+# These functions do not change the text. They are used only if the operator requested raw logs.
 _RAW: dict[str, Callable[[str], str]] = {"raw": str, "raw_journal": logs.raw_journal}
 
 
 def archive(taken: Iterable[Mapping[str, Any]], known: Iterable[str]) -> dict[str, Any]:
     """Return ``files`` (name, what, content), ``missing`` (name, what, why) and ``pseudonyms`` (name by pseudonym).
 
-    ``taken`` are dicts with name, kind (a key of the tables above), what, and either text or why (the reason for its
-    absence). Logs also have the unit. ``known`` are the names that the archive may show.
+    ``taken`` are dicts with name, kind (a key of the tables above), what, and either text or why (the reason for the
+    missing text). Logs also have the unit. ``known`` are the names that the archive may show.
     """
     names = Names([*known, *documents.BUILT_IN])
     files, missing = [], []

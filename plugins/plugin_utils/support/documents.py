@@ -1,4 +1,4 @@
-"""The documents of an archive for support, and the fields that the archive includes from each document."""
+"""The documents in an archive for support, and the fields of each document that the archive includes."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ SETTINGS = {
     }
     for field in _SETTINGS.split()
 }
-# Names of PostgreSQL, this runbook and common extensions.
+# Names that PostgreSQL, this runbook and common extensions define.
 _BUILT_IN = """
 public postgres template0 template1 plpgsql vector uuid-ossp pgcrypto pg_stat_statements pg_trgm citext hstore btree_gin
 btree_gist safeupdate pg_checkpoint pg_create_subscription pg_database_owner pg_execute_server_program pg_maintain

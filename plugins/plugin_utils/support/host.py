@@ -15,7 +15,7 @@ _PROPERTIES = """
 LoadState ActiveState SubState Result Type Restart MainPID NRestarts ExecMainCode ExecMainStatus UnitFileState
 NeedDaemonReload ActiveEnterTimestamp InactiveEnterTimestamp
 """
-# The words that systemd uses as values of the properties.
+# The words that systemd uses as values of these properties.
 _WORDS = """
 abort activating active alias always auto-restart auto-restart-queued bad bad-setting cleaning condition core-dump dbus
 dead deactivating disabled enabled enabled-runtime error exec exec-condition exit-code exited failed final-sigkill
@@ -58,7 +58,7 @@ def service(text: str, _: Names) -> dict[str, str | None]:
 
 
 def unit(text: str, _: Names) -> dict[str, Any]:
-    """Return the options that a unit sets, without values, and its number of files, from ``systemctl cat``."""
+    """Return the number of a unit's files and the names of the options that they set, from ``systemctl cat``."""
     text, known = re.sub(r"\\\n\s*", " ", text), frozenset(_OPTIONS.split())
     options = Counter(re.findall(r"(?m)^\s*(\w+)\s*=", text))
     return {
@@ -69,7 +69,7 @@ def unit(text: str, _: Names) -> dict[str, Any]:
 
 
 def environment(text: str, names: Names) -> dict[str, Any]:
-    """Return the variables of PostgreSQL and of the model that an environment file sets, and the number of others."""
+    """Return the known variables that an environment file sets (libpq's and the model's), and the number of others."""
     variables = set(dotenv_values(stream=StringIO(text), interpolate=False))
     known = variables & {*_VARIABLES.split(), *names.known}
     return {"variables": sorted(known), "others": len(variables - known)}

@@ -1,4 +1,4 @@
-"""Names in an archive for support: names of the model are shown, every other name gets a pseudonym."""
+"""Replace the names in an archive for support with pseudonyms, except the names of the model."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ROOT = _PLUGIN_UTILS.parents[1]
 
 
 class Names:
-    """Gives names pseudonyms. Equal names of the same kind get the same one; ``pseudonyms`` has the real names."""
+    """Assigns pseudonyms to names. Equal names of the same kind share one; ``pseudonyms`` has the real names."""
 
     def __init__(self, known: Iterable[str]) -> None:
         """Set the names that the archive shows: those in the operator's inventory."""
@@ -29,7 +29,7 @@ class Names:
 
     @property
     def pseudonyms(self) -> dict[str, str]:
-        """Return the real name by pseudonym. The archive does not contain this map."""
+        """Return the real names by pseudonym. The archive does not contain this mapping."""
         return {pseudonym: name for (_, name), pseudonym in self._given.items()}
 
     def of(self, kind: str, name: str) -> str:
@@ -43,7 +43,7 @@ class Names:
         return self._given[kind, name]
 
     def label(self, text: str) -> str:
-        """Return a label, which consists of this runbook's words and of names, with pseudonyms for the names."""
+        """Return a label with a pseudonym for each word that is neither this runbook's own nor a known name."""
         parts = re.findall(r"\w+|[ -/:-@\[-`{-~]", text)
         return "".join(part if self._is_ours(part) else self._of_any_kind(part) for part in parts)
 

@@ -1,4 +1,4 @@
-"""The fields that an archive for support includes from a document. No field contains free text.
+"""The shapes of the documents in an archive for support. No shape permits free text.
 
 A shape is one of these:
 
@@ -56,7 +56,7 @@ def count(value: Any, _: Names) -> int | None:
 
 
 def present(value: Any, _: Names) -> bool:
-    """Return whether there is a value."""
+    """Return whether the value is not null."""
     return value is not None
 
 
@@ -83,7 +83,10 @@ def label(value: Any, names: Names) -> str | None:
 
 
 def outcome(value: Any, names: Names) -> Any:
-    """Return a finding's value: a number, rows, an SQLSTATE or an SQL type. For other lists, return the length."""
+    """Return a finding's value: a number, a row count, an SQLSTATE, an SQL type, or a list of them.
+
+    For other lists, return the length.
+    """
     if isinstance(value, list):
         kept = [outcome(item, names) for item in value]
         return f"{len(value)} items" if None in kept else kept
@@ -93,19 +96,19 @@ def outcome(value: Any, names: Names) -> Any:
 
 
 def durations(value: Any, names: Names) -> dict[str, Any]:
-    """Return a dict with the durations of the measured steps by their labels."""
+    """Return the durations of the measured steps, by label."""
     items = value.items() if isinstance(value, Mapping) else ()
     return {names.label(key): item for key, item in items if isinstance(item, int | float)}
 
 
 def own(value: Any, _: Names) -> str | None:
-    """Return a word if it is from this runbook's own texts, such as a phase's name."""
+    """Return the value if it is a word from this runbook's own texts, such as the name of a phase."""
     is_word = isinstance(value, str) and re.fullmatch(r"[A-Za-z_-]{1,40}", value)
     return value if is_word and all(part in own_words() for part in re.findall(r"[A-Za-z_]+", value)) else None
 
 
 def task(value: Any, _: Names) -> str | None:
-    """Return the name of a task of the roles."""
+    """Return the value if it is the name of a task in the roles."""
     return value if value in own_tasks() else None
 
 

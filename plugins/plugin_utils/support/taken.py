@@ -1,6 +1,6 @@
 """The input of an archive for support: the results of all modules in one format, with a reason for each missing result.
 
-The reasons are sentences of this runbook, because a program's message may quote arbitrary text.
+The reasons are this runbook's own sentences, because the message of a program may quote arbitrary text.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ _NAME = re.compile(r"[A-Za-z_][\w.$-]{0,62}")
 
 
 def text(item: Mapping[str, Any], content: str, reason: str) -> Taken:
-    """Return ``item`` (name, kind, what) with ``text``, or with ``why`` as the reason for its absence."""
+    """Return ``item`` (name, kind, what) with ``text`` or, if the content is blank, with the reason as ``why``."""
     return {**item, "text": content} if content.strip() else {**item, "why": reason}
 
 
 def outputs(results: Iterable[Mapping[str, Any]], raw: bool) -> list[Taken]:
     """Return the output of programs, from the results of the command module in a loop over items (with argv).
 
-    With ``raw``, an item that has a ``raw`` kind is also returned with this kind, so that it is shown unchanged.
+    With ``raw``, an item that has a ``raw`` kind is also returned with that kind, for which its text is not changed.
     """
     found = []
     for result in results:
         item, code = result["item"], result.get("rc")
-        problem = "could not be run" if code is None else f"ended with code {code}" if code else "printed nothing"
+        problem = "could not be run" if code is None else f"exited with status {code}" if code else "printed nothing"
         taken = text(item, "" if code else result.get("stdout", ""), f"{item['argv'][0]} {problem}")
         found.append(taken)
         if raw and "raw" in item and "text" in taken:
@@ -60,7 +60,7 @@ def runs(directory_of_runs: str, host: str, count: int | str, raw: bool) -> list
 
 
 def newest_log(files: Iterable[Mapping[str, Any]], directory: str) -> str:
-    """Return the path of the newest log among ``files``, as the find module returns them, or a pattern."""
+    """Return the path of the newest log in ``files`` (from the find module), or a pattern if there are none."""
     newest = max(files, key=lambda file: file["mtime"], default={"path": f"{directory}/*.log"})
     return str(newest["path"])
 
@@ -77,7 +77,7 @@ def _read(path: Path) -> str:
 
 
 def names(inventory: Any) -> list[str]:
-    """Return all keys and values of the inventory's variables that can be names."""
+    """Return the keys and values of the inventory's variables that can be names."""
     if isinstance(inventory, Mapping):
         return [found for pair in inventory.items() for part in pair for found in names(part)]
     if isinstance(inventory, list | tuple):
