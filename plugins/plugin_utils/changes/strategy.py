@@ -14,9 +14,10 @@ from ..model.model import Model, Table
 from .online import ATOMIC, LIVE, ONLINE, cutover
 from .statement import State, Statement
 
-# The value with which the run chooses the strategy.
+# With this value of tenancy_strategy, the run chooses the strategy.
 AUTO = "auto"
-# How the sessions are renewed, for each way to renew them. Every other way stops the service.
+# The ways to renew the sessions while the service runs, each with a clause for the report. With any other way, the
+# service is stopped.
 RENEWED = {
     "gunicorn": "gunicorn replaces its workers one by one",
     "reload": "systemctl reload replaces its processes",
@@ -89,16 +90,16 @@ def against_live(
         sentences.append(str(renewal["obstacle"]))
     elif renewal["way"] not in RENEWED:
         sentences.append(
-            f"Only a restart renews the sessions of {service}: run it with gunicorn, or set service_renew to reload or "
-            "command."
+            f"Only a restart renews the sessions of {service}: run {service} with gunicorn, or set service_renew to "
+            "reload or command."
         )
     if model.replaced_role is not None:
         sentences.append(
-            f"{service} gets the login {model.application_role}, which it reads only at its start: give {service} this "
-            "login in an earlier run."
+            f"{service} gets the login {model.application_role}, which it reads only when it starts: give {service} "
+            "this login in an earlier run."
         )
     if wanted["restores_login"]:
-        sentences.append(f"{service} gets its earlier login again, which it reads only at its start.")
+        sentences.append(f"{service} gets its earlier login again, which it reads only when it starts.")
     limit = int(wanted["live_rows"])
     return [
         *sentences,
@@ -115,7 +116,7 @@ def _locked(
     late = [item for item in cutover(found, LIVE) if item["scans"] and rows[item["table"]] > limit]
     if not late:
         return []
-    # The statement on the largest table is the main reason.
+    # The sentence describes the statement on the largest table, and counts the others.
     item = max(late, key=lambda one: rows[one["table"]])
     table, seconds = f"{model.schema}.{item['table']} is locked", measured.get(item["id"])
     took = "" if seconds is None else f", {seconds:.1f} s in the rehearsal"
