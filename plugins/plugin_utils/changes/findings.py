@@ -13,10 +13,10 @@ from .statement import State
 
 
 def collect(state: State, model: Model, rows_before: Mapping[str, Any] | None = None) -> list[Finding]:
-    """Return the findings for ``state``, which compare the model with the catalogs.
+    """Return the findings that compare ``state`` with the model.
 
-    ``rows_before`` maps the name of a table to its number of rows before the migration, or to the number of rows of
-    each tenant. If it is given, the numbers must still be equal.
+    ``rows_before`` maps the name of a table to its row count before the migration, either in total or per tenant. If
+    it is given, further findings show whether the row counts are unchanged.
     """
     found = [
         finding("table exists", table.name, True, False)
