@@ -143,7 +143,7 @@ path (relid, side, place, reached, joins) AS (
      FROM unnest(l.own_names, l.other_names) AS u (own, other)))
   FROM path p
   JOIN complete_link l ON l.relid = p.reached AND l.taken AND NOT l.has_tenant AND l.is_comparable
-  -- A cycle of foreign keys must not recurse forever; the plan rejects the tables of a cycle.
+  -- The limit ends the recursion if the foreign keys form a cycle. The plan rejects the tables of a cycle.
   WHERE p.place < (SELECT count(*) FROM wanted)
 ),
 -- The expression that returns the tenant of a table's rows.
@@ -366,7 +366,7 @@ SELECT json_build_object(
       SELECT pid, command, relid FROM pg_stat_progress_cluster WHERE datname = current_database()
     ) AS b
     JOIN relation r ON r.oid = b.relid),
-  -- Whether the server records statements, so that earlier statements of the service can be read.
+  -- Whether pg_stat_statements records statements. If it does, the audit can read earlier statements of the service.
   'records_statements', EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_stat_statements')
     AND coalesce(current_setting('pg_stat_statements.track', true), 'none') <> 'none',
   -- Whether an interrupted run left its backfill login behind. A later step rejects any other role with this name.

@@ -184,7 +184,7 @@ key_document AS (
   -- The definition of each unique index and exclusion constraint, field by field.
   SELECT i.indexrelid, jsonb_build_object(
       'elements', e.elements,
-      -- The columns that the elements use, or those that the predicate uses if the elements use only the tenant column.
+      -- The columns that the elements use. If these use only the tenant column: the columns that the predicate uses.
       'columns', (
         SELECT coalesce(jsonb_agg(DISTINCT a.attname), '[]')
         FROM pg_attribute a
@@ -271,7 +271,7 @@ index_list AS (
       'constraint_type', con.contype,
       'constraint_definition', pg_get_constraintdef(con.oid),
       'constraint_comment', obj_description(con.oid, 'pg_constraint'),
-      -- Objects that prevent the replacement of the key, or would be lost with it: foreign keys, and views that group
+      -- Objects that prevent the replacement of the key, because they depend on it: foreign keys, and views that group
       -- by the key.
       'dependents', (
         SELECT coalesce(json_agg(DISTINCT pg_describe_object(d.classid, d.objid, d.objsubid)), '[]')
@@ -408,8 +408,8 @@ relation_document AS (
       'policies', coalesce(p.policies, '[]'),
       'indexes', coalesce(i.indexes, '[]'),
       'foreign_keys', coalesce(f.foreign_keys, '[]'),
-      -- The privileges of the application role other than those to read and write rows. A privilege on a column is
-      -- followed by the name of the column.
+      -- The TRUNCATE and REFERENCES privileges of the application role, which row security does not restrict. A
+      -- privilege on a column is followed by the name of the column.
       'excess_privileges', (
         SELECT coalesce(jsonb_agg(privilege ORDER BY privilege), '[]')
         FROM pg_roles ar
@@ -591,7 +591,7 @@ SELECT json_build_object(
       JOIN ordinary o ON o.oid = p.proowner
       JOIN pg_namespace n ON n.oid = x.oprnamespace),
     'casts', (SELECT coalesce(json_agg(DISTINCT function), '[]') FROM converted),
-    -- The columns that PostgreSQL converts with such a function to compare them with a column of another type.
+    -- The columns that PostgreSQL converts with one of these functions to compare them with a column of another type.
     'converted', (
       SELECT coalesce(json_agg(DISTINCT jsonb_build_object(
           'schema', n.nspname, 'table', c.relname, 'column', a.attname, 'type', format_type(a.atttypid, NULL),
@@ -620,8 +620,8 @@ SELECT json_build_object(
     JOIN pg_database d ON d.oid = s.setdatabase AND d.datname = current_database()
     CROSS JOIN LATERAL unnest(s.setconfig) AS entry
     WHERE starts_with(lower(entry), lower(%(setting)s) || '=')),
-  -- The time when a session last used such a setting, in seconds since 1970. Each sequence contains the time for one
-  -- kind of statement. The plan decides which sequences with such a name belong to the usage record.
+  -- The usage record: the time when a session last used the bridge, in seconds since 1970. Each sequence contains the
+  -- time for one kind of statement. The plan determines which sequences with such a name belong to the record.
   'bridge_watch', (
     SELECT json_build_object(
         'exists', count(s.relid) > 0,

@@ -27,7 +27,7 @@ NO_DOCUMENT: Document = {
 
 @dataclasses.dataclass(frozen=True)
 class Ended:
-    """Database errors that the service gets until the statements of ``phase`` have run.
+    """Database errors that occur in the service until the statements of ``phase`` have run.
 
     ``codes`` are their SQLSTATEs. ``needle`` is a part of the error message, with ``{column}`` as a placeholder for the
     tenant column. ``secured`` is true if only row security causes these errors.
@@ -45,7 +45,7 @@ MORE_ROWS = "Drop a policy that would show more rows: permissive policies are co
 
 
 def nothing(*_: Any) -> list[Any]:
-    """Return an empty list: the kind has no action or finding here."""
+    """Return an empty list. This is the default of a part that a kind omits."""
     return []
 
 

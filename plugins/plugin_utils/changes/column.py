@@ -55,7 +55,7 @@ def obstacles(state: State, model: Model) -> list[str]:
 
 
 def _of_unknown_tenants(state: State, model: Model, table: Table, others: Mapping[str, int]) -> list[str]:
-    """Return an obstacle if rows would be assigned to the default tenant although several tenants have rows."""
+    """Return an obstacle if the plan would assign rows to the default tenant although several tenants have rows."""
     rows, name = catalog.required(state, table.name)["rows"], f"{model.schema}.{table.name}"
     if not rows:
         return []
@@ -69,7 +69,7 @@ def _of_unknown_tenants(state: State, model: Model, table: Table, others: Mappin
 
 
 def _without_tenant(state: State, model: Model, table: Table) -> list[str]:
-    """Return an obstacle if rows have no tenant and would not get one, because no default tenant exists."""
+    """Return an obstacle if rows have no tenant, and the plan cannot assign one because no default tenant exists."""
     name, column = f"{model.schema}.{table.name}", catalog.tenant_column(state, table.name)
     if column is not None and not column["nulls"]:
         return []

@@ -20,7 +20,7 @@ from .bridge_record import COMMANDS, RESOLUTION
 Use = Mapping[str, Any]
 
 START, HEALTH, CALLER = "At the start", "Health check", "Callers"
-# The origins of a use in the order of the report, with their words in a sentence.
+# The origins of a use in the order of the report, each with its words in a sentence.
 OWNERS = {CALLER: "by callers", START: "at the start", HEALTH: "by the health check"}
 # The values of -e enforce_accept, each with the origins that it accepts.
 ACCEPTABLE = {"startup": (START, HEALTH)}

@@ -1,4 +1,4 @@
-"""Foreign keys between tenant tables get the tenant column, so that no row can reference another tenant's row.
+"""Addition of the tenant column to foreign keys between tenant tables. No row can then reference another tenant's row.
 
 A foreign key with the tenant column needs a unique key with that column. One transaction replaces both. It drops the
 old foreign key before the old unique key, and adds the new foreign key after the new unique key. The foreign key keeps
@@ -104,7 +104,7 @@ def _comment(target: str, key: Document) -> list[str]:
 
 
 def obstacles(state: State, model: Model) -> list[str]:
-    """Return the reasons why foreign keys cannot get the tenant column."""
+    """Return the reasons why the tenant column cannot be added to foreign keys."""
     return [text for table in catalog.tables(state, model) for text in _of_table(state, model, table)]
 
 

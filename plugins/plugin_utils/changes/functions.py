@@ -52,7 +52,7 @@ def is_tenant_aware(state: State, function: Function) -> bool:
 
 
 def obstacles(state: State, model: Model) -> list[str]:
-    """Return the reasons why functions cannot get the model's bodies."""
+    """Return the reasons why the plan cannot replace the bodies of functions."""
     found = []
     for function in model.functions:
         title = f"{model.schema}.{function.name}({function.identity})"
@@ -153,8 +153,8 @@ def rollback(back: Rollback) -> list[Statement]:
             # is dropped.
             phase = "function" if before["body"] else "restore"
             planned.append(statement(identity, "", phase, before["definition"].strip(), reason))
-            # A new function belongs to the role that creates it, here a superuser. This would be dangerous for a
-            # SECURITY DEFINER function.
+            # The role that creates a function, here a superuser, becomes its owner. A SECURITY DEFINER function must
+            # not run with the privileges of a superuser.
             if now is None or now["owner"] != before["owner"]:
                 sql = f"ALTER {function.kind} {signature} OWNER TO {identifier(before['owner'])}"
                 planned.append(statement(f"{identity}.owner", "", phase, sql, reason))

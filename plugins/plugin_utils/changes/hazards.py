@@ -27,7 +27,7 @@ IN_URL = re.compile(rf"(?:-c\s*|--){READ_ONLY.replace('_', '[_-]')}\s*=\s*(\w+)"
 
 
 def keys(model: Model) -> list[dict[str, Any]]:
-    """Return the keys that will be unique per tenant, each with table and columns, as hazards.sql expects."""
+    """Return the keys that the plan makes unique per tenant, each with table and columns, as hazards.sql expects."""
     return [{"table": table.name, "columns": list(key)} for table in model.tables for key in model.tenant_keys(table)]
 
 
@@ -252,7 +252,7 @@ def _link(state: State, model: Model, item: Document) -> str:
 
 
 def _tenants_rows(state: State, model: Model) -> list[str]:
-    """Return an obstacle for each missing value of the rows for the proof's tenants in the tenants table."""
+    """Return an obstacle for each value that the proof needs for its rows in the tenants table but cannot derive."""
     document = catalog.table(state, model.tenants.name) if model.tenants is not None else None
     if model.tenants is None or document is None:
         return []

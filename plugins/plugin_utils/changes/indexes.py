@@ -90,7 +90,7 @@ def deferrable(index: Document) -> str:
 
 
 def _element(item: Document) -> str:
-    """Return one column or expression of an index for CREATE INDEX."""
+    """Return the clause for one column or expression of an index in CREATE INDEX."""
     order = (" DESC" if item["nulls_first"] else " DESC NULLS LAST") if item["descending"] else ""
     return "".join(
         (
@@ -115,7 +115,7 @@ def marks(relation: Relation, index: Document, *, shift: int = 0) -> list[tuple[
     """Return the statements that restore the properties of an index, each with the name of the property.
 
     The properties are its comments, its marks (replica identity and clustering), its statistics targets and its
-    extensions. ``shift`` is the number of columns that were added in front.
+    extensions. ``shift`` is the number of columns that were added at the front of the index.
     """
     name, key = index["name"], index.get("key") or {}
     target = qualified(relation.schema, name)

@@ -1,7 +1,7 @@
 """Unique keys that contain the tenant column, on a table and on the partitions that store its rows.
 
 The new key has the definition of the old key in the catalogs, with the tenant column as its first column. Therefore
-rows of one tenant still conflict with each other. The key keeps its name, comments and marks (replica identity and
+rows of the same tenant conflict as before. The key keeps its name, comments and marks (replica identity and
 clustering).
 
 PostgreSQL cannot use an existing index of a partitioned table for a constraint. Therefore the partitions get their keys
@@ -31,7 +31,7 @@ from .change import (
 from .finding import Finding, finding
 from .statement import State, Statement, statement
 
-# Alternatives for index methods that allow only one column.
+# The alternatives to index methods that allow only one column.
 SINGLE = {"hash": "EXCLUDE USING btree, or a unique key", "spgist": "EXCLUDE USING gist"}
 
 
@@ -209,8 +209,8 @@ def _pointed(model: Model, table: Table) -> set[tuple[str, ...]]:
 
 
 def is_leftover(relation: Relation, index: Document) -> bool:
-    """Return whether an interrupted build left this index. No dump contains such an index, and it may never become
-    valid."""
+    """Return whether an interrupted build left this index. A dump does not contain such an index, and the index may
+    never become valid."""
     return not index["valid"] and index["constraint"] is None and not relation.is_partitioned
 
 

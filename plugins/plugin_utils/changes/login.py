@@ -47,15 +47,15 @@ def reaching(state: State, model: Model, writes: bool) -> list[Attempt]:
     """
     unused_tenant = synthetic_tenants(state, model)[0]
     tables = [table for table in catalog.tables(state, model) if catalog.tenant_column(state, table.name) is not None]
-    # The tenant that a session gets at login can be tested only before the session sets a tenant.
+    # The tenant that a session has after its login can be tested only before the session sets a tenant.
     return _sessions(state, model, tables, unused_tenant) + [
         attempt for table in tables for attempt in _of_table(state, model, table, unused_tenant, writes)
     ]
 
 
 def _sessions(state: State, model: Model, tables: Sequence[Table], unused_tenant: str) -> list[Attempt]:
-    """Return Test 1 of the guide: the number of rows that a session sees before it sets a tenant, with a tenant, and
-    after RESET.
+    """Return the attempts of Test 1 in the guide: a session counts the rows that it sees before it sets a tenant, with
+    a tenant, and after RESET.
 
     A session that sets no tenant has the tenant of the bridge. The age of a row shows whether the row is newer than the
     state. While a long transaction runs, every row looks new. Therefore even a new row of another tenant is an error.

@@ -1,4 +1,4 @@
-"""The names that a plan creates. The plan is refused if another object already has such a name.
+"""The names that a plan creates. If another object already has one of these names, the plan is refused.
 
 A plan drops objects that an interrupted run left, for example an invalid index. Any other object with such a name was
 created for another purpose, and PostgreSQL would reject the statement that creates the name again.
@@ -17,7 +17,7 @@ from .statement import State, Statement
 
 Made = Mapping[str, Any]
 
-# The values of pg_class.relkind; "type" is a type without a relation.
+# The values of pg_class.relkind. In addition, "type" stands for a type without a relation.
 KINDS = {
     "r": "a table", "p": "a partitioned table", "i": "an index", "I": "an index", "S": "a sequence", "v": "a view",
     "m": "a materialized view", "c": "a composite type", "f": "a foreign table", "t": "a TOAST table",

@@ -2,8 +2,8 @@
 
 The ``atomic`` strategy makes the change in one transaction while the service is stopped. The ``online`` strategy makes
 most of the change before the stop, in steps that do not block other sessions for long. The ``live`` strategy does not
-stop the service. After the online steps it commits the early statements: the bridge, and the sequences and the function
-of its usage record. Then the service's sessions are renewed, and the transaction runs.
+stop the service. After the online steps, the run commits the early statements: the bridge, and the sequences and the
+function of its usage record. Then the run renews the service's sessions, and the transaction follows.
 
 An index is built CONCURRENTLY. After VALIDATE CONSTRAINT for a CHECK, SET NOT NULL does not scan the rows under its
 lock (PostgreSQL manual, "ALTER TABLE"). The other changes are short for a table of any size, and remain in one

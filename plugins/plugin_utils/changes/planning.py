@@ -22,7 +22,7 @@ LIVE_PROBED = 10
 def statements(
     state: State, model: Model, goal: str, snapshot: State | None = None, url_options: str = "", *, careful: bool = True
 ) -> list[Statement]:
-    """Return the ordered statements that turn ``state`` into ``goal``.
+    """Return the ordered statements that reach ``goal`` from ``state``.
 
     ``snapshot`` is the state that the ``schema`` goal restores. ``url_options`` are the options of DATABASE_URL. With
     ``careful``, a rollback is refused if another tenant has rows, and a migration is refused if it would fail. Raises
@@ -141,7 +141,7 @@ def transaction(found: Sequence[Statement], state: State, model: Model, wanted: 
 def rolled_back(
     state: State, model: Model, goal: str, snapshot: State | None, rows_before: Mapping[str, int]
 ) -> list[Finding]:
-    """Return the findings after a rollback to ``goal``, policies or schema."""
+    """Return the findings after a rollback. Its ``goal`` is policies or schema."""
     if goal == "schema" and snapshot is not None:
         return schema.findings(state, model, snapshot, rows_before)
     return revert.policies_findings(state, model, rows_before)

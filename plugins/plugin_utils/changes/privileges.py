@@ -49,8 +49,10 @@ def plan(state: State, model: Model) -> list[Statement]:
 
 
 def _lacking(document: Document, model: Model) -> list[str]:
-    """Return the privileges that the service has on some columns, but not on the tenant column. It needs them there
-    because keys contain that column."""
+    """Return the privileges that the service has on some columns, but not on the tenant column.
+
+    The service needs them on the tenant column because keys contain that column.
+    """
     return [
         privilege
         for privilege in ("SELECT", "INSERT")

@@ -1,7 +1,7 @@
 """Policies for roles other than the application role (tenancy_readers), and the rows that each other role sees.
 
-A policy applies to every role that has the privileges of the policy's role. A role is therefore rejected if the service
-has its privileges, or can get them with SET ROLE.
+A policy applies to every role that has the privileges of the policy's role. A role in tenancy_readers is therefore
+rejected if the service has the privileges of that role, or can get them with SET ROLE.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ def choose(
     obstacles = against_live(found, state, model, wanted, measured or {})
     is_live = asked in (AUTO, LIVE) and not obstacles
     if not found and model.replaced_role is None:
-        # A run that only resumes a lost run renews the sessions or restarts the service.
+        # A run that only resumes a lost run still renews the sessions or restarts the service, so it needs a strategy.
         strategy = LIVE if is_live else _stopping(state, goal, wanted)
         return {"strategy": strategy, "strategy_reason": "", "strategy_refusals": []}
     if is_live:
@@ -131,7 +131,7 @@ def _locked(
 def _unindexed(state: State, model: Model, goal: str, limit: int) -> list[str]:
     """Return a sentence for each large table in which no index begins with the tenant column after the change.
 
-    The attempts of the proof, and the check of a rollback, would read all of its rows.
+    Without such an index, the attempts of the proof and the check of a rollback read all rows of the table.
     """
     if model.adopted and goal not in ("migrate", "enforce"):
         return []
