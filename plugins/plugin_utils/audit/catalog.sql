@@ -34,8 +34,8 @@ wanted AS (
 app AS (
   SELECT * FROM pg_catalog.pg_roles WHERE rolname = %(application_role)s
 ),
--- The settings that a session of the application role has by default. "bridge" is true if the setting is stored in the
--- same place as the bridge: for a role in a database.
+-- The settings that a session of the application role has by default. The column "bridge" is true if the setting is
+-- stored in the same place as the bridge: for a role in a database.
 preset AS (
   SELECT lower(split_part(x.entry, '=', 1)) AS name, lower(substr(x.entry, strpos(x.entry, '=') + 1)) AS value,
          s.setrole <> 0 AND s.setdatabase <> 0 AS bridge,

@@ -86,8 +86,8 @@ attribute_list AS (
   SELECT a.attrelid AS relid, json_agg(json_build_object(
       'name', a.attname, 'type', format_type(a.atttypid, NULL), 'formatted', format_type(a.atttypid, a.atttypmod),
       'not_null', a.attnotnull,
-      -- "has_default" says whether an INSERT that omits the column stores a value. "default" is the default that is set
-      -- on the column, not on its type.
+      -- The field "has_default" says whether an INSERT that omits the column stores a value. The field "default" is the
+      -- default of the column itself, not of its type.
       'has_default', a.atthasdef OR a.attidentity <> '' OR y.typdefault IS NOT NULL,
       'default', CASE WHEN a.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid) END,
       'generated', a.attgenerated <> '' OR a.attidentity = 'a') ORDER BY a.attnum) AS attributes

@@ -178,8 +178,10 @@ def _group(table: str, uses: Sequence[Use], owner: str, now: int, starts: Sequen
 
 
 def _age(seconds: int) -> str:
-    """Return a duration as text, rounded down, in the largest unit that it contains at least twice: 119 is "119
-    seconds", and 120 is "2 minutes"."""
+    """Return a duration as text, rounded down, in the largest unit that it contains at least twice.
+
+    For example, 119 is "119 seconds", and 120 is "2 minutes".
+    """
     for name, size in (("days", 86400), ("hours", 3600), ("minutes", 60)):
         if seconds >= 2 * size:
             return f"{seconds // size} {name}"

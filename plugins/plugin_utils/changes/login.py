@@ -54,8 +54,8 @@ def reaching(state: State, model: Model, writes: bool) -> list[Attempt]:
 
 
 def _sessions(state: State, model: Model, tables: Sequence[Table], unused_tenant: str) -> list[Attempt]:
-    """Return the attempts of Test 1 in the guide: a session counts the rows that it sees before it sets a tenant, with
-    a tenant, and after RESET.
+    """Return the attempts of Test 1 in the guide: a session counts visible rows without a tenant, with a tenant, and
+    after RESET.
 
     A session that sets no tenant has the tenant of the bridge. The age of a row shows whether the row is newer than the
     state. While a long transaction runs, every row looks new. Therefore even a new row of another tenant is an error.

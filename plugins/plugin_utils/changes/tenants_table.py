@@ -1,8 +1,8 @@
 """The tenants table, which has one row for each tenant. The tenant column may reference it.
 
-The model specifies which rows a session reads. With ``read_all``, a session reads all rows, because a service that
-determines the tenant from a host name must read them before it sets the tenant. With ``own``, a session sees only the
-row of its tenant. In both cases, a session can change only the row of its tenant.
+The model specifies which rows a session reads. With ``read_all``, a session reads all rows. A service that determines
+the tenant from a host name needs them before it sets the tenant. With ``own``, a session sees only the row of its
+tenant. In both cases, a session can change only the row of its tenant.
 """
 
 from __future__ import annotations
