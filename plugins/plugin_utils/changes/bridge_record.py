@@ -52,7 +52,7 @@ def kinds(model: Model) -> list[dict[str, str]]:
 
 
 def query() -> str:
-    """Return the query in bridge_used.sql, which selects the last use of each of its ``kinds``."""
+    """Return the query in bridge_used.sql, which selects when each kind in its ``kinds`` last used the bridge."""
     return Path(__file__).with_name("bridge_used.sql").read_text()
 
 

@@ -61,19 +61,18 @@ def judge(
 ) -> dict[str, Any]:
     """Return whether the bridge can be removed: ``{holds, verdict, sentence, lines}``.
 
-    ``record`` is ``{now, uses}``. Each use is ``{table, command, used_at}``. ``used_at`` is None if the kind was never
-    used.
-    ``ages`` are the ages of the service's processes in seconds, including the main process. ``now``, ``used_at`` and
-    ``asked_at`` are seconds since 1970 by the server's clock. ``asked_at`` is the time when this run called the health
-    check, or None if it did not.
+    ``record`` is ``{now, uses}``. Each use is ``{table, command, used_at}``. ``used_at`` is None if the kind never used
+    the bridge. ``ages`` are the ages of the service's processes in seconds, including the main process. ``now``,
+    ``used_at`` and ``asked_at`` are seconds since 1970 by the server's clock. ``asked_at`` is the time when this run
+    called the health check, or None if the run did not call it.
 
     The verdict is one of these:
 
-    * "needed": callers need the bridge;
-    * "known": start-up code or the health check needs it, and ``accept`` does not accept that;
+    * "needed": callers need the bridge.
+    * "known": start-up code or the health check needs the bridge, and ``accept`` does not accept that.
     * "short": the service has run for less than ``quiet_seconds``, or for less than ``startup_seconds`` if its start-up
-      used the bridge;
-    * "done": nothing needs it.
+      used the bridge.
+    * "done": nothing needs the bridge.
     """
     now, starts = record["now"], [record["now"] - int(age) for age in ages]
     started = min(starts)

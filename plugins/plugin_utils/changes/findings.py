@@ -36,6 +36,6 @@ def _of_role(state: State) -> list[Finding]:
     if role is not None:
         found += [
             finding("application role obeys row security", "", True, not (role["superuser"] or role["bypassrls"])),
-            finding("roles that it can become to bypass row security", "", [], role["bypassing_memberships"]),
+            finding("roles for SET ROLE that bypass row security", "", [], role["bypassing_memberships"]),
         ]
     return found

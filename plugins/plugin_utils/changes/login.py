@@ -23,7 +23,7 @@ def becoming(role: str, bypassing: Iterable[str]) -> list[Attempt]:
     """Return the attempts by ``role`` to become each role that bypasses policies."""
     name = literal(role)
     made = [
-        _attempt("login", "", "The service is its own role", ONE,
+        _attempt("login", "", "The session runs as the service's role", ONE,
                  f"SELECT FROM (VALUES (1)) AS one WHERE current_user {EQUAL} {name} AND session_user {EQUAL} {name}")
     ]  # fmt: skip
     for other in bypassing:

@@ -45,7 +45,8 @@ def result(
     """Return the result of the plan role, except its lines.
 
     ``inspected`` has ``state`` and ``audit``. ``wanted`` has ``goal``, ``url_options``, and the values that
-    ``strategy.choose`` needs. Its ``lost_run`` says whether an earlier run ended without releasing its lock.
+    ``strategy.choose`` needs. ``wanted`` also has ``lost_run``, which says whether an earlier run ended without
+    releasing its lock.
 
     The result has ``state``, ``audit``, ``goal``, ``statements``, ``strategy`` (atomic, online or live),
     ``strategy_reason``, ``backfilling``, ``refusals`` and the ``snapshot`` of a rollback. ``state_before`` keeps its

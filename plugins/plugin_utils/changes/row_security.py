@@ -73,7 +73,7 @@ def rollback_findings(back: Rollback) -> list[Finding]:
 def row_security_off(state: State, model: Model) -> list[Statement]:
     """Return the statements that disable row security."""
     words = {
-        "forced": ("no_force", "Exempt the owner of the table again"),
+        "forced": ("no_force", "Exempt the owner of the table from row-level security again"),
         "enabled": ("disable", "Disable row-level security"),
     }
     return [

@@ -35,9 +35,10 @@ def choose(
     """Return ``strategy``, ``strategy_reason`` and ``strategy_refusals`` for the statements ``found`` of a plan.
 
     ``wanted`` has ``goal``, ``strategy`` (atomic, online, live or auto), ``online_rows``, ``live_rows``, ``service``
-    and ``renewal``, which has way, workers and obstacle. Its ``restores_login`` says whether a rollback restores the
-    service's earlier login. ``measured`` are the seconds that statements took in a rehearsal, by their ids. The reason
-    is empty if nothing is changed. There are refusals only if ``live`` is requested but impossible.
+    and ``renewal``, which has way, workers and obstacle. ``wanted`` also has ``restores_login``, which says whether a
+    rollback restores the service's earlier login. ``measured`` maps the ids of statements to the seconds that they took
+    in a rehearsal. The reason is empty if the run changes nothing. There are refusals only if ``live`` is requested but
+    impossible.
     """
     goal, asked = wanted["goal"], wanted["strategy"]
     obstacles = against_live(found, state, model, wanted, measured or {})
