@@ -94,7 +94,7 @@ def second_tenant(state: State) -> None:
         (lambda state: state["application_role"].update(superuser=True), [("application role obeys row security", "")]),
         (lambda state: state["application_role"].update(bypassrls=True), [("application role obeys row security", "")]),
         (lambda state: state["application_role"].update(bypassing_memberships=["postgres"]),
-         [("roles for SET ROLE that bypass row security", "")]),
+         [("bypassing roles that the application role can become", "")]),
         (lambda state: state.update(bridges={"alice": "2"}), [("bridge is off or sets the default tenant", "")]),
         # A bridge that is spelled like a session's tenant leaves no evidence.
         (lambda state: state.update(bridges={"alice": "1"}), [("bridge is off or sets the default tenant", "")]),

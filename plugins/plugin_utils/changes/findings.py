@@ -36,6 +36,6 @@ def _of_role(state: State) -> list[Finding]:
     if role is not None:
         found += [
             finding("application role obeys row security", "", True, not (role["superuser"] or role["bypassrls"])),
-            finding("roles for SET ROLE that bypass row security", "", [], role["bypassing_memberships"]),
+            finding("bypassing roles that the application role can become", "", [], role["bypassing_memberships"]),
         ]
     return found

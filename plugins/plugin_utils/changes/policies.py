@@ -69,7 +69,7 @@ def findings(state: State, model: Model) -> list[Finding]:
         ]
         parts = catalog.partitions(state, table)
         lacking = [part.name for part in parts if not _is_alone(state, part, model)]
-        found += [finding("partitions with other policies than the model's", table.name, [], lacking)] if parts else []
+        found += [finding("partitions whose policies are not the model's", table.name, [], lacking)] if parts else []
     wanted = len(model.tables)
     return [*found, finding("RLS policies created", "", f"{wanted}/{wanted}", f"{created}/{wanted}")]
 
