@@ -117,8 +117,8 @@ def _varies(node: _Node, calls: _Numbered) -> bool:
     """Return whether an argument can never be simplified to a constant.
 
     A column can never be simplified. Neither can a call of a built-in function, or of a function in ``calls``, if an
-    argument contains a column. The other arguments must then be constants other than NULL, because the planner
-    simplifies a call of a strict function with a NULL argument to NULL.
+    argument contains a column. The other arguments must then be constants other than NULL. Otherwise the planner
+    simplifies the call of a strict function to NULL.
     """
     if node.kind in ("VAR", "COERCETODOMAINVALUE"):
         return True
