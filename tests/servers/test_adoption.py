@@ -193,8 +193,8 @@ MOOD = (
     "CREATE CAST (mood AS integer) WITH FUNCTION trap(mood) AS IMPLICIT",
 )
 UNCOMPARED = (
-    "The columns (box) of public.items or those of boxes have a type that is not built into PostgreSQL: the plan "
-    "does not look for rows that reference another tenant's row; only a full rehearsal does."
+    "The columns (box) of public.items or those of boxes have a type that is not built into PostgreSQL, so the plan "
+    "cannot look for rows that reference another tenant's row. Only a full rehearsal finds such rows."
 )
 # The types of boxes.id, items.box and items.customer_id (None: items lacks the column), and the expected notes.
 MOODS: dict[str, tuple[str, str, str | None, list[str]]] = {
@@ -228,7 +228,7 @@ def test_casts_of_the_owner_do_not_run_with_the_administrators_rights(server: Se
         state = found.state()
         assert [item["rows"] for item in state["hazards"]["links"]] == [None]
         assert hazards.uncompared(state, found.model) == notes
-        refused = [text for text in hazards.obstacles(state, found.model) if "takes its tenant by (box)" in text]
+        refused = [text for text in hazards.obstacles(state, found.model) if "takes its tenant from boxes" in text]
         assert len(refused) == (tenant is None)
 
 

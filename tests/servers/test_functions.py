@@ -105,7 +105,7 @@ OTHER = {
     ),
     "other names": (
         ("DROP FUNCTION say", f"CREATE {FORMS['a text in SQL'][0]}".replace("said", "uttered")),
-        "has arguments with other names than in tenancy_functions, and a body in SQL has no aliases: use the names ",
+        "has other argument names than tenancy_functions, and an SQL body cannot declare aliases: use the names ",
     ),
 }  # fmt: skip
 

@@ -157,8 +157,8 @@ def test_an_unnamed_exclusion_constraint_is_refused_by_name(server: Server) -> N
     with things(server, (made,), []) as database:
         (sentence,) = refused(database)
         assert sentence == (
-            "The exclusion constraint k of public.things on (a) is not in the model, and shows one tenant "
-            "which values another has: list its columns under natural_keys of that table."
+            "The exclusion constraint k of public.things on (a) is not in the model, and reveals one tenant's "
+            "values to another: list its columns under natural_keys of that table."
         )
 
 
@@ -238,7 +238,7 @@ def test_a_tenant_column_whose_not_null_is_not_valid_is_refused(server: Server) 
     )
     with things(server, made, [["b"]], surrogate_keys=[]) as database:
         (sentence,) = refused(database)
-        assert sentence.startswith("The NOT NULL present of public.things.customer_id is NOT VALID")
+        assert sentence.startswith("The NOT NULL constraint present of public.things.customer_id is NOT VALID")
         database.run("ALTER TABLE things VALIDATE CONSTRAINT present")
         assert [item for item in database.migrate() if not item["ok"]] == []
 

@@ -70,7 +70,10 @@ def test_a_migrated_database_holds(migrated: Migrated) -> None:
             "DROP POLICY tenant_isolation_memories ON memories",
             {"RLS policies created", "memories: permissive policies", "memories: policy is the model's"},
         ),
-        (f"GRANT postgres TO {OWNER}", {"roles that it can become to bypass row security", "role-becomes: postgres"}),
+        (
+            f"GRANT postgres TO {OWNER}",
+            {"bypassing roles that the application role can become", "role-becomes: postgres"},
+        ),
         ("CREATE POLICY open ON memories USING (true)", {"memories: permissive policies"}),
         ("ALTER TABLE memories ALTER COLUMN customer_id SET DEFAULT 1", {"memories: default is the session's tenant"}),
         ("ALTER TABLE memories ALTER COLUMN customer_id DROP NOT NULL", {"memories: NOT NULL"}),

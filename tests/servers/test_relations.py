@@ -359,7 +359,7 @@ REFUSED: dict[str, tuple[list[str], list[dict[str, Any]], str]] = {
             " CONSTRAINT whole FOREIGN KEY (a, b) REFERENCES parents MATCH FULL)"),
         ],
         [{"name": "parents", "natural_keys": [["a", "b"]]}, surrogate("children", key("a b", "parents", "a b"))],
-        "The foreign key whole of public.children is MATCH FULL, which a row with a NULL would violate",
+        "The foreign key whole of public.children is MATCH FULL, which rows with a NULL violate",
     ),
     "ON UPDATE SET NULL": (
         [*PARENT, CHILD.format("CONSTRAINT up REFERENCES parents ON UPDATE SET NULL")],

@@ -343,7 +343,7 @@ OTHERWISE = ["ALTER TABLE rental.water_levels RENAME TO old"]
         (['ALTER TABLE rental.water_levels DROP CONSTRAINT "Gauge"',
           f"ALTER TABLE rental.water_levels_now ADD CONSTRAINT held UNIQUE ({GAUGE})",
           f"CREATE UNIQUE INDEX bare ON rental.water_levels ({GAUGE})"],
-         r"The key held of rental\.water_levels_now is a part of the index bare of rental\.water_levels"),
+         r"The key held of rental\.water_levels_now is attached to the index bare of rental\.water_levels"),
         ([*OTHERWISE, "CREATE TABLE rental.water_levels (LIKE rental.old) PARTITION BY RANGE (metres)"],
          r"\) of rental\.water_levels must contain the columns that partition rental\.water_levels \(metres\)"),
         ([*OTHERWISE, "CREATE TABLE rental.water_levels (LIKE rental.old) PARTITION BY RANGE ((metres + 1))"],

@@ -317,7 +317,7 @@ def test_a_table_without_a_partition_is_named_and_its_remedy_passes(server: Serv
     statements = ("CREATE TABLE events (id serial, day date NOT NULL) PARTITION BY RANGE (day)",)
     with tables(server, statements, [{"name": "events"}]) as database:
         (sentence,) = refused(database)
-        assert sentence.startswith("public.events is partitioned, but no partition of it can store rows")
+        assert sentence.startswith("public.events is partitioned, but none of its partitions can store rows")
         database.run(f"SET ROLE {OWNER}", "CREATE TABLE events_0 PARTITION OF events DEFAULT", "RESET ROLE")
         assert_migrates(database)
 

@@ -95,14 +95,14 @@ MEANINGS = {
         f"""{RANKED}; CREATE TABLE ref (t integer PRIMARY KEY); INSERT INTO ref VALUES (1);
         ALTER TABLE memories ADD m mood DEFAULT 'fair', ADD CONSTRAINT f FOREIGN KEY (m) REFERENCES ref (t)""",
         "ALTER TABLE memories DROP CONSTRAINT f",
-        "The foreign key f of public.memories compares its columns with public.meant,",
+        "The foreign key f of public.memories calls public.meant to compare its columns,",
     ),
     "foreign key by a cast of a domain": (
         f"""{RANKED}; CREATE DOMAIN felt AS mood; CREATE DOMAIN shown AS felt; CREATE TABLE ref (t integer PRIMARY KEY);
         INSERT INTO ref VALUES (1);
         ALTER TABLE memories ADD m shown DEFAULT 'fair', ADD CONSTRAINT f FOREIGN KEY (m) REFERENCES ref (t)""",
         "ALTER TABLE memories DROP CONSTRAINT f",
-        "The foreign key f of public.memories compares its columns with public.meant,",
+        "The foreign key f of public.memories calls public.meant to compare its columns,",
     ),
     "index that calls": (
         f"{SEEN}; CREATE INDEX i ON memories (seen(k))",

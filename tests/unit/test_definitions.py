@@ -81,7 +81,7 @@ def test_values_of_one_type_are_not_converted() -> None:
     assert foreign_keys.calling(known(converted=[own, other]), "public", "memories", key) == []
     for converted in ([own], [other], [own, other | {"type": "felt"}]):
         (sentence,) = foreign_keys.calling(known(converted=converted), "public", "memories", key)
-        assert "with public.meant, which a new key would call" in sentence
+        assert "calls public.meant to compare its columns, and a new key would call" in sentence
 
 
 def key(printed: str, name: str = "c", **changes: Any) -> dict[str, Any]:

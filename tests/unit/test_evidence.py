@@ -151,7 +151,7 @@ def test_what_can_be_accepted(given_: Any, names: list[str]) -> None:
 
 @pytest.mark.parametrize("given_", ["callers", "startup,callers", ["startup", "callers"]])
 def test_callers_are_never_accepted(given_: Any) -> None:
-    with pytest.raises(TenancyError, match="enforce_accept does not accept 'callers': its only value is 'startup'"):
+    with pytest.raises(TenancyError, match="enforce_accept cannot contain 'callers': its only value is 'startup'"):
         evidence.accepted(given_)
 
 

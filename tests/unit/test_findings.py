@@ -94,7 +94,7 @@ def second_tenant(state: State) -> None:
         (lambda state: state["application_role"].update(superuser=True), [("application role obeys row security", "")]),
         (lambda state: state["application_role"].update(bypassrls=True), [("application role obeys row security", "")]),
         (lambda state: state["application_role"].update(bypassing_memberships=["postgres"]),
-         [("roles that it can become to bypass row security", "")]),
+         [("bypassing roles that the application role can become", "")]),
         (lambda state: state.update(bridges={"alice": "2"}), [("bridge is off or sets the default tenant", "")]),
         # If the bridge spells the tenant as sessions do, the use of the bridge cannot be recognized.
         (lambda state: state.update(bridges={"alice": "1"}), [("bridge is off or sets the default tenant", "")]),

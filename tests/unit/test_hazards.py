@@ -44,7 +44,7 @@ def test_a_not_null_that_is_not_valid_is_refused(wanted: model.Model) -> None:
     state = blank_state()
     state["hazards"]["unvalidated"] = [{"schema": "public", "name": "memories", "constraint": "Set"}]
     (sentence,) = refused(state, wanted)
-    assert sentence.startswith("The NOT NULL Set of public.memories.customer_id is NOT VALID, and")
+    assert sentence.startswith("The NOT NULL constraint Set of public.memories.customer_id is NOT VALID, and")
     assert sentence.endswith(' needs a valid one: ALTER TABLE "public"."memories" VALIDATE CONSTRAINT "Set" first.')
 
 

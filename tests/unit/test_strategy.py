@@ -92,7 +92,7 @@ def test_a_service_that_does_not_renew_its_sessions_is_stopped(
 def test_a_new_login_needs_a_restart() -> None:
     found = chosen(source=model_source() | {"replaced_role": "postgres", "application_role": "alice"})
     assert found["strategy"] == "atomic"
-    assert "ai-memory gets the login alice, which it reads only at its start" in found["strategy_reason"]
+    assert "ai-memory gets the login alice, which it reads only when it starts" in found["strategy_reason"]
 
 
 @pytest.mark.parametrize(

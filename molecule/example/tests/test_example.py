@@ -80,7 +80,7 @@ def test_a_dry_run_says_what_it_is_about_and_touches_nothing(rental: Rental, bef
     untouched = rental.untouched()
     run = rental.playbook("migrate.yml", "--check")
     assert f"existing rows belong to tenant {NORTH}" in run.words
-    assert "Let views read with the privileges, and the tenant, of the calling role: boats_out" in run.words
+    assert "Let views read with the privileges and the tenant of the calling role: boats_out" in run.words
     assert rental.untouched() == untouched
 
 

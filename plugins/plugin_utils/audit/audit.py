@@ -1,4 +1,4 @@
-"""The audit: it finds ways to bypass row security in the catalogs. Each file in ``rules/`` is one rule."""
+"""The audit, which searches the catalogs for ways to bypass row security. Each file in ``rules/`` is one rule."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MODULES = {
     file.stem.replace("_", "-"): importlib.import_module(f"{__package__}.rules.{file.stem}")
     for file in sorted((HERE / "rules").glob("*.py"))
 }
-# A rule has the name of its file. An incomplete file fails here.
+# A rule has the name of its file. A file without a RULE raises an error here.
 RULES: Mapping[str, Rule] = {name: module.RULE for name, module in MODULES.items()}
 # The placeholder for the rules' conditions in statements.sql.
 CONDITIONS = "/* one row a rule */"
@@ -31,7 +31,7 @@ Entry = dict[str, Any]
 def query() -> str:
     """Return the read-only query of all rules that read the catalogs. Its result is ``audit``, {rule: [subject]}.
 
-    It has the named arguments of catalog.sql.
+    The query takes the named arguments of catalog.sql.
     """
     found = "\n  UNION ALL\n".join(
         f"  SELECT '{name}', subject::text FROM (\n{_escaped(rule.sql.strip())}\n  ) AS r (subject)"
@@ -48,7 +48,7 @@ FROM (SELECT rule, json_agg(subject ORDER BY subject) AS subjects FROM found GRO
 
 
 def statements_query() -> str:
-    """Return the DO block of all rules that read the service's statements; see statements.sql."""
+    """Return the DO block of all rules that search the service's statements. See statements.sql."""
     conditions = ",\n".join(
         f"        ('{name}', {_escaped(rule.service_statement.strip())})"
         for name, rule in RULES.items()
@@ -58,18 +58,18 @@ def statements_query() -> str:
 
 
 def collect(facts: Mapping[str, Sequence[str]], state: State, model: Model, url_options: str = "") -> list[Entry]:
-    """Return the audit's entries, errors first: rule, severity, subject, why, remedy, fixed_by_plan.
+    """Return the audit's entries, errors first. Each has rule, severity, subject, why, remedy and fixed_by_plan.
 
-    ``facts`` is the joint result of the two queries. ``url_options`` are the options of DATABASE_URL. ``fixed_by_plan``
-    is true if the plan fixes the entry. Raises TenancyError for an unknown rule in the facts, because its findings
-    would be lost.
+    ``facts`` contains the results of both queries. ``url_options`` are the options of DATABASE_URL. ``fixed_by_plan``
+    is true if the plan fixes the entry. Raises TenancyError if ``facts`` contains an unknown rule, whose findings
+    would otherwise be lost.
     """
     read = {name for name, rule in RULES.items() if rule.sql or rule.service_statement}
     unknown = sorted(facts.keys() - read)
     if unknown:
         raise TenancyError(
-            f"The audit's SQL reports unknown rules: {', '.join(unknown)}. The files of the audit belong to"
-            " different releases: install the collection again."
+            f"The audit's SQL reports unknown rules: {', '.join(unknown)}. The audit's files come from different"
+            " releases: install the collection again."
         )
     inspected = Inspected(state, model, url_options)
     entries = [entry for name in RULES for entry in _entries(name, facts.get(name, ()), inspected)]
@@ -77,7 +77,7 @@ def collect(facts: Mapping[str, Sequence[str]], state: State, model: Model, url_
 
 
 def as_finding(entries: Sequence[Entry]) -> Finding:
-    """Return the finding that the audit has no errors."""
+    """Return the finding that shows whether the audit has errors."""
     left = [f"{entry['rule']}: {entry['subject']}" for entry in entries if entry["severity"] == ERROR]
     return finding("ways to bypass row security", "", [], left)
 

@@ -1,4 +1,4 @@
--- The relations that the rules of the audit select from. The query only reads. Named arguments: schema, tables (a JSON
+-- Common table expressions for the rules of the audit. The query only reads. Named arguments: schema, tables (a JSON
 -- list of names), column, setting, application_role, natural_keys (a JSON list of {table, columns}), and readable. The
 -- readable argument is a JSON list of the other relations, as schema.name, that the application role can read. A
 -- percent sign is doubled because the query has named arguments. In the rules, which have none, it is not doubled.
@@ -17,14 +17,14 @@ tree (name, relid) AS (
   SELECT name, to_regclass(format('%%I.%%I', %(schema)s, name))::oid
   FROM json_array_elements_text(%(tables)s::json) AS name
   UNION
-  -- A rule for a table applies to its partitions.
+  -- A rule for a table also applies to the table's partitions.
   SELECT c.relname::text COLLATE "default", c.oid
   FROM tree t
   JOIN pg_catalog.pg_inherits i ON i.inhparent = t.relid
   JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid AND c.relispartition
 ),
--- The tenant tables and their partitions. The relid of a table that does not exist is NULL; "pattern" matches the
--- name in the body of a function.
+-- The tenant tables and their partitions. The relid of a table that does not exist is NULL. "pattern" matches the
+-- table's name in the body of a function.
 wanted AS (
   SELECT name, relid,
          regexp_replace(replace(name, '"', '""'), '([][!$()*+.:<=>?\\^{|}-])', '\\\1', 'g') AS pattern
@@ -34,8 +34,8 @@ wanted AS (
 app AS (
   SELECT * FROM pg_catalog.pg_roles WHERE rolname = %(application_role)s
 ),
--- The settings that a session of the application role has by default. "bridge" is true if the place is that of
--- the bridge's setting.
+-- The settings that a session of the application role has by default. The column "bridge" is true if the setting is
+-- stored in the same place as the bridge: for a role in a database.
 preset AS (
   SELECT lower(split_part(x.entry, '=', 1)) AS name, lower(substr(x.entry, strpos(x.entry, '=') + 1)) AS value,
          s.setrole <> 0 AND s.setdatabase <> 0 AS bridge,
@@ -52,7 +52,7 @@ preset AS (
   FROM pg_catalog.pg_file_settings WHERE applied
 ),
 -- The application role, and the roles whose privileges it has or can get with SET ROLE. Since PostgreSQL 16, a member
--- may lack the SET option, but a role with the ADMIN option can grant it.
+-- may lack the SET option, but a member with the ADMIN option can grant itself the SET option.
 service_role AS (
   SELECT r.rolname AS name
   FROM app a
@@ -68,8 +68,9 @@ superuser AS (
   SELECT oid FROM pg_catalog.pg_roles WHERE rolsuper
 ),
 -- Every relation of the database that does not belong to an extension. "title" is its name in SQL, "plain" its name
--- without quotes. The owner of an extension can add other objects to it. A member really belongs to the extension only
--- if a superuser owns it, or if its rows are dumped. Only the extension's script can request this.
+-- without quotes. The owner of an extension can add any object to the extension. Therefore a member counts as part of
+-- the extension only if a superuser owns the member, or if pg_dump dumps its rows (pg_extension_config_dump). Only the
+-- extension's script can request such a dump.
 relation AS (
   SELECT c.*, format('%%I.%%I', n.nspname, c.relname) AS title, n.nspname || '.' || c.relname AS plain
   FROM pg_catalog.pg_class c
@@ -81,7 +82,7 @@ relation AS (
       WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
         AND (c.relowner IN (SELECT oid FROM superuser) OR c.oid = ANY (e.extconfig)))
 ),
--- The natural keys of the tenant tables: the columns of each.
+-- The natural keys of the tenant tables, each with its columns.
 natural_key AS (
   SELECT w.relid, w.pattern, ARRAY(SELECT json_array_elements_text(k.entry -> 'columns')) AS columns
   FROM json_array_elements(%(natural_keys)s::json) AS k (entry)
@@ -101,7 +102,7 @@ routine AS (
       WHERE d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = f.oid AND d.deptype = 'e'
         AND f.proowner IN (SELECT oid FROM superuser))
 ),
--- The tenant tables, the views over them, and the views over those.
+-- The tenant tables, and all views that read them, either directly or through other views.
 over_tenants (relid) AS (
   WITH RECURSIVE found (relid) AS (
     SELECT relid FROM wanted WHERE relid IS NOT NULL

@@ -1,4 +1,4 @@
-"""The parts of an audit rule. Each rule is one file in ``rules/``; the file's name is the name of the rule."""
+"""The parts of an audit rule. Each rule is one file in ``rules/``, and has the name of its file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..catalog import state as catalog
 from ..changes.statement import State
 from ..model.model import Model
 
-# An error stops the run unless the plan fixes it; a warning is only shown.
+# An error ends the run unless the plan fixes it. A warning is only shown.
 ERROR, WARNING = "error", "warning"
 
 
@@ -52,7 +52,7 @@ class ServerVersion(str):
 
 
 class Inventory(str):
-    """YAML for the inventory: entries that are added to a variable."""
+    """YAML for the inventory, whose entries are added to the variables."""
 
     __slots__ = ()
 
@@ -69,14 +69,14 @@ class Rule:
 
     * ``sql`` is a query that returns one column: the subjects. It reads the catalogs and the relations of
       ``catalog.sql``, and takes no arguments.
-    * ``service_statement`` is an SQL condition on ``query``, a statement of the service. ``title`` is a pattern of
-      a tenant table's name, and ``lacks_column`` is true if the table has no tenant column. The subjects are those
-      tables.
-    * ``judge`` returns the subjects from the inspected database.
+    * ``service_statement`` is an SQL condition on ``query``, a statement of the service. ``title`` is a pattern that
+      matches a tenant table's name, and ``lacks_column`` is true if the table has no tenant column. The subjects are
+      the tables for which the condition is true.
+    * ``judge`` takes the inspected database, and returns the subjects.
 
     The tests apply ``bad`` on real servers. The rule must then report exactly ``found``. The tests then apply ``good``,
-    and the rule must report nothing. The documentation of the rule shows both examples. ``setup`` runs before them, and
-    is not shown.
+    and the rule must report nothing. The rule's documentation shows both examples. ``setup`` is SQL that runs before
+    the examples. The documentation does not show it.
     """
 
     severity: str
@@ -89,11 +89,11 @@ class Rule:
     sql: str = ""
     service_statement: str = ""
     judge: Judgement | None = None
-    # The subjects that the plan fixes. They do not stop the run.
+    # Returns the subjects that the plan fixes, which do not end the run.
     fixed_by_plan: Judgement | None = None
     setup: str = ""
 
 
 def named_functions(inspected: Inspected) -> list[str]:
-    """Return the functions of the model, whose bodies the plan replaces, with their names as in the catalogs."""
+    """Return the functions whose bodies the plan replaces, each in the form of the catalogs: name(type,type)."""
     return [f"{item.name}({item.identity.replace(', ', ',')})" for item in inspected.model.functions]

@@ -1,13 +1,13 @@
 -- Finds statements of the application role, or of the role that it replaces, to which a rule applies. The block
--- searches the last statement of every session, and pg_stat_statements if the database has it. It keeps no statement's
--- text, which may contain callers' data. It only reads. Its input is tenancy_runbook.input: {schema, tables: [name],
--- column, application_role, replaced_role, natural_keys: [{table, columns}]}; its result, {rule: [table]}, is
--- tenancy_runbook.statements.
+-- searches the last statement of every session, and pg_stat_statements if the database has this extension. It only
+-- reads, and returns no statement's text, because the text may contain callers' data. The setting tenancy_runbook.input
+-- contains the input: {schema, tables: [name], column, application_role, replaced_role, natural_keys: [{table,
+-- columns}]}. The block writes the result, {rule: [table]}, to the setting tenancy_runbook.statements.
 -- A percent sign is doubled because the query has named arguments.
 DO $statements$
 DECLARE
   input CONSTANT jsonb := current_setting('tenancy_runbook.input')::jsonb;
-  -- The function of the extension itself, because another role may own a view with this name.
+  -- The function that belongs to the extension. Another role may own a view with its name.
   known CONSTANT text := (
     SELECT format('%%I.%%I', n.nspname, f.proname)
     FROM pg_catalog.pg_extension e
@@ -41,7 +41,7 @@ BEGIN
       FROM jsonb_array_elements_text(input -> 'tables') AS name
       CROSS JOIN LATERAL (SELECT format('(only\s+)?("?\w+"?\.)?"?%%s"?',
         regexp_replace(replace(name, '"', '""'), '([][!$()*+.:<=>?\\^{|}-])', '\\\1', 'g'))) AS p (title)
-      -- If the column already exists, no statement fails.
+      -- If the table already has the tenant column, the migration does not add it, and breaks no such statement.
       CROSS JOIN LATERAL (SELECT NOT EXISTS (
         SELECT FROM pg_catalog.pg_attribute
         WHERE attrelid = to_regclass(format('%%I.%%I', input ->> 'schema', name))

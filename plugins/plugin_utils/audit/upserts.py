@@ -1,7 +1,7 @@
-"""The SQL that finds INSERT … ON CONFLICT (columns) with a key that the plan replaces, after which no key matches.
+"""The SQL that finds statements with INSERT … ON CONFLICT (columns) for a key that the plan replaces.
 
-ON CONFLICT ON CONSTRAINT still works, because the key keeps its name. A statement with the tenant column also still
-works.
+After the replacement, no key matches these columns. ON CONFLICT ON CONSTRAINT still works, because the key keeps its
+name. ON CONFLICT with the tenant column in the list also works.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ _NAME = r"""'(^|[^\w$])' || regexp_replace(a.attname, '([][!$()*+.:<=>?\\^{|}-])
 
 
 def condition(text: str, title: str, key: str, column: str) -> str:
-    r"""Return an SQL condition: a statement in ``text`` uses the columns of an existing key without the tenant column.
+    r"""Return the SQL condition that ``text`` contains ON CONFLICT with the columns of a key without the tenant column.
 
-    ``title`` is a pattern for the table's name. ``key`` has the relid and the columns (a text array) of a natural key.
-    ``column`` is the tenant column.
+    All arguments are SQL expressions. ``title`` is a pattern for the table's name. ``key`` has the relid and the
+    columns (a text array) of a natural key. ``column`` is the tenant column.
     """
     names = "SELECT array_agg(a.attname::text ORDER BY a.attname::text) FROM pg_catalog.pg_attribute a"
     of_table = f"a.attrelid = {key}.relid AND a.attnum > 0 AND NOT a.attisdropped"

@@ -1,4 +1,4 @@
-"""Definitions in a snapshot, and the code in them that would run with the privileges of the role that restores them.
+"""Code in the definitions of a snapshot that would run with the privileges of the role that restores them.
 
 A snapshot stores a definition as text, so its names resolve to the objects that exist at the time of the rollback. The
 role that restores the definition evaluates its literals, and a literal of a domain calls the domain's CHECK. Every role
@@ -33,7 +33,8 @@ def without_body(definition: str) -> tuple[str, str]:
 def literals(state: State, what: str, texts: Iterable[str | None], path: str | None) -> list[str]:
     """Return one obstacle for each type in ``texts`` whose literals call code owned by an ordinary role.
 
-    The names in ``texts`` are qualified, except those in the schema ``path`` if it is not None.
+    ``what`` describes the restored object. The names in ``texts`` are qualified, except names in the schema ``path``
+    if ``path`` is not None.
     """
     return [
         f"{what}, which the rollback restores, contains a value of {title}. This type is a domain that an ordinary "
@@ -49,12 +50,12 @@ def domains(state: State, texts: Iterable[str | None], path: str | None) -> list
 
 
 def expressions(state: State, what: str, texts: Iterable[str | None], path: str | None) -> list[str]:
-    """Return the obstacles to restoring an index with an expression or a predicate."""
+    """Return one obstacle for each object of an ordinary role whose code may run if an index is restored."""
     texts, code = list(texts), state["code"]
     functions = [
         *_found(code["functions"], texts, path, r'(?<![\w$".]){}\(', catalog.printed),
         *_found(code["operators"], texts, path, rf"(?<![{_SIGNS}]){{}}(?![{_SIGNS}])", lambda name: (name,)),
-        # The text does not show casts, so every cast of an ordinary role counts.
+        # The text may not show a cast, so every cast with a function of an ordinary role counts.
         *code["casts"],
     ]
     return literals(state, what, texts, path) + [

@@ -4,9 +4,9 @@ Any role that plans a query on a table evaluates, with its own privileges, the c
 expressions (PostgreSQL: get_relation_info, eval_const_expressions). Restoring a definition evaluates its literals.
 Neither a search path nor row security prevents this, so the run rejects such code before it reads any table.
 
-The planner evaluates a call if every argument is, or becomes, a constant. It adds the defaults of missing arguments,
-and replaces the call of a simple SQL function with its body. It evaluates the CHECKs of a domain in the same way for a
-cast to the domain. To estimate the rows that match a predicate, it may call the function of an operator.
+The planner evaluates a function call if every argument is, or becomes, a constant. It adds the defaults of missing
+arguments, and replaces the call of a simple SQL function with its body. For a cast to a domain, it evaluates the
+domain's CHECKs in the same way. To estimate the rows that match a predicate, it may call the function of an operator.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _Catalog = Mapping[str, _Numbered]
 
 @dataclass(frozen=True)
 class _Node:
-    """A node of a tree, with its kind and the values of each field (words, nodes and lists)."""
+    """A node of a pg_node_tree: its kind, and the values of each field (words, nodes and lists)."""
 
     kind: str
     fields: Mapping[str, list[Any]]
@@ -50,7 +50,7 @@ class _Node:
 
 
 def refusals(found: Mapping[str, Any]) -> list[str]:
-    """Return a sentence for each expression whose code would run; ``found`` is the result of expressions.sql."""
+    """Return a sentence for each expression whose code would run. ``found`` is the result of expressions.sql."""
     catalog = {kind: _numbered(found[kind]) for kind in ("functions", "calls", "operators", "types", "domains")}
     sentences = [
         f"{what} calls {function['name']}, which belongs to {function['owner']}, {why}: any role that reads"
@@ -62,15 +62,16 @@ def refusals(found: Mapping[str, Any]) -> list[str]:
     ]
     sentences += [
         f"{item['what']} contains a value of {item['type']}, a domain whose CHECK calls an ordinary role's code. The"
-        " code would run when the definition is restored: make a superuser its owner, or change the definition."
+        " code would run when the definition is restored: make a superuser the owner of the code, or change the"
+        " definition."
         for item in found["written"]
     ]
     return list(dict.fromkeys(sentences))
 
 
 def _expressions(computed: Iterable[Mapping[str, Any]], domains: _Numbered) -> Iterator[tuple[str, list[_Node]]]:
-    """Yield the title and the nodes of each expression, and of each CHECK of the domains that the expression casts
-    to."""
+    """Yield the title and the nodes of each expression. If it casts to domains, also yield each CHECK of these
+    domains."""
     for item in computed:
         nodes = list(_walk(_parse(item["source"])))
         yield item["what"], nodes
@@ -88,12 +89,12 @@ def _expressions(computed: Iterable[Mapping[str, Any]], domains: _Numbered) -> I
 
 
 def _cast_to(nodes: Iterable[_Node]) -> list[int]:
-    """Return the OIDs of the domains in casts."""
+    """Return the OIDs of the domains to which the nodes cast values."""
     return [node.number("resulttype") for node in nodes if node.kind == "COERCETODOMAIN"]
 
 
 def _computed(node: _Node, catalog: _Catalog) -> Iterator[tuple[Mapping[str, Any], str, str]]:
-    """Yield the functions of ordinary roles that the planner runs for a node, with the reason and further objects to
+    """Yield each function of an ordinary role that the planner runs for a node, the reason, and further objects to
     inspect."""
     if "opno" in node.fields:
         operator = catalog["operators"].get(node.number("opno"), {"functions": []})
@@ -115,9 +116,9 @@ def _computed(node: _Node, catalog: _Catalog) -> Iterator[tuple[Mapping[str, Any
 def _varies(node: _Node, calls: _Numbered) -> bool:
     """Return whether an argument can never be simplified to a constant.
 
-    This is true of a column. It is also true of the call of a built-in function, or of one in ``calls``, if an argument
-    contains a column. The other arguments must then be constants other than NULL, because a strict function is not
-    called for NULL.
+    A column can never be simplified. Neither can a call of a built-in function, or of a function in ``calls``, if an
+    argument contains a column. The other arguments must then be constants other than NULL. Otherwise the planner
+    simplifies the call of a strict function to NULL.
     """
     if node.kind in ("VAR", "COERCETODOMAINVALUE"):
         return True
@@ -157,20 +158,20 @@ def _is_plain(function: Mapping[str, Any], catalog: _Catalog) -> bool:
 
 
 def _is_named(name: str, body: str) -> bool:
-    """Return whether a body uses a function or a type. The body must qualify the name, since the search path includes
-    no schema of ordinary roles."""
+    """Return whether a body uses the function or type ``name``. The body must qualify the name, because the search path
+    contains no schema of an ordinary role."""
     before = r"(?<![\w$])" if "--" in body or "/*" in body else r'\.\s*"?'
     after = "" if len(name.encode()) >= _LONGEST_NAME else r"(?![\w$])"
     return re.search(before + re.escape(name.casefold().replace('"', '""')) + after, body) is not None
 
 
 def _numbered(items: Iterable[Mapping[str, Any]]) -> _Numbered:
-    """Return items by their OIDs."""
+    """Return a mapping from the OIDs of items to the items."""
     return {item["oid"]: item for item in items}
 
 
 def _parse(source: str) -> list[Any]:
-    """Return a pg_node_tree of PostgreSQL as nodes, lists and words."""
+    """Return the text of a pg_node_tree as nodes, lists and words."""
     open_lists: list[list[Any]] = [[]]
     for token in _TOKEN.findall(source):
         if token in ("(", "{"):
@@ -184,7 +185,7 @@ def _parse(source: str) -> list[Any]:
 
 
 def _node(items: list[Any]) -> _Node:
-    """Return the node with its kind, field names and values."""
+    """Return the node whose kind, field names and values are ``items``."""
     fields: dict[str, list[Any]] = {}
     values: list[Any] = []
     for item in items[1:]:

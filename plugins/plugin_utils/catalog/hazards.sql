@@ -73,7 +73,7 @@ duplicate AS (
       d.relid,
       -- NULLs are never equal in a unique key.
       (SELECT string_agg(format('%%I IS NOT NULL', c), ' AND ') FROM unnest(d.columns) AS c),
-      -- The new key is created after the backfill, when a row without a tenant belongs to the default tenant.
+      -- The new key is created after the backfill, which assigns rows without a tenant to the default tenant.
       (SELECT string_agg(CASE WHEN c = %(column)s
            THEN format('CASE WHEN %%1$I IS NULL THEN %%2$L ELSE format(%%3$L, %%1$I) END', c,
              %(default_tenant)s::text, '%%s') ELSE format('%%I', c) END, ', ')
@@ -83,8 +83,8 @@ duplicate AS (
     COLUMNS keys bigint PATH 'keys', rows bigint PATH 'rows') AS x
   WHERE x.keys > 0
 ),
--- Rows that reference a row of another tenant. If the table takes its tenant from the other table: rows without a
--- referenced row.
+-- The foreign keys to check. The check counts rows that reference a row of another tenant. If the table takes its
+-- tenant from the other table, the check counts rows that reference no row.
 link AS (
   SELECT e.entry ->> 'table' AS name, e.entry -> 'columns' AS columns, e.entry ->> 'other' AS other,
          (e.entry ->> 'taken')::boolean AS taken, w.relid, o.relid AS pointed,
@@ -98,8 +98,8 @@ link AS (
       SELECT FROM tree t JOIN pg_class c ON c.oid = t.relid
       WHERE t.root IN (w.relid, o.relid) AND c.relkind NOT IN ('r', 'p'))
 ),
--- The same foreign keys, with whether each table has the tenant column, and whether the columns can be compared. A
--- foreign key on columns that no longer exist is omitted.
+-- The same foreign keys. Flags show whether each table has the tenant column, and whether the columns can be compared.
+-- A foreign key on columns that no longer exist is omitted.
 complete_link AS (
   SELECT l.*,
          EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = l.relid AND a.attname = %(column)s
@@ -131,8 +131,8 @@ complete_link AS (
          WHERE a.attrelid = l.pointed AND NOT a.attisdropped AND a.attname = ANY (l.other_names))
         = cardinality(l.other_names)
 ),
--- The joins from each table (alias c0 or o0) to a table with the tenant column, along the foreign keys that determine
--- its tenant.
+-- The joins from each table (alias c0 or o0) to a table with the tenant column. They follow the foreign keys from which
+-- tables take their tenant.
 path (relid, side, place, reached, joins) AS (
   SELECT w.relid, s.side, 0, w.relid, '' FROM wanted w CROSS JOIN (VALUES ('c'), ('o')) AS s (side)
   WHERE w.relid IS NOT NULL
@@ -143,7 +143,7 @@ path (relid, side, place, reached, joins) AS (
      FROM unnest(l.own_names, l.other_names) AS u (own, other)))
   FROM path p
   JOIN complete_link l ON l.relid = p.reached AND l.taken AND NOT l.has_tenant AND l.is_comparable
-  -- A cycle of foreign keys must not recurse forever; the plan rejects the tables of a cycle.
+  -- The limit ends the recursion if the foreign keys form a cycle. The plan rejects the tables of a cycle.
   WHERE p.place < (SELECT count(*) FROM wanted)
 ),
 -- The expression that returns the tenant of a table's rows.
@@ -171,10 +171,11 @@ crossing AS (
         l.relid::regclass, l.pointed::regclass, l.pairs, c.joins, o.joins, c.tenant, o.tenant)
       ELSE 'SELECT 0 AS rows' END, false, true, '')
     COLUMNS rows bigint PATH 'rows') AS x
-  -- Null if the columns cannot be compared.
+  -- The number is null if the columns cannot be compared.
   WHERE x.rows IS DISTINCT FROM 0
 ),
--- Values that several tenants already have, so that a key that is unique across all tenants cannot be created.
+-- Keys whose values several tenants may share. If tenants share values, a rollback cannot restore a key that is unique
+-- across all tenants.
 shared_key AS (
   SELECT k.entry ->> 'table' AS name, w.relid,
          ARRAY(SELECT json_array_elements_text(k.entry -> 'columns')) AS columns
@@ -245,9 +246,9 @@ open_sessions AS (
   SELECT usesysid AS role, count(*) AS sessions FROM pg_stat_activity
   WHERE datname = current_database() AND backend_type IN ('client backend', 'walsender') GROUP BY usesysid
 ),
--- Other roles with such privileges, which are subject to policies. PostgreSQL's predefined roles are omitted, but their
--- members are included. Every role has the privileges of PUBLIC, so roles that have only these are listed only if they
--- have open sessions.
+-- Other roles with such privileges that are subject to policies. PostgreSQL's predefined roles are omitted, but their
+-- members are included. Every role has the privileges of PUBLIC. Therefore a role that has only these privileges is
+-- listed only if it has open sessions.
 other_role AS (
   SELECT h.oid, h.rolname AS name, h.rolcanlogin AS login, h.rolreplication AS replication, coalesce(s.sessions, 0) AS
     sessions,
@@ -265,8 +266,8 @@ other_role AS (
   SELECT 0, 'PUBLIC', false, false, 0, g.relid, g.privilege, g.attname, 'PUBLIC' FROM granted g WHERE g.grantee = 0
 )
 SELECT json_build_object(
-  -- The roles whose privileges the application role has or can get with SET ROLE. The policies for these roles apply to
-  -- it.
+  -- The roles whose privileges the application role has or can get with SET ROLE. Policies for these roles also apply
+  -- to the application role.
   'service_roles', (
     SELECT coalesce(json_agg(r.rolname ORDER BY r.rolname), '[]')
     FROM pg_roles a
@@ -302,7 +303,7 @@ SELECT json_build_object(
     SELECT coalesce(json_agg(json_build_object(
         'name', e.evtname, 'event', e.evtevent, 'function', format('%%I.%%I', n.nspname, f.proname),
         'owner', pg_get_userbyid(f.proowner), 'owner_superuser', o.rolsuper, 'definer', f.prosecdef,
-        -- 'R' fires only in replication, and 'D' never.
+        -- With 'R', an event trigger fires only if session_replication_role is replica. With 'D', it never fires.
         'enabled', e.evtenabled IN ('O', 'A'), 'tags', e.evttags) ORDER BY e.evtname), '[]')
     FROM pg_event_trigger e
     JOIN pg_proc f ON f.oid = e.evtfoid
@@ -365,7 +366,7 @@ SELECT json_build_object(
       SELECT pid, command, relid FROM pg_stat_progress_cluster WHERE datname = current_database()
     ) AS b
     JOIN relation r ON r.oid = b.relid),
-  -- Whether the server records statements, so that earlier statements of the service can be read.
+  -- Whether pg_stat_statements records statements. If it does, the audit can read earlier statements of the service.
   'records_statements', EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_stat_statements')
     AND coalesce(current_setting('pg_stat_statements.track', true), 'none') <> 'none',
   -- Whether an interrupted run left its backfill login behind. A later step rejects any other role with this name.
@@ -387,8 +388,8 @@ SELECT json_build_object(
       relpersistence)
                     ORDER BY schema, name), '[]')
     FROM relation),
-  -- Keys on only the tenant column, which show that the column already has a meaning. A unique index also stands for
-  -- its constraint.
+  -- Unique keys and foreign keys on the tenant column alone, which show that the column already has a meaning. A unique
+  -- constraint is listed as its index.
   'meanings', (
     SELECT coalesce(json_agg(json_build_object('table', w.name, 'constraint', k.name, 'type', k.contype,
         'other', CASE WHEN k.contype = 'f' THEN format('%%s.%%s', n.nspname, f.relname) END, 'own', k.conrelid =

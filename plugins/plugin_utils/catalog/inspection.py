@@ -30,7 +30,7 @@ def request(source: Mapping[str, Any], readable: Iterable[str]) -> dict[str, Any
     """Return the input of ``module_utils.inspection.database``: ``queries`` and ``values``.
 
     ``source`` is the model in the form of the variables. ``readable`` contains the qualified names of other relations
-    that every tenant can read.
+    that every tenant may read.
     """
     model = models.parse(source)
     return {
@@ -79,9 +79,9 @@ def values(model: Model, readable: Iterable[str]) -> dict[str, Any]:
 
 
 def read(rows: Mapping[str, Any], source: Mapping[str, Any], url_options: str) -> dict[str, Any]:
-    """Return ``state``, the state document, and ``audit``, the entries of the audit. ``rows`` contains the rows of each
-    query by its name.
+    """Return ``state``, the state document, and ``audit``, the entries of the audit.
 
+    ``rows`` maps the name of each query to its rows. ``source`` is the model in the form of the variables.
     ``url_options`` are the options of DATABASE_URL.
     """
     state = {**rows["state"][0]["state"], **rows["hazards"][0]}

@@ -108,8 +108,10 @@ def holders(state: Document, model: Model, wanted: Table) -> list[Relation]:
 
 
 def tenant_column(state: Document, name: str) -> Document | None:
-    """Return the type, nullability, default, number of NULLs and tenants of the tenant column, or None if the table
-    lacks it."""
+    """Return the document of the tenant column, or None if the table lacks the column.
+
+    The document contains the type, nullability, default, number of NULLs and tenants.
+    """
     column: Document | None = required(state, name)["column"]
     return column
 
@@ -121,10 +123,10 @@ def application_role(state: Document) -> Document | None:
 
 
 def excess(document: Document, model: Model, part: str) -> list[str]:
-    """Return the privileges that the plan revokes; ``part`` is excess_privileges or granted_excess.
+    """Return the privileges that the plan revokes. ``part`` is excess_privileges or granted_excess.
 
-    An owner keeps REFERENCES, because it can grant that privilege to itself, and the next release of a framework needs
-    it.
+    An owner keeps REFERENCES. The owner can grant this privilege to itself anyway, and a framework needs it when the
+    next release changes the schema.
     """
     kept = "REFERENCES" if document["owner"] == model.application_role else None
     return [privilege for privilege in document[part] if privilege.split()[0] != kept]
@@ -137,7 +139,7 @@ def depends(state: Document, name: str, dependent: str) -> bool:
 
 
 def index_named(document: Document, name: str) -> Document | None:
-    """Return the index of the relation with this name."""
+    """Return the relation's index with this name, or None."""
     return next((index for index in document["indexes"] if index["name"] == name), None)
 
 
@@ -163,7 +165,7 @@ def unique_key(document: Document, columns: Sequence[str]) -> Document | None:
 
 
 def function(state: Document, name: str, identity: str) -> Document | None:
-    """Return the function with this name and the argument types ``identity`` (separated by commas)."""
+    """Return the function with this name and the argument types ``identity`` (separated by commas), or None."""
     types = [part.strip() for part in identity.split(",") if part.strip()]
     # PostgreSQL qualifies the name of a type that is not built in.
     return next(
@@ -195,7 +197,7 @@ def other_tenants(state: Document, model: Model) -> dict[str, int]:
 
 def known_tenant(model: Model, document: Document) -> str | None:
     """Return the tenant whose rows the proof uses in a table: the default tenant, or else the tenant with the most
-    rows."""
+    rows. Return None if no tenant has rows."""
     if model.default_tenant is not None:
         return str(model.default_tenant)
     tenants = (document.get("column") or {}).get("tenants", {})

@@ -40,7 +40,7 @@ converted (oid, function, implicit) AS (
   UNION
   SELECT t.oid, c.function, c.implicit FROM converted c JOIN pg_type t ON c.oid IN (t.typbasetype, t.typelem)
 ),
--- The types of the tables' columns, and the types that these contain.
+-- The types of the tables' columns, and all types of which these consist.
 used_type (oid) AS (
   SELECT a.atttypid FROM wanted w JOIN pg_attribute a ON a.attrelid = w.relid AND a.attnum > 0 AND NOT a.attisdropped
   UNION
@@ -86,7 +86,8 @@ attribute_list AS (
   SELECT a.attrelid AS relid, json_agg(json_build_object(
       'name', a.attname, 'type', format_type(a.atttypid, NULL), 'formatted', format_type(a.atttypid, a.atttypmod),
       'not_null', a.attnotnull,
-      -- Whether a row that omits the column gets a value; and the default that is set on the column, not on its type.
+      -- The field "has_default" says whether an INSERT that omits the column stores a value. The field "default" is the
+      -- default of the column itself, not of its type.
       'has_default', a.atthasdef OR a.attidentity <> '' OR y.typdefault IS NOT NULL,
       'default', CASE WHEN a.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid) END,
       'generated', a.attgenerated <> '' OR a.attidentity = 'a') ORDER BY a.attnum) AS attributes
@@ -160,8 +161,8 @@ counted AS (
   CROSS JOIN LATERAL XMLTABLE(
     '/row' PASSING query_to_xml(
       CASE
-        -- The plan rejects foreign tables and views. They are not counted, because the foreign server may be down, and
-        -- a view would run its owner's functions.
+        -- The plan rejects foreign tables and views. Their rows are not counted, because the foreign server may be
+        -- unreachable, and a view would run its owner's functions.
         WHEN EXISTS (SELECT FROM tree t JOIN pg_class f ON f.oid = t.relid WHERE t.root = w.relid
           AND f.relkind NOT IN ('r', 'p'))
         THEN 'SELECT ''{}''::json AS tenants, 0 AS nulls, 0 AS rows'
@@ -183,7 +184,7 @@ key_document AS (
   -- The definition of each unique index and exclusion constraint, field by field.
   SELECT i.indexrelid, jsonb_build_object(
       'elements', e.elements,
-      -- The columns that the elements use, or those that the predicate uses if the elements use only the tenant column.
+      -- The columns that the elements use. If these use only the tenant column: the columns that the predicate uses.
       'columns', (
         SELECT coalesce(jsonb_agg(DISTINCT a.attname), '[]')
         FROM pg_attribute a
@@ -270,13 +271,13 @@ index_list AS (
       'constraint_type', con.contype,
       'constraint_definition', pg_get_constraintdef(con.oid),
       'constraint_comment', obj_description(con.oid, 'pg_constraint'),
-      -- Objects that prevent the replacement of the key, or would be lost with it: foreign keys, and views that group
+      -- Objects that prevent the replacement of the key, because they depend on it: foreign keys, and views that group
       -- by the key.
       'dependents', (
         SELECT coalesce(json_agg(DISTINCT pg_describe_object(d.classid, d.objid, d.objsubid)), '[]')
         FROM pg_depend d
         LEFT JOIN pg_constraint k ON d.classid = 'pg_constraint'::regclass AND k.oid = d.objid
-        -- A foreign key to a partitioned table also has an entry for each partition, which is omitted.
+        -- A foreign key to a partitioned table also has one entry for each partition. These entries are omitted.
         WHERE d.deptype = 'n' AND coalesce(k.conparentid, 0) = 0
           AND ((d.refclassid = 'pg_constraint'::regclass AND d.refobjid = con.oid)
             OR (d.refclassid = 'pg_class'::regclass AND d.refobjid = i.indexrelid)))
@@ -311,7 +312,7 @@ foreign_key_list AS (
   FROM pg_constraint k
   JOIN pg_class f ON f.oid = k.confrelid
   JOIN pg_namespace n ON n.oid = f.relnamespace
-  -- A partition's part of the foreign key of its parent is omitted.
+  -- The foreign keys that a partition inherits from its parent are omitted.
   WHERE k.contype = 'f' AND k.conparentid = 0 AND k.conrelid IN (SELECT relid FROM relation)
   GROUP BY k.conrelid
 ),
@@ -366,8 +367,8 @@ dependent_list AS (
   LEFT JOIN pg_class i ON d.classid = 'pg_class'::regclass AND i.oid = d.objid AND i.relkind IN ('i', 'I')
   LEFT JOIN pg_constraint k ON d.classid = 'pg_constraint'::regclass AND k.oid = d.objid
   LEFT JOIN pg_policy p ON d.classid = 'pg_policy'::regclass AND p.oid = d.objid
-  -- Dropping the column also drops its default, its NOT NULL constraint (PostgreSQL 18) and a partition's part of a
-  -- foreign key, so these are omitted.
+  -- Dropping the column also drops its default, its NOT NULL constraint (PostgreSQL 18), and the foreign keys that
+  -- partitions inherit. Therefore these are omitted.
   WHERE d.classid <> 'pg_attrdef'::regclass AND k.contype IS DISTINCT FROM 'n' AND coalesce(k.conparentid, 0) = 0
   GROUP BY t.relid
 ),
@@ -407,8 +408,8 @@ relation_document AS (
       'policies', coalesce(p.policies, '[]'),
       'indexes', coalesce(i.indexes, '[]'),
       'foreign_keys', coalesce(f.foreign_keys, '[]'),
-      -- The privileges of the application role other than those to read and write rows. A privilege on a column is
-      -- followed by the name of the column.
+      -- The TRUNCATE and REFERENCES privileges of the application role, which row security does not restrict. A
+      -- privilege on a column is followed by the name of the column.
       'excess_privileges', (
         SELECT coalesce(jsonb_agg(privilege ORDER BY privilege), '[]')
         FROM pg_roles ar
@@ -508,7 +509,7 @@ SELECT json_build_object(
   'server_version_num', current_setting('server_version_num')::int,
   -- Whether definitions qualify the name of every object that is not built in.
   'qualified', current_setting('search_path') ~ '^pg_catalog, ?pg_temp$',
-  -- The numbers of rows exclude rows written by this transaction and by later ones.
+  -- The row counts include the rows of all earlier transactions. They may lack rows of this transaction and later ones.
   'snapshot_xmin', txid_snapshot_xmin(txid_current_snapshot()),
   'tables', (SELECT json_object_agg(name, document) FROM table_document),
   -- The types whose default operator class for GiST has an equality operator.
@@ -550,14 +551,14 @@ SELECT json_build_object(
         'types', (SELECT coalesce(json_agg(format_type(t.type, NULL) ORDER BY t.place), '[]')
                   FROM unnest(f.proargtypes) WITH ORDINALITY AS t (type, place)),
         'language', l.lanname, 'returns', pg_get_function_result(f.oid),
-        -- The names of the input arguments in order. An argument without a name has an empty string.
+        -- The names of the input arguments in order. The name of an unnamed argument is an empty string.
         'names', (SELECT coalesce(json_agg(coalesce(f.proargnames[t.place], '') ORDER BY t.place), '[]')
                   FROM unnest(coalesce(f.proargmodes, array_fill('i'::"char", ARRAY[f.pronargs::int]))) WITH
                     ORDINALITY AS t (mode, place)
                   WHERE t.mode IN ('i', 'b', 'v')),
         'body', f.prosrc, 'definition', pg_get_functiondef(f.oid), 'owner', pg_get_userbyid(f.proowner),
-        -- False if the application role can execute the function, but only through PUBLIC or another role. A trigger
-        -- function needs no privilege. A role that does not exist yet gets its privileges when it is created.
+        -- False only if the application role can execute the function through PUBLIC or another role, but not directly.
+        -- A trigger function needs no privilege. A role that does not exist yet gets its privileges at its creation.
         'granted', pg_get_userbyid(f.proowner) = %(application_role)s OR f.prorettype = 'trigger'::regtype
           OR NOT (SELECT has_function_privilege(r.oid, f.oid, 'EXECUTE') FROM pg_roles r
             WHERE r.rolname = %(application_role)s)
@@ -590,7 +591,7 @@ SELECT json_build_object(
       JOIN ordinary o ON o.oid = p.proowner
       JOIN pg_namespace n ON n.oid = x.oprnamespace),
     'casts', (SELECT coalesce(json_agg(DISTINCT function), '[]') FROM converted),
-    -- The columns that PostgreSQL converts with such a function to compare them with a column of another type.
+    -- The columns that PostgreSQL converts with one of these functions to compare them with a column of another type.
     'converted', (
       SELECT coalesce(json_agg(DISTINCT jsonb_build_object(
           'schema', n.nspname, 'table', c.relname, 'column', a.attname, 'type', format_type(a.atttypid, NULL),
@@ -611,7 +612,7 @@ SELECT json_build_object(
               OR pg_has_role(r.oid, b.oid, CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET'
                 ELSE 'MEMBER' END))))
     FROM pg_roles r WHERE r.rolname = %(application_role)s),
-  -- The tenant that a setting of a role gives to the sessions of that role.
+  -- The tenants that settings of roles give to the sessions of these roles, by role.
   'bridges', (
     SELECT coalesce(json_object_agg(r.rolname, substr(entry, length(%(setting)s) + 2)), '{}')
     FROM pg_db_role_setting s
@@ -619,8 +620,8 @@ SELECT json_build_object(
     JOIN pg_database d ON d.oid = s.setdatabase AND d.datname = current_database()
     CROSS JOIN LATERAL unnest(s.setconfig) AS entry
     WHERE starts_with(lower(entry), lower(%(setting)s) || '=')),
-  -- The time when a session last used such a setting, in seconds since 1970. Each sequence contains the time for one
-  -- kind of statement. The plan decides which sequences with such a name belong to the usage record.
+  -- The usage record: the time when a session last used the bridge, in seconds since 1970. Each sequence contains the
+  -- time for one kind of statement. The plan determines which sequences with such a name belong to the record.
   'bridge_watch', (
     SELECT json_build_object(
         'exists', count(s.relid) > 0,

@@ -12,7 +12,7 @@ from ..model.model import Model, Table
 from .state import Document
 
 EQUALS = "OPERATOR(pg_catalog.=)"
-# PostgreSQL's limit for the number of columns of an index (INDEX_MAX_KEYS).
+# PostgreSQL's limit for the columns of an index (INDEX_MAX_KEYS).
 MAX_COLUMNS = 32
 
 
@@ -46,8 +46,8 @@ def is_surrogate(index: Document, model: Model, table: Table) -> bool:
 
 
 def is_natural(index: Document, model: Model, table: Table) -> bool:
-    """Return whether the model lists a key under natural_keys. A key that uses no other column is in no list, and
-    counts too."""
+    """Return whether the model lists a key under natural_keys. A key on the tenant column alone is never listed, and
+    also counts as natural."""
     named = columns(index, model.column)
     return not named or named in _sets(table.natural_keys, model)
 
@@ -71,10 +71,11 @@ def is_of_migration(index: Document, model: Model, table: Table) -> bool:
 
 
 def serves(index: Document, model: Model, key: Iterable[str], *, pointed: bool) -> bool:
-    """Return whether an index is the key on these columns and the tenant column, or becomes that key when it is
-    replaced.
+    """Return whether an index is the key on these columns and the tenant column, or becomes that key when the plan
+    replaces it.
 
-    A foreign key (``pointed``) can only reference a key on plain columns that is neither partial nor deferrable.
+    ``pointed`` says whether a foreign key references the key. A foreign key can only reference a key on plain columns
+    that is neither partial nor deferrable.
     """
     if not is_key(index) or columns(index, model.column) != frozenset(key) - {model.column}:
         return False
@@ -111,7 +112,7 @@ def arbiters(document: Document, model: Model, table: Table) -> list[tuple[str, 
 
 
 def _is_to_become_deferrable(built: Document, there: Iterable[Document], model: Model) -> bool:
-    """Return whether the plan makes a deferrable constraint from an index that has already been built."""
+    """Return whether the plan turns an index that has already been built into a deferrable constraint."""
     return built["constraint"] is None and any(
         index["key"]["deferrable"] and definition(index, model.column) == definition(built, model.column)
         for index in there

@@ -1,8 +1,8 @@
-"""The backfill: before the service stops, a login without other privileges sets the default tenant in rows without one.
+"""The backfill, which assigns the default tenant to rows without a tenant before the service stops.
 
-An UPDATE runs the triggers and CHECKs of the table's owner. In a session of this login, they can read and change the
-tenant column, but have none of the administrator's privileges. The login and its policies exist only during the
-backfill.
+A separate login runs the backfill, because an UPDATE also runs triggers and CHECKs that the table's owner wrote. In a
+session of this login, that code has none of the administrator's privileges. It can only read and change the tenant
+column. The login and its policies exist only during the backfill.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ Item = dict[str, Any]
 
 
 def items(state: State, model: Model) -> list[Item]:
-    """Return the tables that have rows without a tenant: id, table, nulls, prepare, default, updates, count.
+    """Return an item for each table with rows without a tenant: id, table, nulls, prepare, default, updates, count.
 
     * ``prepare`` is the SQL that gives the login its privileges.
     * ``default`` is the SQL that prevents new rows without a tenant, or None.
-    * ``updates`` is a list of ``{relation, sql, paged}``. If ``paged``, ``sql`` takes a range of pages as the ctids
-      ``first`` and ``end``. Otherwise ``sql`` changes the whole relation at once.
+    * ``updates`` is a list of ``{relation, sql, paged}``. If ``paged`` is true, ``sql`` updates the range of pages
+      between the ctids ``first`` and ``end``. Otherwise ``sql`` updates the whole relation at once.
     * ``count`` is the query for the number of rows that still have no tenant.
     """
     found = []
@@ -38,8 +38,8 @@ def items(state: State, model: Model) -> list[Item]:
             continue
         relations = catalog.relations(state, model, table)
         whole, name = qualified(model.schema, table.name), identifier(model.column)
-        # If the tenant column is part of a partition key, the update moves rows to other partitions. Only an update of
-        # the whole table can do this.
+        # If the tenant column is part of a partition key, the UPDATE moves rows to other partitions. Only an UPDATE of
+        # the partitioned table can move rows.
         moves = any(model.column in (relation.document["partition_key"] or ()) for relation in relations)
         updated = relations[:1] if moves else catalog.holders(state, model, table)
         login = identifier(backfill_login.role(model.database))
@@ -56,7 +56,7 @@ def items(state: State, model: Model) -> list[Item]:
         found.append(
             {
                 "id": f"{table.name}.backfill", "table": table.name, "nulls": column["nulls"], "prepare": prepare,
-                # An existing default remains, because it may already give each row the tenant of its session.
+                # An existing default is kept, because it may already be the session's tenant.
                 "default": f"ALTER TABLE {whole} ALTER COLUMN {name} SET DEFAULT {model.default_constant}"
                 if column["default"] is None
                 else None,
@@ -83,7 +83,7 @@ def _policy(model: Model, target: str) -> str:
 
 
 def plan(state: State, model: Model) -> list[Statement]:
-    """Return the statements that show the backfill in the plan; ``items`` returns the steps that run."""
+    """Return the statements that represent the backfill in the plan. The run executes the ``items`` instead."""
     planned = []
     for table in catalog.tables(state, model):
         target, column = qualified(model.schema, table.name), identifier(model.column)
@@ -96,7 +96,7 @@ def plan(state: State, model: Model) -> list[Statement]:
 
 
 def findings(state: State, model: Model) -> list[Finding]:
-    """Return whether every row has a tenant."""
+    """Return findings that show whether every row has a tenant."""
     return [
         finding("NULLs", table.name, 0, column["nulls"])
         for table in catalog.tables(state, model)

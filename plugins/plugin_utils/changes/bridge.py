@@ -1,11 +1,12 @@
 """The bridge: a session of the service that sets no tenant works as the default tenant.
 
-The bridge is a setting of the application role in the database. It writes the default tenant in a form that no session
-uses (01). A tenant from the bridge therefore differs from a tenant that a session set, and ``bridge_record`` can record
-the statements that need the bridge.
+The bridge is a setting of the application role in the database. Its value is the default tenant in a form that no
+session uses, such as 01. A tenant from the bridge therefore differs from a tenant that a session set, and
+``bridge_record`` can record the statements that need the bridge.
 
-The policies do not show whether the service sets its tenant. After enforce.yml has confirmed this, it sets the setting
-to an empty string, which is not a tenant. Without this mark, a migration installs the bridge.
+The policies do not show whether the service sets the tenant. Once enforce.yml has confirmed that it does, enforce.yml
+changes the setting to an empty string, which is not a tenant. This is the mark of enforce.yml. Without the mark, a
+migration installs the bridge.
 """
 
 from __future__ import annotations
@@ -41,7 +42,10 @@ def named(state: State, model: Model) -> str | None:
 
 
 def hazards(state: State, model: Model) -> list[str]:
-    """Return the obstacles to the bridge, which lets sessions without a tenant see the default tenant's rows."""
+    """Return an obstacle to the bridge if tenants other than the default tenant have rows.
+
+    With the bridge, a session that sets no tenant sees the rows of the default tenant.
+    """
     others = catalog.other_tenants(state, model)
     if not model.bridge or is_enforced(state, model) or value(state, model) == model.bridge_value or not others:
         return []
@@ -62,7 +66,7 @@ def plan(state: State, model: Model) -> list[Statement]:
 
 
 def plan_install(state: State, model: Model) -> list[Statement]:
-    """Return the missing statements of the bridge and its usage record. The setting comes last."""
+    """Return the statements that create what the bridge and its usage record lack. The setting comes last."""
     planned = bridge_record.plan_install(state, model)
     if value(state, model) != model.bridge_value:
         planned.append(
@@ -113,8 +117,10 @@ def assign(model: Model, role: str, tenant: str | None) -> str:
 
 
 def findings(state: State, model: Model) -> list[Finding]:
-    """Return whether the bridge is off, or is complete: it has the default tenant and a usage record, and no other
-    tenant has rows."""
+    """Return findings that show whether the bridge is either off or complete.
+
+    A complete bridge has the default tenant and a usage record, and no other tenant has rows.
+    """
     tenant = value(state, model)
     if tenant is not None and catalog.other_tenants(state, model):
         return [finding("bridge is off once a second tenant has rows", "", None, tenant)]
@@ -140,7 +146,7 @@ def rollback(back: Rollback) -> list[Statement]:
 
 
 def rollback_findings(back: Rollback) -> list[Finding]:
-    """Return whether every role has its original bridge, and the usage record is complete."""
+    """Return findings that show whether every role has its original bridge, and the usage record is complete."""
     found = []
     if bridge_record.was_kept(back):
         missing = [item["id"] for item in bridge_record.plan_restore(back)]
@@ -149,7 +155,7 @@ def rollback_findings(back: Rollback) -> list[Finding]:
 
 
 def row_security_off_findings(state: State, model: Model) -> list[Finding]:
-    """Return whether the bridge is off."""
+    """Return the finding that shows whether the bridge is off."""
     return [finding("bridge", "", None, value(state, model))]
 
 

@@ -1,16 +1,17 @@
 """The usage record of the bridge: policies, a function and sequences.
 
 PostgreSQL shows the origin of a setting only to the session that has the setting, so the session itself must write the
-record. Every tenant table has restrictive policies, which can only hide rows that other policies show. They call a
-function that returns true for every row. The function records the time if the tenant has the form that only the bridge
-uses.
+record. Every tenant table has restrictive policies, which can only hide rows that other policies show. The restrictive
+policies call a function that returns true for every row. The function records the time if the tenant has the form that
+only the bridge uses.
 
-A kind of statement is a table and a command, and each kind has its own policy. Its last use is stored in its own
-sequence, because no session waits for a sequence, and no ROLLBACK resets one. The record covers the reads and writes of
-every session. Unlike a log of statements, it contains no data of callers. ``evidence`` evaluates the record.
+A kind of statement is a combination of a table and a command. Each kind has a policy, and a sequence that stores the
+time of the last use. The record uses sequences because sessions do not wait for each other to set one, and because
+ROLLBACK does not reset one. The record covers the reads and writes of every session. Unlike a statement log, it
+contains no callers' data. ``evidence`` evaluates the record.
 
-Earlier releases of this runbook had one policy for all commands and one sequence for all tables. The plan replaces that
-form.
+Earlier releases of this runbook had one policy for all commands and one sequence for all tables. The plan replaces
+these objects.
 """
 
 from __future__ import annotations
@@ -32,8 +33,7 @@ NOTE, USED, ARGUMENT = "tenancy_bridge_note", "tenancy_bridge_used", "text"
 COMMANDS = ("SELECT", "INSERT", "UPDATE", "DELETE")
 RECORD = "Record when a session still needs the bridge, and for which kind of statement"
 REPLACED = "Replace the record of an earlier release"
-# A session records a kind at most once in this number of seconds. No session waits for a sequence, but writing to one
-# makes the commit slower.
+# A session records each kind at most once in this number of seconds, because setting a sequence slows down the commit.
 RESOLUTION = 10
 
 
@@ -52,18 +52,17 @@ def kinds(model: Model) -> list[dict[str, str]]:
 
 
 def query() -> str:
-    """Return the query in bridge_used.sql, which selects the last use of each of its ``kinds``."""
+    """Return the query in bridge_used.sql, which selects when each kind in its ``kinds`` last used the bridge."""
     return Path(__file__).with_name("bridge_used.sql").read_text()
 
 
 def plan_install(
     state: State, model: Model, on: Iterable[Relation] | None = None, others: Iterable[str] = ()
 ) -> list[Statement]:
-    """Return the statements that create missing parts of the record, in its current form, ``on`` the given relations
-    (None means all).
+    """Return the statements that create the missing parts of the record in its current form.
 
-    The tables ``others`` get only the sequences. The sequences and the function are ``early``: nothing uses them before
-    the policies exist.
+    ``on`` contains the relations that get policies (None means all). The tables in ``others`` get only sequences. The
+    sequences and the function are ``early``, because nothing uses them before the policies exist.
     """
     wanted = relations(state, model) if on is None else list(on)
     watched = {*(relation.table.name for relation in wanted), *others}
@@ -104,7 +103,7 @@ def _install_sequences(state: State, model: Model, table: Table) -> list[Stateme
 def _install_function(state: State, model: Model) -> list[Statement]:
     role, note = identifier(model.application_role), f"{qualified(model.schema, NOTE)}({ARGUMENT})"
     now, planned = catalog.function(state, NOTE, ARGUMENT), []
-    # Existing policies may call an existing function. It therefore changes together with the policies.
+    # Existing policies may call an existing function, so an existing function is replaced together with the policies.
     is_new = now is None
     if now is None or now["body"].strip() != _body(model).strip():
         planned.append(
@@ -170,7 +169,7 @@ def plan_remove(state: State, model: Model) -> list[Statement]:
 
 
 def plan_remove_sequences(state: State, model: Model, tables: Iterable[str], reason: str) -> list[Statement]:
-    """Return the statements that drop the sequences of ``tables``, after the objects that write to them."""
+    """Return the statements that drop the sequences of ``tables``. Drop the objects that write to these first."""
     ours = {sequence_name(table, command) for table in tables for command in COMMANDS}
     there = state["bridge_watch"]["sequences"]
     return [_drop_sequence(model, name, reason) for name in sorted(ours & {*there})]
@@ -179,7 +178,7 @@ def plan_remove_sequences(state: State, model: Model, tables: Iterable[str], rea
 def _remove_earlier(state: State, model: Model) -> list[Statement]:
     """Return the statements that remove objects of the record of an earlier release."""
     function = _drop_function(state, model, "", REPLACED)
-    # A policy on a detached partition still depends on the function.
+    # The policies on detached partitions still depend on the function.
     planned = [*_drop_strays(state, REPLACED), *function] if function else []
     if USED in state["bridge_watch"]["sequences"]:
         planned.append(_drop_sequence(model, USED, REPLACED))
@@ -257,7 +256,7 @@ def _drop_policy(identity: str, table: str, target: str, policy: Mapping[str, An
 
 
 def _body(model: Model) -> str:
-    """Return the body of the function: if the tenant has the form of the bridge, it writes the time to the sequence.
+    """Return the body of the function, which writes the time to the sequence if the tenant has the bridge's form.
 
     The plan compares the whole body, including its comment. Any change therefore replaces the function in every
     migrated database.
@@ -300,7 +299,7 @@ def is_on(item: RelationRollback) -> bool:
 
 def _recorded(back: Rollback) -> set[str]:
     """Return the tables that have sequences of the record in the snapshot."""
-    # An earlier snapshot has no list of the sequences. They existed together with the policies.
+    # Snapshots of earlier versions do not list the sequences. For them, the policies show which tables had sequences.
     there = back.snapshot["bridge_watch"].get("sequences", {})
     listed = {kind["table"] for kind in kinds(back.model) if kind["sequence"] in there}
     return listed | {item.table.name for item in back.known if is_on(item)}
@@ -309,13 +308,12 @@ def _recorded(back: Rollback) -> set[str]:
 def plan_restore(back: Rollback) -> list[Statement]:
     """Return the statements that restore the record on its original relations, in its current form.
 
-    If a run committed only the early statements before the snapshot, the snapshot has the sequences without the
-    policies.
+    The snapshot has sequences without policies if an earlier run committed only the early statements before it.
     """
     model = dataclasses.replace(back.model, application_role=back.role or back.model.application_role)
     watched = [item.relation for item in back.known if is_on(item)]
     planned = plan_install(back.state, model, watched, sorted(_recorded(back)))
-    # A rollback is one transaction, and commits nothing before it.
+    # A rollback is a single transaction, so it has no early statements.
     return [{**item, "early": False} for item in planned]
 
 
@@ -323,7 +321,7 @@ def rollback(back: Rollback) -> list[Statement]:
     """Return the statements that restore the record on its original relations, and remove it from others."""
     if not was_kept(back):
         return plan_remove(back.state, back.model)
-    # A table that was added after the snapshot has the record, unless enforce.yml has removed it.
+    # Tables that were added after the snapshot have sequences, unless enforce.yml has removed the record.
     later = {table.name for table in back.model.tables} - _recorded(back)
     reason = "Stop recording the use of the bridge on newer tables"
     return plan_restore(back) + plan_remove_sequences(back.state, back.model, later, reason)

@@ -1,7 +1,7 @@
-"""One kind of change to a database, and the parts that each kind must define.
+"""The kinds of changes to a database, and the parts that a kind can define.
 
-Each kind is one file that ends with its ``CHANGE``, and ``registry.CHANGES`` lists the kinds in order. Each part is a
-function with the name of the part. A kind omits the parts in which it does nothing.
+Each kind is one file that ends with its ``CHANGE``. ``registry.CHANGES`` lists the kinds in order. Each part is a
+function with the name of the part. A kind omits the parts that it does not need.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .finding import Finding
 from .statement import State, Statement, statement
 
 Document = Mapping[str, Any]
-# The document of a relation that no snapshot contains.
+# The document of a relation that the snapshot does not contain.
 NO_DOCUMENT: Document = {
     "policies": [], "rls": {"enabled": False, "forced": False}, "indexes": [], "foreign_keys": [], "column": None,
     "granted_excess": [],
@@ -27,10 +27,10 @@ NO_DOCUMENT: Document = {
 
 @dataclasses.dataclass(frozen=True)
 class Ended:
-    """Database errors that the service gets until the statements of ``phase`` have run.
+    """Database errors that occur in the service until the statements of ``phase`` have run.
 
     ``codes`` are their SQLSTATEs. ``needle`` is a part of the error message, with ``{column}`` as a placeholder for the
-    tenant column. ``secured`` says whether only row security causes these errors.
+    tenant column. ``secured`` is true if only row security causes these errors.
     """
 
     phase: str
@@ -39,13 +39,13 @@ class Ended:
     secured: bool = False
 
 
-# Policies that someone created by hand reject a row, or read a setting that has no value.
+# The SQLSTATEs if policies that someone created by hand reject a row, or read a setting without a value.
 HELD_BACK = ("42501", "42704", "22P02")
 MORE_ROWS = "Drop a policy that would show more rows: permissive policies are combined with OR"
 
 
 def nothing(*_: Any) -> list[Any]:
-    """Return an empty list: the kind has no action or finding here."""
+    """Return an empty list. This is the default of a part that a kind omits."""
     return []
 
 
@@ -84,13 +84,15 @@ class Change:
 
 
 class Rollback:
-    """The rollback from ``state`` to the schema of ``snapshot``, which has been ``upgraded`` so that the two are
-    comparable."""
+    """The rollback from ``state`` to the schema of ``snapshot``.
+
+    The snapshot must be the result of ``snapshots.upgraded``, so that it is comparable with the state.
+    """
 
     def __init__(self, state: State, model: Model, snapshot: State) -> None:
         """Compare each relation with its state in the snapshot."""
         self.state, self.model, self.snapshot = state, model, snapshot
-        # A snapshot that was taken with an earlier model has no tenants table.
+        # A snapshot taken with an earlier model may lack the tenants table.
         others = [table for table in model.guarded if table not in model.tables]
         known = [one for one in others if catalog.table(state, one.name) and catalog.table(snapshot, one.name)]
         self.guarded = (*model.tables, *known)
@@ -103,7 +105,7 @@ class Rollback:
 
     @property
     def path(self) -> str | None:
-        """Return the schema that the snapshot does not write before names, or None."""
+        """Return the schema whose names the snapshot does not qualify, or None if it qualifies every name."""
         return None if self.snapshot.get("qualified") else self.model.schema
 
     @property
@@ -144,12 +146,12 @@ class RelationRollback:
         kept = by_place(catalog.relations(whole.snapshot, whole.model, self.table))
         self.is_known = (relation.schema, relation.name) in kept
         is_ours = any(policy["name"] == self.table.policy for policy in self.now["policies"])
-        # The snapshot does not contain newer partitions. Row security that someone enabled on such a partition remains.
+        # The snapshot lacks newer partitions. If someone enabled row security on such a partition, it stays enabled.
         later = NO_DOCUMENT if is_ours else {**NO_DOCUMENT, "rls": self.now["rls"]}
         self.before = kept.get((relation.schema, relation.name), later)
 
     def statement(self, identity: str, phase: str, sql: str, reason: str, **more: Any) -> Statement:
-        """Return one statement of the rollback; ``more`` are further arguments of ``statement``."""
+        """Return one statement of the rollback. ``more`` contains further arguments for ``statement``."""
         name = f"{self.table.name}.{identity}{self.relation.suffix}"
         return statement(name, self.table.name, phase, sql, reason, **more)
 
@@ -192,7 +194,7 @@ def made(document: Any) -> Any:
     if isinstance(document, Mapping):
         # A snapshot of an earlier version lacks these fields. "root" is the index to which an index is attached.
         found = {"root": None, "enforced": True, "period": False, **document}
-        # "casts" is missing in such a snapshot too. "key" repeats parts of the definition.
+        # Such a snapshot also lacks "casts". "key" repeats parts of the definition.
         left_out = ("dependents", "valid", "clustered", "casts", "key")
         return {name: value for name, value in found.items() if name not in left_out}
     return document

@@ -13,7 +13,7 @@ from .change import Change, Document, Ended, RelationRollback, Rollback
 from .finding import Finding, finding
 from .statement import State, Statement, statement, step
 
-# Since this version, NOT NULL is a constraint with a name, and a partition has its own.
+# Since this version, NOT NULL is a named constraint, and each partition has its own.
 NAMED_NOT_NULL_VERSION = 180000
 
 
@@ -55,7 +55,7 @@ def obstacles(state: State, model: Model) -> list[str]:
 
 
 def _of_unknown_tenants(state: State, model: Model, table: Table, others: Mapping[str, int]) -> list[str]:
-    """Return an obstacle if rows would be assigned to the default tenant although several tenants have rows."""
+    """Return an obstacle if the plan would assign rows to the default tenant although several tenants have rows."""
     rows, name = catalog.required(state, table.name)["rows"], f"{model.schema}.{table.name}"
     if not rows:
         return []
@@ -69,14 +69,14 @@ def _of_unknown_tenants(state: State, model: Model, table: Table, others: Mappin
 
 
 def _without_tenant(state: State, model: Model, table: Table) -> list[str]:
-    """Return an obstacle if rows have no tenant and would not get one, because no default tenant exists."""
+    """Return an obstacle if rows have no tenant, and the plan cannot assign one because no default tenant exists."""
     name, column = f"{model.schema}.{table.name}", catalog.tenant_column(state, table.name)
     if column is not None and not column["nulls"]:
         return []
     if column is not None:
         nulls = (
             f"{name}.{model.column} is NULL in {column['nulls']:,} rows, and there is no default tenant "
-            "(tenancy_column_adopted): give those rows their tenant, or delete them, first."
+            "(tenancy_column_adopted): first assign those rows to their tenants, or delete them."
         )
         return [nulls]
     if table.tenant_from is None:
@@ -88,8 +88,8 @@ def _without_tenant(state: State, model: Model, table: Table) -> list[str]:
         return [unnamed]
     parents = {key.references for key in table.foreign_keys if set(key.columns) == set(table.tenant_from)}
     return [
-        f"{name} takes its tenant from {parent}, which takes it from {name}: add the column to one of them by hand "
-        "first."
+        f"{name} takes its tenant from {parent}, which takes its tenant from {name}: first add the column to one of "
+        "the two tables by hand."
         for parent in parents
         if table in _sources(model, parent)
     ]
@@ -132,7 +132,7 @@ def plan(state: State, model: Model) -> list[Statement]:
 def _taken(model: Model, table: Table) -> list[Statement]:
     """Return the statements that add the column with the tenant of the row that a foreign key references.
 
-    PostgreSQL rewrites the table, which does not run the triggers of its owner.
+    PostgreSQL rewrites the table without running the table's triggers.
     """
     key = source(table)
     if key is None:
@@ -167,7 +167,7 @@ def _added(model: Model, table: Table) -> Statement:
 
 def _not_null(state: State, model: Model, table: Table) -> Statement:
     target, column, check = qualified(model.schema, table.name), identifier(model.column), check_name(model, table)
-    # An interrupted online run may have left this check.
+    # An interrupted online run may have left this CHECK constraint.
     left = f", DROP CONSTRAINT {identifier(check)}" if catalog.depends(state, table.name, check) else ""
     return statement(
         f"{table.name}.not_null", table.name, "not_null",
@@ -180,7 +180,7 @@ def _not_null(state: State, model: Model, table: Table) -> Statement:
 
 
 def findings(state: State, model: Model) -> list[Finding]:
-    """Return whether the column exists, has the model's type, and is NOT NULL."""
+    """Return findings that show whether the column exists, has the model's type, and is NOT NULL."""
     found = []
     for table in catalog.tables(state, model):
         column = catalog.tenant_column(state, table.name)
@@ -224,8 +224,8 @@ def _back_of_relation(back: Rollback, item: RelationRollback) -> list[Statement]
 
 
 def _is_dropped_with_the_table(back: Rollback, item: RelationRollback) -> bool:
-    """Return whether a partition loses its own NOT NULL together with its table. Since PostgreSQL 18, the partition
-    keeps its own."""
+    """Return whether a partition loses its original NOT NULL when its table loses NOT NULL. Since PostgreSQL 18, the
+    partition keeps it."""
     if back.state["server_version_num"] >= NAMED_NOT_NULL_VERSION or not item.relation.is_partition:
         return False
     (table,) = [one for one in back.relations if one.table == item.table and not one.relation.is_partition]
@@ -249,7 +249,7 @@ def _dependents(back: Rollback, item: RelationRollback) -> list[str]:
     own = {item.table.policy, *bridge_record.policy_names(item.table), check_name(model, item.table)}
     own |= {name for index in ours for name in (index["name"], index["constraint"])}
     own |= {policy["name"] for policy in item.now["policies"] if readers.is_of_readers(policy)}
-    # Only indexes, keys and policies have a name here. The migration creates no other objects that use the column.
+    # In this list, only indexes, keys and policies have a name. The migration creates no other dependent objects.
     used = [
         found["description"]
         for found in item.now["column"]["dependents"]
@@ -264,7 +264,7 @@ def _dependents(back: Rollback, item: RelationRollback) -> list[str]:
 
 
 def rollback_findings(back: Rollback) -> list[Finding]:
-    """Return whether the column has its original definition, including its default."""
+    """Return findings that show whether the column has its original definition, including its default."""
     return [
         finding(
             f"original tenant column{item.where}", item.table.name,

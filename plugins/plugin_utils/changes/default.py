@@ -12,7 +12,7 @@ from .statement import State, Statement, statement
 
 
 def plan(state: State, model: Model) -> list[Statement]:
-    """Return the statements that set the default if it differs."""
+    """Return the statements that make the session's tenant the default of the column."""
     column, planned = identifier(model.column), []
     for relation in relations(state, model):
         # If the column is new, the partitions inherit the default of the table. A partition with an existing column may
@@ -27,14 +27,14 @@ def plan(state: State, model: Model) -> list[Statement]:
             statement(
                 f"{relation.table.name}.default{relation.suffix}", relation.table.name, "default",
                 f"ALTER TABLE {target} ALTER COLUMN {column} SET DEFAULT {model.session_tenant}",
-                "Give a row without a tenant the session's tenant; refuse it if the session has none",
+                "Give a row without a tenant the session's tenant, or reject the row if the session has none",
             )
         )  # fmt: skip
     return planned
 
 
 def findings(state: State, model: Model) -> list[Finding]:
-    """Return whether the default is the session's tenant in each table and partition."""
+    """Return findings that show whether the default is the session's tenant in each table and partition."""
     found = []
     for table in catalog.tables(state, model):
         column = catalog.tenant_column(state, table.name)
@@ -99,7 +99,7 @@ def row_security_off(state: State, model: Model) -> list[Statement]:
 
 
 def row_security_off_findings(state: State, model: Model) -> list[Finding]:
-    """Return whether the default of the column is the default tenant."""
+    """Return findings that show whether the default of the column is the default tenant."""
     if model.adopted:
         return []
     found = []

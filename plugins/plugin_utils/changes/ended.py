@@ -13,7 +13,8 @@ def errors(statements: Iterable[Statement], column: str, *, is_secured: bool) ->
     """Return the errors that statements fix. Each has codes, needle and secured, as ``module_utils.smoke.judged``
     expects.
 
-    ``is_secured`` says whether row security is enabled on any table. Otherwise row security causes no error.
+    ``is_secured`` is true if row security is enabled on any table. If it is false, the errors that only row security
+    causes are omitted.
     """
     phases = {item["phase"] for item in statements}
     return [

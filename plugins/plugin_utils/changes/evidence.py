@@ -1,8 +1,8 @@
 """The evidence that nothing needs the bridge any longer, derived from its usage record.
 
-A kind of statement is a table and a command. The record contains the time of the last use of each kind, and this time
-shows which code used the bridge. Start-up code uses it in the first seconds of a service process, and never again. The
-health check uses it when the check is called, and the run itself calls it. Every other use belongs to a caller, or to
+A kind of statement is a combination of a table and a command. The record contains the time when each kind last used the
+bridge, and this time shows which code used it. Start-up code uses the bridge only in the first seconds of a service
+process. The health check uses the bridge when the run calls the check. Every other use belongs to a caller, or to
 another job that uses the service's login. If a caller reads a table that the health check also reads, the two uses
 cannot be distinguished.
 """
@@ -20,7 +20,7 @@ from .bridge_record import COMMANDS, RESOLUTION
 Use = Mapping[str, Any]
 
 START, HEALTH, CALLER = "At the start", "Health check", "Callers"
-# The origins of a use in the order of the report, with their words in a sentence.
+# The origins of a use in the order of the report, each with its words in a sentence.
 OWNERS = {CALLER: "by callers", START: "at the start", HEALTH: "by the health check"}
 # The values of -e enforce_accept, each with the origins that it accepts.
 ACCEPTABLE = {"startup": (START, HEALTH)}
@@ -45,8 +45,8 @@ def accepted(given: str | Iterable[str] | None) -> list[str]:
     unknown = sorted({name for name in names if name not in ACCEPTABLE})
     if unknown:
         raise TenancyError(
-            f"enforce_accept does not accept {', '.join(map(repr, unknown))}: its only value is 'startup', which means "
-            "start-up code and the health check; requests of callers that set no tenant are never accepted."
+            f"enforce_accept cannot contain {', '.join(map(repr, unknown))}: its only value is 'startup', which "
+            "accepts start-up code and the health check. Callers' requests without a tenant are never accepted."
         )
     return names
 
@@ -61,18 +61,18 @@ def judge(
 ) -> dict[str, Any]:
     """Return whether the bridge can be removed: ``{holds, verdict, sentence, lines}``.
 
-    ``record`` is ``{now, uses}``. Each use is ``{table, command, used_at}``, and ``used_at`` is None if there was none.
-    ``ages`` are the ages of the service's processes in seconds, including the main process. ``now``, ``used_at`` and
-    ``asked_at`` are seconds since 1970 by the server's clock. ``asked_at`` is the time when this run called the health
-    check, or None if it did not.
+    ``record`` is ``{now, uses}``. Each use is ``{table, command, used_at}``. ``used_at`` is None if the kind never used
+    the bridge. ``ages`` are the ages of the service's processes in seconds, including the main process. ``now``,
+    ``used_at`` and ``asked_at`` are seconds since 1970 by the server's clock. ``asked_at`` is the time when this run
+    called the health check, or None if the run did not call it.
 
     The verdict is one of these:
 
-    * "needed": callers need the bridge;
-    * "known": start-up code or the health check needs it, and ``accept`` does not accept that;
+    * "needed": callers need the bridge.
+    * "known": start-up code or the health check needs the bridge, and ``accept`` does not accept that.
     * "short": the service has run for less than ``quiet_seconds``, or for less than ``startup_seconds`` if its start-up
-      used the bridge;
-    * "done": nothing needs it.
+      used the bridge.
+    * "done": nothing needs the bridge.
     """
     now, starts = record["now"], [record["now"] - int(age) for age in ages]
     started = min(starts)
@@ -81,7 +81,7 @@ def judge(
     owned = [(_owner(use, starts, startup_seconds, asked_at), use) for use in uses]
     known = {owner for name in accept for owner in ACCEPTABLE[name]}
     owners = {owner for owner, _ in owned}
-    # A use during the start-up may belong to a caller. A later use of the same kind would show that.
+    # A use during the start-up may belong to a caller. Wait long enough for a later use of the same kind to show that.
     wait = max(quiet_seconds, startup_seconds) if START in owners else quiet_seconds
     if CALLER in owners:
         verdict = "needed"
@@ -108,7 +108,7 @@ def unnoted(record: Mapping[str, Any], since: int) -> list[str]:
 
 
 def _owner(use: Use, starts: Sequence[int], startup_seconds: int, asked_at: int | None) -> str:
-    """Return the origin of a use of a kind, derived from the time of its last use."""
+    """Return the origin of a use, derived from its time."""
     used_at = use["used_at"]
     if any(start - TOLERANCE < used_at <= start + startup_seconds for start in starts):
         return START
@@ -120,7 +120,7 @@ def _owner(use: Use, starts: Sequence[int], startup_seconds: int, asked_at: int 
 
 
 def _sentence(owned: Sequence[tuple[str, Use]], now: int, starts: Sequence[int], since: str) -> str:
-    """Return the result as one sentence, without a full stop."""
+    """Return the result as one sentence, without the period at the end."""
     if not owned:
         return f"nothing used the bridge {since}"
     parts = []
@@ -177,8 +177,10 @@ def _group(table: str, uses: Sequence[Use], owner: str, now: int, starts: Sequen
 
 
 def _age(seconds: int) -> str:
-    """Return a duration, rounded down, in the largest unit of which it has at least two: 119 is "119 seconds", 120 "2
-    minutes"."""
+    """Return a duration as text, rounded down, in the largest unit that it contains at least twice.
+
+    For example, 119 is "119 seconds", and 120 is "2 minutes".
+    """
     for name, size in (("days", 86400), ("hours", 3600), ("minutes", 60)):
         if seconds >= 2 * size:
             return f"{seconds // size} {name}"

@@ -16,7 +16,7 @@ def finding(check: str, table: str, expected: Any, actual: Any) -> Finding:
 
 
 def rows_unchanged(name: str, before: int | Mapping[str, int], document: Mapping[str, Any]) -> Finding:
-    """Return whether a table still has its original number of rows, in total or for each tenant."""
+    """Return the finding that shows whether a table still has its original number of rows, in total or per tenant."""
     if isinstance(before, int):
         return finding("rows unchanged", name, before, document.get("rows"))
     now = (document.get("column") or {}).get("tenants")
@@ -24,8 +24,8 @@ def rows_unchanged(name: str, before: int | Mapping[str, int], document: Mapping
 
 
 def by_table(findings: Iterable[Finding], model: Model) -> list[Finding]:
-    """Return findings in the order of the model's tables, and keep their order within a table. Findings without a table
-    come last."""
+    """Return findings in the order of the model's tables. The order within a table does not change. Findings without a
+    table come last."""
     places = {table.name: place for place, table in enumerate(model.guarded)}
     return sorted(findings, key=lambda found: places.get(found["table"], len(places)))
 

@@ -13,10 +13,10 @@ from .statement import State
 
 
 def collect(state: State, model: Model, rows_before: Mapping[str, Any] | None = None) -> list[Finding]:
-    """Return the findings for ``state``, which compare the model with the catalogs.
+    """Return the findings that compare ``state`` with the model.
 
-    ``rows_before`` maps the name of a table to its number of rows before the migration, or to the number of rows of
-    each tenant. If it is given, the numbers must still be equal.
+    ``rows_before`` maps the name of a table to its row count before the migration, either in total or per tenant. If
+    it is given, further findings show whether the row counts are unchanged.
     """
     found = [
         finding("table exists", table.name, True, False)
@@ -36,6 +36,6 @@ def _of_role(state: State) -> list[Finding]:
     if role is not None:
         found += [
             finding("application role obeys row security", "", True, not (role["superuser"] or role["bypassrls"])),
-            finding("roles that it can become to bypass row security", "", [], role["bypassing_memberships"]),
+            finding("bypassing roles that the application role can become", "", [], role["bypassing_memberships"]),
         ]
     return found

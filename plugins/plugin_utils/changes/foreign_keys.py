@@ -1,4 +1,4 @@
-"""Foreign keys between tenant tables get the tenant column, so that no row can reference another tenant's row.
+"""Addition of the tenant column to foreign keys between tenant tables. No row can then reference another tenant's row.
 
 A foreign key with the tenant column needs a unique key with that column. One transaction replaces both. It drops the
 old foreign key before the old unique key, and adds the new foreign key after the new unique key. The foreign key keeps
@@ -93,7 +93,7 @@ def add_sql(target: str, key: Document) -> str:
 
 
 def _scans(key: Document) -> str:
-    """Return what adding the foreign key reads: see ``scans`` of a statement."""
+    """Return the ``scans`` text of the statement that adds the foreign key."""
     return f"validates the foreign key {key['name']}" if key["validated"] and is_enforced(key) else ""
 
 
@@ -104,7 +104,7 @@ def _comment(target: str, key: Document) -> list[str]:
 
 
 def obstacles(state: State, model: Model) -> list[str]:
-    """Return the reasons why foreign keys cannot get the tenant column."""
+    """Return the reasons why the tenant column cannot be added to foreign keys."""
     return [text for table in catalog.tables(state, model) for text in _of_table(state, model, table)]
 
 
@@ -138,7 +138,7 @@ def _actions(state: State, title: str, item: Document) -> list[str]:
     # For one column, FULL and SIMPLE mean the same.
     if item["match"] == "f" and len(item["columns"]) > 1:
         found.append(
-            f"{title} is MATCH FULL, which a row with a NULL would violate once the tenant column is part of it: make "
+            f"{title} is MATCH FULL, which rows with a NULL violate once the key contains the tenant column: make "
             "it MATCH SIMPLE first."
         )
     if item["update"] in SETTING_ACTIONS:
@@ -160,8 +160,8 @@ def _to_part(state: State, model: Model, relation: Relation, item: Document) -> 
     target = (item["references"]["schema"], item["references"]["table"])
     title = f"The foreign key {item['name']} of {relation.title}"
     return [
-        f"{title} references {'.'.join(target)}, a partition of {model.schema}.{table.name}: let it reference "
-        f"{model.schema}.{table.name}, or drop it first."
+        f"{title} references {'.'.join(target)}, a partition of {model.schema}.{table.name}: let the key reference "
+        f"{model.schema}.{table.name}, or drop the key first."
         for table in catalog.tables(state, model)
         if any((part.schema, part.name) == target for part in catalog.partitions(state, table))
     ]
@@ -180,9 +180,9 @@ def calling(state: State, schema: str, name: str, key: Document) -> list[str]:
     if not functions:
         return []
     refusal = (
-        f"The foreign key {key['name']} of {schema}.{name} compares its columns with {', '.join(sorted(functions))}, "
-        "which a new key would call for every row with the privileges of a superuser: give both columns the same type "
-        "first."
+        f"The foreign key {key['name']} of {schema}.{name} calls {', '.join(sorted(functions))} to compare its "
+        "columns, and a new key would call this code for every row with the privileges of a superuser: give both "
+        "columns the same type first."
     )
     return [refusal]
 
@@ -214,7 +214,7 @@ def _exchanged(model: Model, relation: Relation, key: ForeignKey) -> list[Statem
     statements, table, target = [], relation.table.name, relation.target
     present = _has(relation, model, key)
     identity = f"{table}.foreign_key.{'_'.join(key.columns)}"
-    reason = "Add the tenant column to foreign keys: no row points to another tenant's row"
+    reason = "Add the tenant column to foreign keys, so that no row references another tenant's row"
     for item in of_table(relation.document):
         if not _points(item, model, key):
             continue
@@ -240,7 +240,8 @@ def _with_tenant(key: Document, model: Model) -> Document:
 
 
 def findings(state: State, model: Model) -> list[Finding]:
-    """Return whether every foreign key of the model exists with the tenant column, and no longer without it."""
+    """Return findings that show whether every foreign key of the model contains the tenant column, and no foreign key
+    without it is left."""
     found = []
     for table in catalog.tables(state, model):
         keys = [item for _, item in of_relations(state, model, table)]
@@ -301,7 +302,7 @@ def rollback_obstacles(back: Rollback) -> list[str]:
 
 
 def rollback_findings(back: Rollback) -> list[Finding]:
-    """Return whether every foreign key of the snapshot exists."""
+    """Return findings that show whether every foreign key of the snapshot exists."""
     return [
         finding(
             f"original foreign keys{item.where} that are missing", item.table.name, [],

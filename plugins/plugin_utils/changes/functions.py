@@ -1,4 +1,4 @@
-"""Functions that write to tenant tables get the bodies of the model, and keep their other properties.
+"""Replacement of the bodies of functions that write to tenant tables. The functions keep their other properties.
 
 CREATE OR REPLACE keeps the owner and the privileges. Because the plan uses the header from the catalogs, the SECURITY,
 volatility and SET clauses also remain. CREATE OR REPLACE can change neither the argument names nor the result type
@@ -24,7 +24,7 @@ NAMES = {"plpgsql": "PL/pgSQL", "sql": "SQL"}
 _PART = re.compile(r"""'[^']*'|"(?:[^"]|"")*"|[()\[\],]|[^'"()\[\],]+""")
 _DEFAULT = re.compile(r"\s+DEFAULT\s|\s*:?=", re.IGNORECASE)
 _MODE, _OUTPUT = (re.compile(rf"(?:{words})\s+", re.IGNORECASE) for words in ("IN|INOUT|VARIADIC", "OUT|TABLE"))
-# Other kinds of routines that can have the name (pg_proc.prokind).
+# The kinds of routines (pg_proc.prokind), as words in a message.
 KINDS = {"p": "a procedure", "a": "an aggregate", "w": "a window function", "f": "a function"}
 
 
@@ -41,7 +41,7 @@ def wanted_body(function: Function, now: Document | None) -> str:
     if now is None or not pairs or function.language == "sql":
         return body
     aliases = "\n".join(f"  {identifier(wanted)} ALIAS FOR ${place};" for wanted, place in pairs)
-    # An argument in the header can have the same name as a column.
+    # Without use_column, an argument in the header that has the name of a column would be ambiguous.
     return f"#variable_conflict use_column\nDECLARE\n{aliases}\nBEGIN\n{body.rstrip(';')};\nEND"
 
 
@@ -52,7 +52,7 @@ def is_tenant_aware(state: State, function: Function) -> bool:
 
 
 def obstacles(state: State, model: Model) -> list[str]:
-    """Return the reasons why functions cannot get the model's bodies."""
+    """Return the reasons why the plan cannot replace the bodies of functions."""
     found = []
     for function in model.functions:
         title = f"{model.schema}.{function.name}({function.identity})"
@@ -72,17 +72,17 @@ def obstacles(state: State, model: Model) -> list[str]:
             wanted = NAMES[function.language]
             found.append(
                 f"{title} is written in {now['language']}, but the body in tenancy_functions is in {wanted}: replace "
-                f"it with one in {wanted} with the same arguments and result first."
+                f"it with one in {wanted} that has the same arguments and result first."
             )
         elif function.language == "sql" and _names(function) != now["names"]:
             found.append(
-                f"{title} has arguments with other names than in tenancy_functions, and a body in SQL has no aliases: "
+                f"{title} has other argument names than tenancy_functions, and an SQL body cannot declare aliases: "
                 f"use the names {', '.join(now['names'])} in tenancy_functions."
             )
         if (now["returns"] or "") != function.returns:
             found.append(
                 f"{title} returns {now['returns']}, but the body in tenancy_functions returns {function.returns}: "
-                "give tenancy_functions a body with the right result, or replace the function first."
+                "correct the body in tenancy_functions, or replace the function first."
             )
     return found
 
@@ -96,11 +96,11 @@ def header(document: Document) -> str:
     """Return the definition of a function without its body.
 
     The owner of the function chose the names and defaults in the header, so they may contain any text. The body is
-    therefore searched from the end of the definition (PostgreSQL: pg_get_functiondef).
+    therefore removed from the end of the definition (PostgreSQL: pg_get_functiondef).
     """
     if not document["body"]:
         return definitions.without_body(document["definition"])[0]
-    # A snapshot of an earlier release does not contain the result type of the function.
+    # The definition shows whether it is a procedure, because snapshots of earlier releases contain no result type.
     quote = "$procedure" if document["definition"].startswith("CREATE OR REPLACE PROCEDURE ") else "$function"
     while quote in document["body"]:
         quote += "x"
@@ -109,7 +109,7 @@ def header(document: Document) -> str:
 
 
 def plan(state: State, model: Model) -> list[Statement]:
-    """Return the statements that give the functions their bodies."""
+    """Return the statements that give the functions the bodies of the model."""
     return [item for function in model.functions for item in _planned(state, model, function)]
 
 
@@ -129,7 +129,7 @@ def _planned(state: State, model: Model, function: Function) -> list[Statement]:
 
 
 def findings(state: State, model: Model) -> list[Finding]:
-    """Return whether each function has the body of the model."""
+    """Return findings that show whether each function has the body of the model."""
     return [
         finding(
             f"function {function.name}({function.identity}) is tenant-aware", "", True, is_tenant_aware(state, function)
@@ -153,8 +153,8 @@ def rollback(back: Rollback) -> list[Statement]:
             # is dropped.
             phase = "function" if before["body"] else "restore"
             planned.append(statement(identity, "", phase, before["definition"].strip(), reason))
-            # A new function belongs to the role that creates it, here a superuser. This would be dangerous for a
-            # SECURITY DEFINER function.
+            # The role that creates a function, here a superuser, becomes its owner. A SECURITY DEFINER function must
+            # not run with the privileges of a superuser.
             if now is None or now["owner"] != before["owner"]:
                 sql = f"ALTER {function.kind} {signature} OWNER TO {identifier(before['owner'])}"
                 planned.append(statement(f"{identity}.owner", "", phase, sql, reason))
@@ -168,14 +168,15 @@ def rollback_obstacles(back: Rollback) -> list[str]:
         now, before = _now_and_before(back, function)
         if before is not None and (now is None or now["definition"] != before["definition"]):
             what = f"The original function {function.name}"
-            # PostgreSQL parses an SQL-standard body when the function is restored.
+            # PostgreSQL parses an SQL-standard body when it restores the function, so the body is searched as well.
             text = header(before) if before["body"] else before["definition"]
             found += definitions.literals(back.state, what, [text], back.path)
     return found
 
 
 def rollback_findings(back: Rollback) -> list[Finding]:
-    """Return whether every function of the snapshot exists, and no function of the migration remains."""
+    """Return findings that show whether every function of the snapshot exists, and no function of the migration
+    remains."""
     has_record = bridge_record.was_kept(back)
     # "granted" depends on the login of the service, which the run may have changed.
     now, before = (
@@ -229,7 +230,7 @@ def _arguments(written: str) -> list[str]:
     return [part.strip() for part in found if part.strip()]
 
 
-# The functions remain: they use only rows of one tenant whether row security is on or off.
+# rollback_mode=policies keeps the functions: with or without row security, they use only the rows of one tenant.
 CHANGE = Change(
     phases=frozenset({"function", "restore"}),
     obstacles=obstacles,

@@ -22,12 +22,12 @@ Document = Mapping[str, Any]
 # PostgreSQL's limit for the columns of a table, including dropped columns (manual, appendix K "PostgreSQL Limits").
 MAX_COLUMNS = 1600
 READ_ONLY = "default_transaction_read_only"
-# The options of libpq set it as -c name=on, -cname=on or --name=on, with hyphens or underscores.
+# libpq's options parameter sets it as -c name=on, -cname=on or --name=on, with hyphens or underscores.
 IN_URL = re.compile(rf"(?:-c\s*|--){READ_ONLY.replace('_', '[_-]')}\s*=\s*(\w+)", re.IGNORECASE)
 
 
 def keys(model: Model) -> list[dict[str, Any]]:
-    """Return the keys that will be unique per tenant, each with table and columns, as hazards.sql expects."""
+    """Return the keys that the plan makes unique per tenant, each with table and columns, as hazards.sql expects."""
     return [{"table": table.name, "columns": list(key)} for table in model.tables for key in model.tenant_keys(table)]
 
 
@@ -77,9 +77,9 @@ def obstacles(state: State, model: Model, url_options: str = "") -> list[str]:
         *(_relation(item) for item in found["relations"] if item["persistence"] == "t"),
         *(text for table in model.tables for text in _row_types(state, model, table)),
         *(
-            f"The NOT NULL {item['constraint']} of {item['schema']}.{item['name']}.{model.column} is NOT VALID, and a "
-            f"primary key needs a valid one: ALTER TABLE {qualified(item['schema'], item['name'])} VALIDATE CONSTRAINT "
-            f"{identifier(item['constraint'])} first."
+            f"The NOT NULL constraint {item['constraint']} of {item['schema']}.{item['name']}.{model.column} is NOT "
+            "VALID, and a primary key needs a valid one: ALTER TABLE "
+            f"{qualified(item['schema'], item['name'])} VALIDATE CONSTRAINT {identifier(item['constraint'])} first."
             for item in found["unvalidated"]
         ),
     ]
@@ -97,8 +97,8 @@ def _of_table(state: State, model: Model, table: Table) -> list[str]:
     if document["column"] is None:
         found += [
             f"{item['schema']}.{item['name']} has {item['attributes']:,} columns, including dropped ones, but "
-            f"PostgreSQL allows no more than {MAX_COLUMNS:,}: copy it into a new table first, without the dropped "
-            "ones."
+            f"PostgreSQL allows no more than {MAX_COLUMNS:,}: first copy it into a new table, which then has no "
+            "dropped columns."
             for item in state["hazards"]["relations"]
             if item["attributes"] >= MAX_COLUMNS
             and any((item["schema"], item["name"]) == (one.schema, one.name)
@@ -111,8 +111,8 @@ def _of_table(state: State, model: Model, table: Table) -> list[str]:
 
 def _unparted(model: Model, table: Table) -> str:
     return (
-        f"{model.schema}.{table.name} is partitioned, but no partition of it can store rows, such as those of the "
-        "proof: create a partition first."
+        f"{model.schema}.{table.name} is partitioned, but none of its partitions can store rows, and the proof stores "
+        "some: create a partition first."
     )
 
 
@@ -124,8 +124,9 @@ def _row_types(state: State, model: Model, table: Table) -> list[str]:
         return []
     names = {(relation.schema, relation.name) for relation in catalog.relations(state, model, table)}
     return [
-        f"{item['used_by']} stores rows of the type {item['schema']}.{item['name']}, and PostgreSQL adds no column to "
-        "a table whose row type is stored elsewhere: change that column to jsonb or another type, or drop it first."
+        f"{item['used_by']} stores rows of the type {item['schema']}.{item['name']}, and PostgreSQL cannot add a "
+        "column with a default to a table if another column has its row type: first drop that other column, or change "
+        "it to jsonb or another type."
         for item in state["hazards"]["row_types"]
         if (item["schema"], item["name"]) in names
     ]
@@ -159,8 +160,8 @@ def _meanings(state: State, model: Model, table: Table, column: Document) -> lis
         return []
     refusal = (
         f"{name} already exists, {' and '.join(why)}, and no policy or default connects it with {model.setting}, so "
-        "this column has another meaning. Rename it, or choose another tenancy_column. If its values are tenants, set "
-        f"adopt: true for {table.name} in tenancy_tables."
+        "the column seems to have another meaning. Rename the column, or choose another tenancy_column. If its values "
+        f"are tenants, set adopt: true for {table.name} in tenancy_tables."
     )
     return [refusal]
 
@@ -209,7 +210,7 @@ def _duplicate(item: Document, model: Model) -> str:
     return (
         f"({', '.join(item['columns'])}) of {model.schema}.{item['table']} is a natural key in tenancy_tables, but "
         f"within a tenant, {item['rows']:,} rows share {item['keys']:,} of its values, and no unique index prevents "
-        f"that. Keep one row of each value, or remove the key from natural_keys. {query} returns the values."
+        f"that. Keep one row for each value, or remove the key from natural_keys. {query} returns the values."
     )
 
 
@@ -217,8 +218,8 @@ def uncompared(state: State, model: Model) -> list[str]:
     """Return a note for each foreign key whose columns the inspection cannot compare."""
     return [
         f"The columns ({', '.join(item['columns'])}) of {model.schema}.{item['table']} or those of {item['other']} "
-        "have a type that is not built into PostgreSQL: the plan does not look for rows that reference another "
-        "tenant's row; only a full rehearsal does."
+        "have a type that is not built into PostgreSQL, so the plan cannot look for rows that reference another "
+        "tenant's row. Only a full rehearsal finds such rows."
         for item in state["hazards"]["links"]
         if item["rows"] is None and not _is_filled(state, item)
     ]
@@ -235,8 +236,8 @@ def _link(state: State, model: Model, item: Document) -> str:
     name, columns = f"{model.schema}.{item['table']}", ", ".join(item["columns"])
     if item["rows"] is None:
         return (
-            f"{name} takes its tenant by ({columns}) from {item['other']}, and a column of the comparison has a type "
-            "that is not built into PostgreSQL. Casts of this type may run the code of the type's owner: add "
+            f"{name} takes its tenant from {item['other']} through ({columns}), but one of the compared columns has a "
+            "type that is not built into PostgreSQL. Casts of this type may run code of the type's owner: add "
             f"{model.column} to {name} and fill it by hand first."
         )
     if _is_filled(state, item):
@@ -251,13 +252,13 @@ def _link(state: State, model: Model, item: Document) -> str:
 
 
 def _tenants_rows(state: State, model: Model) -> list[str]:
-    """Return an obstacle for each missing value of the rows for the proof's tenants in the tenants table."""
+    """Return an obstacle for each value that the proof needs for its rows in the tenants table but cannot derive."""
     document = catalog.table(state, model.tenants.name) if model.tenants is not None else None
     if model.tenants is None or document is None:
         return []
     return [
         f"{model.schema}.{model.tenants.name}.{name} is NOT NULL without a default, and no value for it can be derived "
-        f"({why}): add {name}: … to sample of tenancy_tenants; %tenant% in it stands for the tenant."
+        f"({why}): add {name}: … to sample of tenancy_tenants. In this value, %tenant% stands for the tenant."
         for name, why in proof.tenants_sample(state, model, model.tenants).missing.items()
     ]
 
@@ -293,10 +294,11 @@ def _publication(item: Document, model: Model) -> list[str]:
     lacking = [column for column in identity if column not in (item["columns"] or identity)]
     if lacking:
         found.append(
-            f"The publication {item['name']} publishes {name} by the columns ({', '.join(item['columns'])}), without "
-            f"{', '.join(lacking)} of the table's new primary key: PostgreSQL would refuse every UPDATE "
+            f"The publication {item['name']} publishes only the columns ({', '.join(item['columns'])}) of {name}, "
+            f"without {', '.join(lacking)} of the table's new primary key: PostgreSQL would refuse every UPDATE "
             f"and DELETE (42P10). ALTER PUBLICATION {identifier(item['name'])} DROP TABLE "
-            f"{qualified(item['schema'], item['table'])} first, and add it with {', '.join(lacking)} afterwards."
+            f"{qualified(item['schema'], item['table'])} first. After the migration, add the table to the publication "
+            f"again, with {', '.join(lacking)}."
         )
     outside = [column for column in item["filter"] if column not in identity]
     if outside:

@@ -1,7 +1,7 @@
 """Indexes that begin with the tenant column, and the statements that restore an index of a snapshot.
 
-A new index of a partitioned table attaches equal indexes of the partitions. Therefore only the builds on the partitions
-take long (PostgreSQL manual, 5.12.2.2 "Partition Maintenance").
+The partitions get their indexes first, and the new index of the partitioned table attaches them. Therefore only the
+builds on the partitions take long (PostgreSQL manual, 5.12.2.2 "Partition Maintenance").
 """
 
 from __future__ import annotations
@@ -78,8 +78,7 @@ def constraint(index: Document, column: str) -> str:
 
 
 def made_with_constraint(index: Document) -> str:
-    """Return what ADD CONSTRAINT builds if the constraint cannot use an existing index: see ``scans`` of a
-    statement."""
+    """Return the ``scans`` text of an ADD CONSTRAINT that must build its own index."""
     kind = "exclusion constraint" if index["constraint_type"] == "x" else "key WITHOUT OVERLAPS"
     return f"builds the {kind} {index['constraint']}"
 
@@ -91,7 +90,7 @@ def deferrable(index: Document) -> str:
 
 
 def _element(item: Document) -> str:
-    """Return one column or expression of an index for CREATE INDEX."""
+    """Return the clause for one column or expression of an index in CREATE INDEX."""
     order = (" DESC" if item["nulls_first"] else " DESC NULLS LAST") if item["descending"] else ""
     return "".join(
         (
@@ -116,7 +115,7 @@ def marks(relation: Relation, index: Document, *, shift: int = 0) -> list[tuple[
     """Return the statements that restore the properties of an index, each with the name of the property.
 
     The properties are its comments, its marks (replica identity and clustering), its statistics targets and its
-    extensions. ``shift`` is the number of columns that were added in front.
+    extensions. ``shift`` is the number of columns that were added at the front of the index.
     """
     name, key = index["name"], index.get("key") or {}
     target = qualified(relation.schema, name)
@@ -208,14 +207,14 @@ def build(identity: str, relation: Relation, sql: str, reason: str, makes: str |
     # PostgreSQL can neither build nor drop an index of a partitioned table CONCURRENTLY.
     steps = [] if relation.is_partitioned else online.concurrently(sql)
     made = [] if makes is None else [names.index(relation, makes)]
-    # The index of a partitioned table attaches those of its partitions.
+    # The index of a partitioned table attaches the indexes of the partitions, and reads no rows.
     scans = "" if relation.is_partitioned or makes is None else f"builds the index {makes}"
     return statement(identity, relation.table.name, "build", sql, reason, steps, made, scans=scans)
 
 
 def drop_leftover(relation: Relation, name: str) -> list[Statement]:
-    """Return the statement that drops an index with the needed name that has another definition, or that an interrupted
-    build left invalid."""
+    """Return the statement that drops an existing index with the needed name. Such an index has another definition, or
+    an interrupted build left it invalid."""
     leftover = catalog.index_named(relation.document, name)
     if leftover is None:
         return []
@@ -229,7 +228,7 @@ def drop_leftover(relation: Relation, name: str) -> list[Statement]:
 
 
 class Restored(NamedTuple):
-    """A statement that restores an index: ``scans`` and ``online`` are those of a statement."""
+    """A statement that restores an index. ``scans`` and ``online`` have the same meaning as in ``statement``."""
 
     phase: str
     identity: str
@@ -241,9 +240,9 @@ class Restored(NamedTuple):
 def recreate(relation: Relation, index: Document) -> list[Restored]:
     """Return the statements that restore an index of a snapshot.
 
-    A constraint uses the index of the same name. The keys of partitions come before the key of the partitioned table,
-    which attaches them. The index of an ordinary table can be built before the transaction. It gets another name,
-    because the key that the migration made may have its name.
+    A constraint uses the index with its name. The keys of partitions come before the key of the partitioned table,
+    which attaches them. The index of an ordinary table can be built before the transaction. It is built under another
+    name, because a key of the migration may still have the original name.
     """
     name = index["name"]
     # ADD CONSTRAINT creates the index of an exclusion constraint and of a key WITHOUT OVERLAPS.
@@ -273,7 +272,7 @@ def original_name(name: str) -> str:
 
 
 def _built_in_place(relation: Relation, index: Document) -> Restored:
-    # The index of a partition must become a key before the table's index can attach it.
+    # A partition's index must become a key before the table's key can attach it.
     phase = "attach" if index["constraint"] is not None and relation.is_partition else "build"
     scans = "" if relation.is_partitioned else f"builds the index {index['name']}"
     return Restored(phase, f"index.{index['name']}", _placed(index, _everywhere(index)), scans)

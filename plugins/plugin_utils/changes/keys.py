@@ -1,7 +1,7 @@
 """Unique keys that contain the tenant column, on a table and on the partitions that store its rows.
 
 The new key has the definition of the old key in the catalogs, with the tenant column as its first column. Therefore
-rows of one tenant still conflict with each other. The key keeps its name, comments and marks (replica identity and
+rows of the same tenant conflict as before. The key keeps its name, comments and marks (replica identity and
 clustering).
 
 PostgreSQL cannot use an existing index of a partitioned table for a constraint. Therefore the partitions get their keys
@@ -31,7 +31,7 @@ from .change import (
 from .finding import Finding, finding
 from .statement import State, Statement, statement
 
-# Alternatives for index methods that allow only one column.
+# The alternatives to index methods that allow only one column.
 SINGLE = {"hash": "EXCLUDE USING btree, or a unique key", "spgist": "EXCLUDE USING gist"}
 
 
@@ -75,8 +75,9 @@ def _of_index(state: State, model: Model, relation: Relation, index: Document) -
     root = catalog.index_named(catalog.required(state, table.name), index["root"]) if is_part else None
     if root is not None and root["constraint"] is None and index["constraint"] is not None:
         held = (
-            f"The key {key} of {name} is a part of the index {index['root']} of {model.schema}.{table.name}, which has "
-            "to be replaced but cannot be dropped before it: detach that partition, drop its key, and attach it again."
+            f"The key {key} of {name} is attached to the index {index['root']} of {model.schema}.{table.name}. The "
+            "plan must replace this index, but PostgreSQL cannot drop it while the key exists: detach the partition, "
+            "drop its key, and attach the partition again."
         )
         return [held]
     return [*_dependents(state, model, name, index), *([] if is_part else _impossible(state, model, relation, index))]
@@ -86,8 +87,8 @@ def _unnamed(name: str, index: Document) -> str:
     key, words = index["name"], ", ".join(index["key"]["columns"])
     if index["constraint_type"] == "x":
         return (
-            f"The exclusion constraint {key} of {name} on ({words}) is not in the model, and shows one tenant "
-            "which values another has: list its columns under natural_keys of that table."
+            f"The exclusion constraint {key} of {name} on ({words}) is not in the model, and reveals one tenant's "
+            "values to another: list its columns under natural_keys of that table."
         )
     return (
         f"The unique key {key} of {name} on ({words}) is not in the model: list its columns under "
@@ -208,13 +209,13 @@ def _pointed(model: Model, table: Table) -> set[tuple[str, ...]]:
 
 
 def is_leftover(relation: Relation, index: Document) -> bool:
-    """Return whether an interrupted build left this index. No dump contains such an index, and it may never become
-    valid."""
+    """Return whether an interrupted build left this index. A dump does not contain such an index, and the index may
+    never become valid."""
     return not index["valid"] and index["constraint"] is None and not relation.is_partitioned
 
 
 def _words(model: Model, table: Table, key: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the parts from which the name of a new key is made."""
+    """Return the parts of the name of a new key."""
     keys = model.tenant_keys(table)
     return names.words(key, keys[: keys.index(key)])
 
@@ -241,11 +242,10 @@ def _key_change(
 
 
 class _Exchange:
-    """The replacement of one key, of a table or of an individual partition, with the same key that contains the tenant
-    column."""
+    """The replacement of a key with the same key plus the tenant column, on a table or an individual partition."""
 
     def __init__(self, state: State, model: Model, relation: Relation, index: Document) -> None:
-        """Find the relations that get the key, and its name in the plan."""
+        """Find the relations that get the key, and derive the ids of its statements."""
         self.column, self.index, self.whole = model.column, index, relation
         self.partitions = [
             part
@@ -264,7 +264,7 @@ class _Exchange:
             return [self._drop("Remove an index that an interrupted rollback built")]
         present = self._present()
         if present is not None:
-            reason = f"Drop the global key {self.index['name']}, which shows one tenant which values another has"
+            reason = f"Drop the global key {self.index['name']}, which reveals one tenant's values to another"
             return [self._drop(reason), *self._marked(self.whole, indexes.table_marks(self.whole, self.index, present))]
         if unique_keys.is_made_with_constraint(self.index):
             return self._made_with_constraint()
@@ -276,7 +276,7 @@ class _Exchange:
         return self.index["constraint"] is None and self.index["name"] in map(indexes.original_name, names_there)
 
     def _present(self) -> str | None:
-        """Return the name of an existing key that is already the same key with the tenant column, or None."""
+        """Return the name of an existing key that equals this key plus the tenant column, or None."""
         wanted = unique_keys.meaning(self.index, self.column)
         kinds = {"p": ("p",), "u": ("p", "u"), "x": ("x",)}.get(self.index["constraint_type"] or "")
         return next(
@@ -312,14 +312,14 @@ class _Exchange:
     def _in_parts(self) -> list[Statement]:
         """Return the statements that replace the key of a partitioned table.
 
-        The old key is dropped together with the keys of the partitions. The partitions get new keys, and the new key of
-        the table attaches them.
+        Dropping the old key also drops the keys of the partitions. The partitions get new keys, and the new key of the
+        table attaches them.
         """
         builds, takes = [], []
         for relation in (*self.partitions, self.whole):
             own = self._own(relation)
             if own is not None and (own["constraint"] is not None or relation.is_partitioned):
-                # The key of the parent attaches this key unchanged.
+                # The parent's key attaches this key as it is.
                 continue
             part = self._part(relation)
             name = part["name"] if part else derived_name(relation.name, self.index["name"])
@@ -360,7 +360,7 @@ class _Exchange:
         """Return an existing index for the new key: a key that exists only on the partition, or an index without a
         constraint.
 
-        If the new key is dropped, the index is dropped too.
+        Dropping the new key also drops this index.
         """
         own = [
             index
@@ -422,7 +422,7 @@ class _NewKey:
     """A key with the tenant column that the table does not have in any form."""
 
     def __init__(self, state: State, model: Model, table: Table, key: tuple[str, ...]) -> None:
-        """Find the relations that get the key, and its name in the plan."""
+        """Find the relations that get the key, and derive the ids of its statements."""
         self.model, self.wanted, self.words = model, (model.column, *key), _words(model, table, key)
         self.whole, self.holders = catalog.relation(state, model, table), catalog.holders(state, model, table)
         self.identity = f"{table.name}.key.{'_'.join(self.words)}"
@@ -493,7 +493,7 @@ class _NewKey:
 
 
 def findings(state: State, model: Model) -> list[Finding]:
-    """Return whether the keys and indexes per tenant exist, and no global key remains."""
+    """Return findings that show whether the keys and indexes per tenant exist, and no global key remains."""
     return [item for table in catalog.tables(state, model) for item in _findings_of(state, model, table)]
 
 
@@ -527,8 +527,8 @@ def rollback(back: Rollback) -> list[Statement]:
     """Return the statements that drop the keys and indexes per tenant, and restore those of the snapshot."""
     planned = [statement for item in back.relations for statement in _dropped(back, item)]
     restored = [(item, index) for item in back.relations for index in _of_before(back, item)]
-    # The key of a table attaches the first equal key of a partition. Therefore the keys are restored one after the
-    # other.
+    # The key of a table attaches the first equal key of a partition. Therefore each key of a table is restored together
+    # with the keys of its partitions, before the next key.
     wholes = list(dict.fromkeys(_whole(item, index) for item, index in restored))
     for item, index in sorted(restored, key=lambda pair: wholes.index(_whole(*pair))):
         planned += _restored(item, index)
@@ -546,7 +546,7 @@ def _dropped(back: Rollback, item: RelationRollback) -> list[Statement]:
         if name in before and made(now[name]) == made(before[name]):
             continue
         if item.relation.is_partition and now[name]["root"]:
-            # The index is dropped together with the key of the table.
+            # Dropping the key of the table also drops this index.
             continue
         constraint, reason = now[name]["constraint"], "Drop the keys and indexes per tenant"
         planned.append(
@@ -604,8 +604,8 @@ def _shared(back: Rollback, item: RelationRollback) -> list[str]:
 
 
 def rollback_obstacles(back: Rollback) -> list[str]:
-    """Return obstacles: code owned by ordinary roles that restored indexes would run, and rows that violate restored
-    keys."""
+    """Return an obstacle for code owned by ordinary roles that restored indexes would run, and for rows that violate
+    restored keys."""
     found = [text for item in back.relations for text in _shared(back, item)]
     for item in back.relations:
         for index in _of_before(back, item):
@@ -627,7 +627,8 @@ def _is_held(item: RelationRollback, before: Document) -> bool:
 
 
 def rollback_findings(back: Rollback) -> list[Finding]:
-    """Return whether every key and index of the snapshot exists, and none that the migration created remains."""
+    """Return findings that show whether every key and index of the snapshot exists, and none of the migration
+    remains."""
     found = []
     for item in back.known:
         lost = missing(_kept(item), item.now["indexes"])

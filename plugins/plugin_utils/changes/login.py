@@ -23,7 +23,7 @@ def becoming(role: str, bypassing: Iterable[str]) -> list[Attempt]:
     """Return the attempts by ``role`` to become each role that bypasses policies."""
     name = literal(role)
     made = [
-        _attempt("login", "", "The service is its own role", ONE,
+        _attempt("login", "", "The session runs as the service's role", ONE,
                  f"SELECT FROM (VALUES (1)) AS one WHERE current_user {EQUAL} {name} AND session_user {EQUAL} {name}")
     ]  # fmt: skip
     for other in bypassing:
@@ -42,24 +42,23 @@ def becoming(role: str, bypassing: Iterable[str]) -> list[Attempt]:
 def reaching(state: State, model: Model, writes: bool) -> list[Attempt]:
     """Return the attempts to reach rows with COPY, and without setting a tenant.
 
-    Tables without the tenant column are omitted, because findings already report them. ``writes`` adds the attempts
-    that write, which lock the table.
+    Tables without the tenant column are omitted, because findings already report them. If ``writes`` is true, the
+    result also contains the attempts that write, which lock the table.
     """
     unused_tenant = synthetic_tenants(state, model)[0]
     tables = [table for table in catalog.tables(state, model) if catalog.tenant_column(state, table.name) is not None]
-    # The tenant that a session gets at login can be tested only before the session sets a tenant.
+    # The tenant that a session has after its login can be tested only before the session sets a tenant.
     return _sessions(state, model, tables, unused_tenant) + [
         attempt for table in tables for attempt in _of_table(state, model, table, unused_tenant, writes)
     ]
 
 
 def _sessions(state: State, model: Model, tables: Sequence[Table], unused_tenant: str) -> list[Attempt]:
-    """Return Test 1 of the guide: the number of rows that a session sees before it sets a tenant, with a tenant, and
+    """Return the attempts of Test 1 in the guide: a session counts visible rows without a tenant, with a tenant, and
     after RESET.
 
-    A session that sets no tenant has the tenant of the bridge. The age of rows shows which rows are newer than the
-    state. If a long transaction is running, every row looks new. A new row of another tenant is therefore still an
-    error.
+    A session that sets no tenant has the tenant of the bridge. The age of a row shows whether the row is newer than the
+    state. While a long transaction runs, every row looks new. Therefore even a new row of another tenant is an error.
     """
     default = _looked_at(state, model, tables)
     bridged = bridge.value(state, model) is not None

@@ -1,7 +1,7 @@
-"""The names that a plan creates. The plan is refused if another object already has such a name.
+"""The names that a plan creates. If another object already has one of these names, the plan is refused.
 
-A plan drops what an interrupted run left, for example an invalid index. Any other object with such a name was created
-for another purpose, and PostgreSQL would refuse the statement.
+A plan drops objects that an interrupted run left, for example an invalid index. Any other object with such a name was
+created for another purpose, and PostgreSQL would reject the statement that creates the name again.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .statement import State, Statement
 
 Made = Mapping[str, Any]
 
-# The values of pg_class.relkind; "type" is a type without a relation.
+# The values of pg_class.relkind. In addition, "type" stands for a type without a relation.
 KINDS = {
     "r": "a table", "p": "a partitioned table", "i": "an index", "I": "an index", "S": "a sequence", "v": "a view",
     "m": "a materialized view", "c": "a composite type", "f": "a foreign table", "t": "a TOAST table",
@@ -27,7 +27,7 @@ RESULT = "boolean"
 
 
 def words(columns: Sequence[str], earlier: Iterable[Sequence[str]]) -> tuple[str, ...]:
-    """Return columns as the parts of a name, with a number if ``earlier`` columns result in the same name."""
+    """Return columns as the parts of a name. If ``earlier`` columns result in the same name, add a number."""
     twins = sum("_".join(other) == "_".join(columns) for other in earlier)
     return (*columns, *([str(twins + 1)] if twins else []))
 
@@ -38,7 +38,7 @@ def index(relation: Relation, name: str) -> Made:
 
 
 def key(relation: Relation, name: str, taken: str, gone: Sequence[str]) -> Made:
-    """Return the name of a new key. ``taken`` is the index that gets the name, and ``gone`` are the keys that are
+    """Return the name of a new key. ``taken`` is the index that the key uses, and ``gone`` contains the keys that are
     dropped first."""
     free = name == taken or name in gone
     kind = "constraint" if free else "key"
@@ -137,8 +137,7 @@ def _constraint(state: State, relation: Relation, name: str, gone: Sequence[str]
 
 
 def _policy(relation: Relation, name: str) -> list[str]:
-    # The plan replaces a restrictive policy. It drops a permissive policy only after it has created the policy of the
-    # model.
+    # The plan replaces a restrictive policy. It drops a permissive policy only after it has created the new policy.
     if not any(item["name"] == name and item["permissive"] for item in relation.document["policies"]):
         return []
     target = qualified(relation.schema, relation.name)

@@ -2,8 +2,8 @@
 
 The ``atomic`` strategy makes the change in one transaction while the service is stopped. The ``online`` strategy makes
 most of the change before the stop, in steps that do not block other sessions for long. The ``live`` strategy does not
-stop the service. After the online steps it commits the early statements: the bridge, and the sequences and the function
-of its usage record. Then the service's sessions are renewed, and the transaction runs.
+stop the service. After the online steps, the run commits the early statements: the bridge, and the sequences and the
+function of its usage record. Then the run renews the service's sessions, and the transaction follows.
 
 An index is built CONCURRENTLY. After VALIDATE CONSTRAINT for a CHECK, SET NOT NULL does not scan the rows under its
 lock (PostgreSQL manual, "ALTER TABLE"). The other changes are short for a table of any size, and remain in one
@@ -20,7 +20,7 @@ from ...module_utils.quoting import identifier
 from .statement import Statement, step
 
 Step = dict[str, Any]
-# The phase of the backfill, which a separate login runs before the transaction with both strategies (see backfill.py).
+# The phase of the backfill. With every strategy, a separate login runs it before the transaction (see backfill.py).
 BACKFILL = "backfill"
 
 
@@ -42,15 +42,16 @@ def expand(statements: Sequence[Statement], strategy: str) -> list[Statement]:
 def early(statements: Sequence[Statement], strategy: str) -> list[Statement]:
     """Return the statements that are committed before the service's sessions are renewed, with ``live`` only.
 
-    They set the bridge for new logins, and create the sequences and the function of its usage record. Without policies,
-    none of these has an effect. Therefore sessions with the old setting and sessions with the new one behave alike
-    until the transaction. Callers do not wait while the objects are created.
+    They set the bridge for new sessions, and create the sequences and the function of its usage record. Without
+    policies, none of these has an effect. Therefore sessions with the old setting and sessions with the new setting
+    behave alike until the transaction. Callers do not wait for the early statements.
     """
     return [item for item in statements if is_expanding(strategy) and strategy == LIVE and item["early"]]
 
 
 def steps(statements: Sequence[Statement]) -> list[Step]:
-    """Return the steps that run while the service runs, each with the id of its statement, sql and patient."""
+    """Return the steps that run while the service runs. Each has the ``id`` of its statement, ``sql`` and
+    ``patient``."""
     return [{"id": item["id"], **part} for item in statements for part in item["online"]]
 
 
@@ -70,8 +71,8 @@ def concurrently(sql: str) -> list[Step]:
 
 
 def not_null(target: str, column: str, check: str) -> list[Step]:
-    """Return the steps that make a column NOT NULL. They check the rows while other sessions can write, not under the
-    lock."""
+    """Return the steps that make a column NOT NULL. They check the rows while other sessions can write, and not under
+    an exclusive lock."""
     name, check = identifier(column), identifier(check)
     return [
         step(

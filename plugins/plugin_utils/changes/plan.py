@@ -1,7 +1,7 @@
 """The plan: the ordered statements that turn the state of a database into the model.
 
-An empty plan is the only meaning of "already migrated". Every statement is planned from the catalogs, so a
-half-migrated database needs fewer statements.
+A database counts as migrated only if its plan is empty. Every statement is planned from the catalogs, so a partly
+migrated database needs fewer statements.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ PHASES = (
     "column", "tenant", online.BACKFILL, "not_null", "build", "unlink", "key", "link", "function", "view", "privilege",
     "bridge", "default", "policy", "enable", "force",
 )  # fmt: skip
-# While the service runs, an autovacuum must yield its lock early. It yields when the deadlock timeout of the waiting
-# session expires, and PostgreSQL's default is 1 s.
+# While the service runs, an autovacuum must release its lock early. PostgreSQL cancels the autovacuum when the
+# deadlock_timeout of the waiting session expires, which is 1 s by default.
 YIELDING = {"deadlock_timeout": "20ms"}
-# While the service runs, no query may take longer with more rows. Therefore PostgreSQL must use an index for each row
-# that it reads. The costs let it choose the index that reads the fewest rows, even in a small table. The rows that
-# parallel workers read would not be counted.
+# While the service runs, no query may take longer with more rows. Therefore PostgreSQL must read each row through an
+# index. With these costs, it chooses the index that reads the fewest rows, even in a small table. Parallel workers are
+# off, because the transaction cannot count the rows that they read.
 LIVE = {
     "enable_seqscan": "off",
     "enable_bitmapscan": "off",
@@ -58,10 +58,10 @@ def build(state: State, model: Model, url_options: str = "", *, careful: bool = 
             "check the user in DATABASE_URL."
         )
     statements = [] if obstacles else [item for change in CHANGES for item in change.plan(state, model)]
-    # If the transaction fills the tenant column of a table, no index on the column can be built before.
+    # If the transaction fills the tenant column of a table, no index on the column can be built before the transaction.
     filled = {item["table"] for item in statements if item["phase"] == "tenant"}
     statements = [{**item, "online": []} if item["table"] in filled else item for item in statements]
-    # A migrated database needs no statements, so hazards do not matter.
+    # A migrated database needs no statements, so hazards cannot make them fail.
     if careful and (obstacles or statements):
         obstacles += hazards.obstacles(state, model, url_options) + names.obstacles(state, model, statements)
         obstacles += [text for change in CHANGES for text in change.hazards(state, model)]

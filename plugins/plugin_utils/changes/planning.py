@@ -1,4 +1,4 @@
-"""The plan of a run for its goal, and the single transaction around the statements."""
+"""The plan for the goal of a run, and the single transaction around its statements."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LIVE_PROBED = 10
 def statements(
     state: State, model: Model, goal: str, snapshot: State | None = None, url_options: str = "", *, careful: bool = True
 ) -> list[Statement]:
-    """Return the ordered statements that turn ``state`` into ``goal``.
+    """Return the ordered statements that reach ``goal`` from ``state``.
 
     ``snapshot`` is the state that the ``schema`` goal restores. ``url_options`` are the options of DATABASE_URL. With
     ``careful``, a rollback is refused if another tenant has rows, and a migration is refused if it would fail. Raises
@@ -44,8 +44,9 @@ def result(
 ) -> dict[str, Any]:
     """Return the result of the plan role, except its lines.
 
-    ``inspected`` has ``state`` and ``audit``. ``wanted`` has ``goal``, ``url_options``, and what ``strategy.choose``
-    needs. Its ``lost_run`` says whether an earlier run stopped without releasing its lock.
+    ``inspected`` has ``state`` and ``audit``. ``wanted`` has ``goal``, ``url_options``, and the values that
+    ``strategy.choose`` needs. ``wanted`` also has ``lost_run``, which says whether an earlier run ended without
+    releasing its lock.
 
     The result has ``state``, ``audit``, ``goal``, ``statements``, ``strategy`` (atomic, online or live),
     ``strategy_reason``, ``backfilling``, ``refusals`` and the ``snapshot`` of a rollback. ``state_before`` keeps its
@@ -80,8 +81,9 @@ def rehearsed(
     """Return ``strategy``, ``strategy_reason`` and ``refusals`` of a plan after its rehearsal.
 
     ``plan_made`` is the result of the plan role. ``wanted`` also has ``max_downtime`` in seconds. ``measured`` has
-    ``locked_seconds``, and ``durations``, the seconds that statements took by their ids. The operator has confirmed
-    that the service is not stopped. Therefore a long transaction ends a run with the ``live`` strategy.
+    ``locked_seconds``, and ``durations``, which maps the ids of statements to the seconds that they took. With the
+    ``live`` strategy, the operator has confirmed a run that does not stop the service. Therefore a transaction that
+    takes too long is a refusal.
     """
     chosen, found = str(plan_made["strategy"]), plan_made["statements"]
     reason = strategy.choose(found, plan_made["state"], model, wanted, measured["durations"])["strategy_reason"]
@@ -140,7 +142,7 @@ def transaction(found: Sequence[Statement], state: State, model: Model, wanted: 
 def rolled_back(
     state: State, model: Model, goal: str, snapshot: State | None, rows_before: Mapping[str, int]
 ) -> list[Finding]:
-    """Return the findings after a rollback to ``goal``, policies or schema."""
+    """Return the findings after a rollback. Its ``goal`` is policies or schema."""
     if goal == "schema" and snapshot is not None:
         return schema.findings(state, model, snapshot, rows_before)
     return revert.policies_findings(state, model, rows_before)

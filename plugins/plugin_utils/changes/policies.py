@@ -1,7 +1,7 @@
 """The policy of the model on every tenant table and partition.
 
-It must be the only permissive policy that applies to the service, because PostgreSQL combines permissive policies with
-OR. Policies for other roles remain.
+This policy must be the only permissive policy that applies to the service, because PostgreSQL combines permissive
+policies with OR. Policies for other roles remain.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ def _of_relation(state: State, relation: Relation, model: Model) -> list[Stateme
 
 
 def findings(state: State, model: Model) -> list[Finding]:
-    """Return whether the policy of the model is the only permissive policy for the service on each table and
-    partition."""
+    """Return findings that show whether each table and partition has the policy of the model, and no other permissive
+    policy for the service."""
     found, created = [], 0
     for table in catalog.tables(state, model):
         policies = catalog.required(state, table.name)["policies"]
@@ -69,7 +69,7 @@ def findings(state: State, model: Model) -> list[Finding]:
         ]
         parts = catalog.partitions(state, table)
         lacking = [part.name for part in parts if not _is_alone(state, part, model)]
-        found += [finding("partitions without the model's policy alone", table.name, [], lacking)] if parts else []
+        found += [finding("partitions whose policies are not the model's", table.name, [], lacking)] if parts else []
     wanted = len(model.tables)
     return [*found, finding("RLS policies created", "", f"{wanted}/{wanted}", f"{created}/{wanted}")]
 
@@ -95,7 +95,7 @@ def rollback_of(back: Rollback, item: RelationRollback, names: set[str]) -> list
     the snapshot."""
     before = by_name(_of_before(back, item))
     ours, record = names | before.keys(), bridge_record.policy_names(item.table)
-    # bridge_record.py drops and creates the policies of the usage record. Policies from elsewhere remain.
+    # bridge_record.py drops and creates the policies of the usage record. Policies that someone created by hand remain.
     if not bridge_record.was_kept(back):
         ours -= record
     elif not bridge_record.is_on(item):
@@ -136,13 +136,14 @@ def rollback_obstacles(back: Rollback) -> list[str]:
 
 
 def rollback_findings(back: Rollback) -> list[Finding]:
-    """Return whether every policy of the snapshot exists, and no policy of the migration remains."""
+    """Return findings that show whether every policy of the snapshot exists, and no policy of the migration remains."""
     own = [item for item in back.known if item.table in back.model.tables]
     return [found for item in own for found in rollback_findings_of(back, item, {item.table.policy})]
 
 
 def rollback_findings_of(back: Rollback, item: RelationRollback, names: set[str]) -> list[Finding]:
-    """Return whether a relation has every policy of the snapshot, and no other policy with one of the ``names``."""
+    """Return findings that show whether a relation has every policy of the snapshot, and no other policy with one of
+    the ``names``."""
     lost = missing(_of_before(back, item), item.now["policies"])
     left = names & by_name(item.now["policies"]).keys() - by_name(item.before["policies"]).keys()
     return [
@@ -166,12 +167,12 @@ def dropped(relation: Relation, names: set[str]) -> list[Statement]:
 
 
 def row_security_off_findings(state: State, model: Model) -> list[Finding]:
-    """Return whether the policies of the model no longer exist."""
+    """Return findings that show whether the policies of the model have been dropped."""
     return [left(relation, {relation.table.policy}) for relation in relations(state, model)]
 
 
 def left(relation: Relation, names: set[str]) -> Finding:
-    """Return whether no policy of a relation has one of the ``names``."""
+    """Return the finding that shows whether a relation still has policies with one of the ``names``."""
     own = [policy["name"] for policy in relation.document["policies"] if policy["name"] in names]
     return finding(f"tenant policies{relation.where}", relation.table.name, [], own)
 

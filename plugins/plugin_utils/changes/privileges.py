@@ -1,4 +1,4 @@
-"""The privileges of the application role: REVOKE for those that bypass row security, and GRANT EXECUTE on functions."""
+"""The privileges of the application role. The plan revokes those that bypass row security, and grants missing ones."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from .statement import State, Statement, statement
 
 
 def plan(state: State, model: Model) -> list[Statement]:
-    """Return the statements that revoke bypassing privileges on tables, and grant privileges on the tenant column and
-    functions."""
+    """Return the statements that revoke privileges that bypass row security, and grant missing privileges on the tenant
+    column and on functions."""
     role, planned = identifier(model.application_role), []
     for relation in guarded_relations(state, model):
         granted = catalog.excess(relation.document, model, "granted_excess")
@@ -49,8 +49,10 @@ def plan(state: State, model: Model) -> list[Statement]:
 
 
 def _lacking(document: Document, model: Model) -> list[str]:
-    """Return the privileges that the service has on some columns but not on the tenant column, which it needs because
-    keys contain it."""
+    """Return the privileges that the service has on some columns, but not on the tenant column.
+
+    The service needs them on the tenant column because keys contain that column.
+    """
     return [
         privilege
         for privilege in ("SELECT", "INSERT")
@@ -111,13 +113,14 @@ def rollback(back: Rollback) -> list[Statement]:
 
 
 def _of_column(document: Document, model: Model) -> set[str]:
-    """Return the privileges that the service has on the tenant column only."""
+    """Return the privileges that the service has on the tenant column, but not on the whole table."""
     rights = {name: (document.get("rights") or {}).get(name) for name in ("SELECT", "INSERT")}
     return {name for name, allowed in rights.items() if isinstance(allowed, list) and model.column in allowed}
 
 
 def rollback_findings(back: Rollback) -> list[Finding]:
-    """Return whether the login has its original privileges on the tables, if it is still the login of the snapshot."""
+    """Return findings that show whether the login has its original privileges on the tables. If the service has another
+    login than in the snapshot, there are none."""
     return [
         finding(
             f"original rights{item.where}", item.table.name, item.before["granted_excess"], item.now["granted_excess"]

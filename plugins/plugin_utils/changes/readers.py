@@ -1,7 +1,7 @@
 """Policies for roles other than the application role (tenancy_readers), and the rows that each other role sees.
 
-A policy applies to every role that has the privileges of the policy's role. A role is therefore rejected if the service
-has its privileges, or can get them with SET ROLE.
+A policy applies to every role that has the privileges of the policy's role. A role in tenancy_readers is therefore
+rejected if the service has the privileges of that role, or can get them with SET ROLE.
 """
 
 from __future__ import annotations
@@ -111,7 +111,8 @@ def _is_wanted(policy: Document, model: Model, reader: Reader) -> bool:
 
 
 def findings(state: State, model: Model) -> list[Finding]:
-    """Return whether each role in tenancy_readers has its policy, and no other role still has such a policy."""
+    """Return findings that show whether each role in tenancy_readers has its policy, and no other role still has such a
+    policy."""
     found = []
     for table in catalog.tables(state, model):
         lacking, ours = set(), set()
@@ -141,7 +142,7 @@ def rollback(back: Rollback) -> list[Statement]:
 
 
 def rollback_findings(back: Rollback) -> list[Finding]:
-    """Return whether the policies of readers no longer exist."""
+    """Return findings that show whether the policies of readers have been dropped."""
     return [
         finding(f"policies{item.where} of tenancy_readers that are left", item.table.name, [], left)
         for item in back.known
@@ -166,7 +167,7 @@ def row_security_off(state: State, model: Model) -> list[Statement]:
 
 
 def row_security_off_findings(state: State, model: Model) -> list[Finding]:
-    """Return whether the policies of readers no longer exist."""
+    """Return findings that show whether the policies of readers have been dropped."""
     left: dict[str, list[str]] = {}
     for item in row_security_off(state, model):
         left.setdefault(item["table"], []).append(item["id"])
@@ -174,8 +175,7 @@ def row_security_off_findings(state: State, model: Model) -> list[Finding]:
 
 
 def notes(state: State, model: Model) -> list[str]:
-    """Return a note for each other role with privileges on rows, about the rows that it sees after row security is
-    forced."""
+    """Return a note for each other role with privileges on rows: which rows it sees after row security is forced."""
     return [
         *(_sentence(state, model, role) for role in state["hazards"]["other_roles"]),
         *(
@@ -197,8 +197,8 @@ def _sentence(state: State, model: Model, role: Document) -> str:
 
 
 def _privileges(role: Document) -> str:
-    """Return the privileges as text, each with its tables. If a privilege applies to some columns only, the columns
-    follow it."""
+    """Return the role's privileges as text, each with its tables. A privilege on individual columns is followed by
+    these columns."""
     places: dict[str, list[str]] = {}
     for grant in role["grants"]:
         columns = f" ({', '.join(grant['columns'])})" if grant["columns"] else ""

@@ -1,9 +1,9 @@
-"""The original schema after later releases of the application.
+"""The original schema, updated with the changes of later releases of the application.
 
 The first snapshot of a migration lacks the objects that later releases added, and still contains those that they
-dropped. Each later run of migrate.yml also saves a snapshot. It contains the objects of the releases as they were
-before the run made them tenant-aware. If a release created a key with the tenant column, the rollback restores the key
-without that column.
+dropped. Each later run of migrate.yml also saves a snapshot. This later snapshot contains the objects of new releases
+as they were before the run made them tenant-aware. If a release created a key with the tenant column, the rollback
+restores the key without that column.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def _after(before: State, now: State, model: Model) -> dict[str, Any]:
         document = catalog.required(now, table.name)
         if catalog.table(before, table.name) is not None:
             tables[table.name] = _table(tables[table.name], document, model, table)
-        # The migration enabled this row security, so the snapshot does not show the table in its original form.
+        # The migration enables row security. If it is enabled, the snapshot does not show the table's original form.
         elif not document["rls"]["enabled"]:
             tables[table.name] = document
     return {
@@ -115,7 +115,7 @@ def _created(model: Model, relation: Relation) -> set[str]:
 
 
 def _links(before: Sequence[Document], now: Sequence[Document], model: Model) -> list[Document]:
-    """Return the foreign keys of ``now``. Those that the migration replaced are in their original form."""
+    """Return the foreign keys of ``now``, with those that the migration replaced in their original form."""
     links = _merged(before, now, lambda key: model.column in key["columns"])
     # Of several equal foreign keys, the migration replaces one and drops the others.
     exchanged = [_meaning(key) for key in links if key in before]
@@ -131,10 +131,10 @@ def _meaning(key: Document) -> Any:
 def _merged(
     before: Sequence[Document], now: Sequence[Document], ours: Callable[[Document], bool]
 ) -> list[Document]:  # fmt: skip
-    """Return the objects of ``now``. An object of the migration (``ours``) is replaced by the object with its name in
-    ``before``.
+    """Return the objects of ``now``, with each object of the migration (``ours``) replaced by the object of the same
+    name in ``before``.
 
-    If ``now`` has no object with the name, a release has dropped the object.
+    An object of ``before`` whose name does not exist in ``now`` is omitted, because a release dropped it.
     """
     known, there = by_name(before), by_name(now)
     kept = [item for name, item in known.items() if name in there and ours(there[name])]
@@ -142,7 +142,8 @@ def _merged(
 
 
 def _of_release(index: Document, model: Model) -> list[Document]:
-    """Return a key that a release created with the tenant column as its first column, without that column."""
+    """Return the key of a release without its first column, the tenant column. Return an empty list for other
+    indexes."""
     key = index["key"]
     front = re.compile(rf"\((?:{'|'.join(map(re.escape, catalog.printed(model.column)))})(?: WITH =)?, ")
     texts = {part: index[part] for part in ("definition", "constraint_definition") if index[part] is not None}
@@ -164,7 +165,7 @@ def _others(columns: Sequence[str], model: Model) -> list[str]:
 
 
 def _pointing(document: Document, tables: Mapping[str, Document], model: Model) -> Document:
-    """Return a table whose foreign keys contain the tenant column only if both tables have that column."""
+    """Return a table with the tenant column removed from its foreign keys, unless both tables have that column."""
     keys = []
     for key in foreign_keys.of_table(document):
         target = key["references"]

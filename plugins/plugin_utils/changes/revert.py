@@ -1,7 +1,7 @@
 """The rollback of rollback_mode=policies: it removes row security, and keeps the columns, the keys and the rows.
 
-It uses no snapshot, because its result lies between the original schema and the migrated schema. Therefore each kind of
-change defines its own statements for it.
+This rollback uses no snapshot, because its result is neither the original nor the migrated schema. Therefore each kind
+of change defines its own statements for this rollback.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ def policies(state: State, model: Model, *, lone: bool = True) -> list[Statement
 
 
 def refuse_other_tenants(state: State, model: Model) -> list[str]:
-    """Return SQL that raises an error if another tenant has rows, because rows may have been stored after the plan was
+    """Return the SQL that raises an error if another tenant has rows, which may have been stored after the plan was
     made.
 
-    It runs after the locks, before the first statement of ``policies`` or of ``schema.build``.
+    Run the SQL after the tables are locked, before the first statement of ``policies`` or of ``schema.build``.
     """
     if model.adopted:
         return []
@@ -60,7 +60,7 @@ def refuse_other_tenants(state: State, model: Model) -> list[str]:
             f"Rows of tenants other than {model.default_tenant} were stored in {table.name} after this run made its "
             "plan. Run the playbook again: it lists these rows."
         )
-        # A condition with <> or OR reads the whole index.
+        # Each of these conditions reads only the matching part of an index. A condition with <> or OR reads all of it.
         rows = f"EXISTS (SELECT FROM {qualified(model.schema, table.name)} WHERE {column}"
         found = f"{rows} < {default}) OR {rows} > {default})"
         block = f"BEGIN IF {found} THEN RAISE USING MESSAGE = {literal(problem)}; END IF; END"

@@ -1,4 +1,4 @@
-"""Row security of the tenant tables and their partitions: enabled, and forced so that it applies to the owner."""
+"""Row security on the tenant tables and their partitions. It is enabled, and forced so that it applies to the owner."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def plan(state: State, model: Model) -> list[Statement]:
 
 
 def findings(state: State, model: Model) -> list[Finding]:
-    """Return whether row security is enabled and forced on each table and partition."""
+    """Return findings that show whether row security is enabled and forced on each table and partition."""
     found = []
     for table in catalog.tables(state, model):
         rls = catalog.required(state, table.name)["rls"]
@@ -63,7 +63,7 @@ def rollback(back: Rollback) -> list[Statement]:
 
 
 def rollback_findings(back: Rollback) -> list[Finding]:
-    """Return whether row security is in its original state."""
+    """Return findings that show whether row security is in its original state."""
     return [
         finding(f"original row security{item.where}", item.table.name, item.before["rls"], item.now["rls"])
         for item in back.known
@@ -73,7 +73,7 @@ def rollback_findings(back: Rollback) -> list[Finding]:
 def row_security_off(state: State, model: Model) -> list[Statement]:
     """Return the statements that disable row security."""
     words = {
-        "forced": ("no_force", "Exempt the owner of the table again"),
+        "forced": ("no_force", "Exempt the owner of the table from row-level security again"),
         "enabled": ("disable", "Disable row-level security"),
     }
     return [
@@ -85,7 +85,7 @@ def row_security_off(state: State, model: Model) -> list[Statement]:
 
 
 def row_security_off_findings(state: State, model: Model) -> list[Finding]:
-    """Return whether row security is off."""
+    """Return findings that show whether row security is off."""
     found = []
     for relation in guarded_relations(state, model):
         rls, where = relation.document["rls"], relation.where

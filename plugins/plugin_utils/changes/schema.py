@@ -1,7 +1,7 @@
 """The rollback to the schema of a snapshot, which is the state document from before the migration.
 
-The plan is the difference between the current state and the snapshot. Therefore the result is the same schema after a
-partial migration, after a rollback of the policies, and without the bridge. Rows are not changed.
+The plan is the difference between the current state and the snapshot. Therefore the result is the same after a partial
+migration, after rollback_mode=policies, and without the bridge. The rollback changes no rows.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def build(state: State, model: Model, snapshot: State, *, lone: bool = True) -> 
 
 
 def findings(state: State, model: Model, snapshot: State, rows_before: Mapping[str, Any]) -> list[Finding]:
-    """Return whether the schema of ``snapshot`` is restored, and all rows still exist.
+    """Return findings that show whether the schema of ``snapshot`` is restored, and all rows still exist.
 
     ``rows_before`` maps the name of a table to its number of rows before the rollback. It is empty if the service runs
     during the rollback, because the rows are then not counted. Newer objects that do not use the tenant column remain.

@@ -1,4 +1,4 @@
-"""Conversion of snapshots of earlier versions, whose definitions PostgreSQL printed in another form."""
+"""Conversion of snapshots that earlier versions of this runbook made. Their definitions have another printed form."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ QUOTING = ("function", "default", "build", "attach", "link", "restore")
 def upgraded(snapshot: State, state: State, model: Model) -> State:
     """Return a snapshot whose definitions are comparable with those of ``state``.
 
-    An earlier version read the catalogs with the search path of the session, so PostgreSQL printed names without the
-    schema in that path. If a definition differs only in these schema names, the current form replaces it.
+    An earlier version of this runbook read the catalogs with the search path of the session. PostgreSQL therefore did
+    not qualify names with the schema in that path. If a definition differs only in these schema names, the current form
+    replaces it.
     """
     if snapshot.get("qualified"):
         return snapshot
@@ -54,12 +55,12 @@ def _plain(text: str, model: Model) -> str:
 def under_its_path(item: Statement, model: Model) -> Statement:
     """Return a statement from an old snapshot with the search path that its unqualified names need.
 
-    pg_catalog comes first in the path, so that built-in names are found first. Printed expressions contain the types of
-    arguments.
+    pg_catalog comes first in the path, so that PostgreSQL finds built-in names first. The explicit casts in printed
+    expressions determine the types of arguments.
     """
     if item["phase"] not in QUOTING:
         return item
     path = f"SET LOCAL search_path = pg_catalog, {identifier(model.schema)}, pg_temp"
     sql = f"{path}; {item['sql'].rstrip(';')}; SET LOCAL search_path = pg_catalog, pg_temp"
-    # An index cannot be built CONCURRENTLY with such a path.
+    # CREATE INDEX CONCURRENTLY cannot run in the same transaction as SET LOCAL.
     return {**item, "sql": sql, "online": []}

@@ -32,13 +32,13 @@ def statement(
 ) -> Statement:
     """Return one planned statement as a plain dict, in the form that the filter returns.
 
-    ``online`` contains the steps that do the same while the service runs. If it is empty, the statement runs in the
-    transaction of the cutover. ``makes`` contains the names that the statement creates, in the form that ``names``
-    checks.
+    ``online`` contains the steps that have the same effect while the service runs. If it is empty, the statement runs
+    in the transaction of the cutover. ``makes`` contains the names that the statement creates, in the form that
+    ``names`` checks.
 
-    ``early`` says whether the service's sessions behave alike before and after the statement, as long as the statements
-    of the transaction have not run. ``scans`` is empty, or says what reads or writes all rows of the table if the
-    statement runs under the lock of the transaction.
+    ``early`` is true if the statement does not affect the service's sessions before the transaction runs. ``scans`` is
+    a clause for the report if the statement reads or writes all rows of the table under the transaction's lock.
+    Otherwise it is empty.
     """
     return {
         "id": identity, "table": table, "phase": phase, "sql": sql, "reason": reason,

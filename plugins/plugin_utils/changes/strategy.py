@@ -14,9 +14,10 @@ from ..model.model import Model, Table
 from .online import ATOMIC, LIVE, ONLINE, cutover
 from .statement import State, Statement
 
-# The value with which the run chooses the strategy.
+# With this value of tenancy_strategy, the run chooses the strategy.
 AUTO = "auto"
-# How the sessions are renewed, for each way to renew them. Every other way stops the service.
+# The ways to renew the sessions while the service runs, each with a clause for the report. With any other way, the
+# service is stopped.
 RENEWED = {
     "gunicorn": "gunicorn replaces its workers one by one",
     "reload": "systemctl reload replaces its processes",
@@ -34,15 +35,16 @@ def choose(
     """Return ``strategy``, ``strategy_reason`` and ``strategy_refusals`` for the statements ``found`` of a plan.
 
     ``wanted`` has ``goal``, ``strategy`` (atomic, online, live or auto), ``online_rows``, ``live_rows``, ``service``
-    and ``renewal``, which has way, workers and obstacle. Its ``restores_login`` says whether a rollback restores the
-    service's earlier login. ``measured`` are the seconds that statements took in a rehearsal, by their ids. The reason
-    is empty if nothing is changed. There are refusals only if ``live`` is requested but impossible.
+    and ``renewal``, which has way, workers and obstacle. ``wanted`` also has ``restores_login``, which says whether a
+    rollback restores the service's earlier login. ``measured`` maps the ids of statements to the seconds that they took
+    in a rehearsal. The reason is empty if the run changes nothing. There are refusals only if ``live`` is requested but
+    impossible.
     """
     goal, asked = wanted["goal"], wanted["strategy"]
     obstacles = against_live(found, state, model, wanted, measured or {})
     is_live = asked in (AUTO, LIVE) and not obstacles
     if not found and model.replaced_role is None:
-        # A run that only resumes a lost run renews the sessions or restarts the service.
+        # A run that only resumes a lost run still renews the sessions or restarts the service, so it needs a strategy.
         strategy = LIVE if is_live else _stopping(state, goal, wanted)
         return {"strategy": strategy, "strategy_reason": "", "strategy_refusals": []}
     if is_live:
@@ -89,16 +91,16 @@ def against_live(
         sentences.append(str(renewal["obstacle"]))
     elif renewal["way"] not in RENEWED:
         sentences.append(
-            f"Only a restart renews the sessions of {service}: run it with gunicorn, or set service_renew to reload or "
-            "command."
+            f"Only a restart renews the sessions of {service}: run {service} with gunicorn, or set service_renew to "
+            "reload or command."
         )
     if model.replaced_role is not None:
         sentences.append(
-            f"{service} gets the login {model.application_role}, which it reads only at its start: give {service} this "
-            "login in an earlier run."
+            f"{service} gets the login {model.application_role}, which it reads only when it starts: give {service} "
+            "this login in an earlier run."
         )
     if wanted["restores_login"]:
-        sentences.append(f"{service} gets its earlier login again, which it reads only at its start.")
+        sentences.append(f"{service} gets its earlier login again, which it reads only when it starts.")
     limit = int(wanted["live_rows"])
     return [
         *sentences,
@@ -115,7 +117,7 @@ def _locked(
     late = [item for item in cutover(found, LIVE) if item["scans"] and rows[item["table"]] > limit]
     if not late:
         return []
-    # The statement on the largest table is the main reason.
+    # The sentence describes the statement on the largest table, and counts the others.
     item = max(late, key=lambda one: rows[one["table"]])
     table, seconds = f"{model.schema}.{item['table']} is locked", measured.get(item["id"])
     took = "" if seconds is None else f", {seconds:.1f} s in the rehearsal"
@@ -130,7 +132,7 @@ def _locked(
 def _unindexed(state: State, model: Model, goal: str, limit: int) -> list[str]:
     """Return a sentence for each large table in which no index begins with the tenant column after the change.
 
-    The attempts of the proof, and the check of a rollback, would read all of its rows.
+    Without such an index, the attempts of the proof and the check of a rollback read all rows of the table.
     """
     if model.adopted and goal not in ("migrate", "enforce"):
         return []

@@ -1,8 +1,8 @@
-"""The tenants table, with one row for each tenant, which the tenant column may reference.
+"""The tenants table, which has one row for each tenant. The tenant column may reference it.
 
-The model decides which rows a session reads. A service that determines the tenant from a host name must read all rows
-before it knows the tenant (``read_all``). With ``own``, a session sees only the row of its tenant. In both cases, a
-session can change only the row of its tenant.
+The model specifies which rows a session reads. With ``read_all``, a session reads all rows. A service that determines
+the tenant from a host name needs them before it sets the tenant. With ``own``, a session sees only the row of its
+tenant. In both cases, a session can change only the row of its tenant.
 """
 
 from __future__ import annotations
@@ -74,10 +74,10 @@ def obstacles(state: State, model: Model) -> list[str]:
     name, key = f"{model.schema}.{model.tenants.name}", model.tenants.key
     document = catalog.table(state, model.tenants.name)
     if document is None or document["kind"] != "r":
-        return [f"tenancy_tenants names {name}, which is not an ordinary table: correct it."]
+        return [f"tenancy_tenants names {name}, which is not an ordinary table: correct tenancy_tenants."]
     attribute = next((item for item in document["attributes"] if item["name"] == key), None)
     if attribute is None:
-        return [f"tenancy_tenants names the column {key}, which {name} does not have: correct it."]
+        return [f"tenancy_tenants names the column {key}, which {name} does not have: correct tenancy_tenants."]
     if attribute["formatted"] != model.column_type:
         mistyped = (
             f"{name}.{key} has type {attribute['formatted']}, but tenancy_column_type is {model.column_type}: set "
@@ -85,7 +85,7 @@ def obstacles(state: State, model: Model) -> list[str]:
         )
         return [mistyped]
     if catalog.unique_key(document, [key]) is None:
-        return [f"{name}.{key} is not unique, and tenancy_tenants needs one row for each tenant: make it unique first."]
+        return [f"{name}.{key} is not unique, but the tenants table needs one row per tenant: make it unique first."]
     return []
 
 
@@ -121,8 +121,8 @@ def _of_relation(state: State, relation: Relation, model: Model, tenants: Tenant
 
 
 def findings(state: State, model: Model) -> list[Finding]:
-    """Return whether the policies of the model are the only permissive policies on the tenants table, and row security
-    is enabled."""
+    """Return findings that show whether the tenants table has only the permissive policies of the model, and row
+    security is enabled."""
     if model.tenants is None:
         return []
     found = []
@@ -154,7 +154,7 @@ def rollback(back: Rollback) -> list[Statement]:
 
 
 def rollback_findings(back: Rollback) -> list[Finding]:
-    """Return whether every policy of the snapshot exists, and no policy of the migration remains."""
+    """Return findings that show whether every policy of the snapshot exists, and no policy of the migration remains."""
     return [found for one, names in _of_tenants(back) for found in policies.rollback_findings_of(back, one, names)]
 
 
@@ -165,7 +165,7 @@ def row_security_off(state: State, model: Model) -> list[Statement]:
 
 
 def row_security_off_findings(state: State, model: Model) -> list[Finding]:
-    """Return whether the policies no longer exist."""
+    """Return findings that show whether the policies have been dropped."""
     return [policies.left(one, policy_names(model, one.table)) for one in tenants_relation(state, model)]
 
 

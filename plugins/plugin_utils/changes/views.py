@@ -1,6 +1,6 @@
-"""Views over tenant tables, which must read with the privileges of the calling role, so that its policies apply.
+"""Views over tenant tables. They must read with the privileges of the calling role, so that its policies apply.
 
-By default a view reads with its owner's privileges, and row security applies the owner's policies.
+By default, a view reads with its owner's privileges, and PostgreSQL applies the owner's policies.
 ``security_invoker`` exists since PostgreSQL 15.
 """
 
@@ -46,7 +46,7 @@ def obstacles(state: State, model: Model) -> list[str]:
         elif not _is_invoker(document) and state["server_version_num"] < INVOKER_VERSION:
             found.append(
                 f"View {name} reads with its owner's privileges, and only PostgreSQL 15 and newer can change that "
-                "(security_invoker): drop it and let the service read the tables, or update PostgreSQL first."
+                "(security_invoker): drop the view and let the service read the tables, or upgrade PostgreSQL first."
             )
     return found
 
@@ -57,7 +57,7 @@ def plan(state: State, model: Model) -> list[Statement]:
         statement(
             f"{view.name}.invoker", view.name, "view",
             f"ALTER VIEW {qualified(model.schema, view.name)} SET (security_invoker = true)",
-            "Let views read with the privileges, and the tenant, of the calling role",
+            "Let views read with the privileges and the tenant of the calling role",
         )
         for view in model.views
         if (document := of_state(state, view)) is not None and not _is_invoker(document)
@@ -65,7 +65,7 @@ def plan(state: State, model: Model) -> list[Statement]:
 
 
 def rollback(back: Rollback) -> list[Statement]:
-    """Return the statements that restore the option of each view."""
+    """Return the statements that restore the original security_invoker option of each view."""
     return [
         statement(
             f"{view.name}.invoker.back", view.name, "view", _set(back.model, view, before),
@@ -79,7 +79,7 @@ def rollback(back: Rollback) -> list[Statement]:
 
 
 def findings(state: State, model: Model) -> list[Finding]:
-    """Return whether each view reads with the privileges of the calling role."""
+    """Return findings that show whether each view reads with the privileges of the calling role."""
     return [
         finding(
             f"view {view.name} reads with the caller's privileges", "", True,
@@ -90,7 +90,7 @@ def findings(state: State, model: Model) -> list[Finding]:
 
 
 def rollback_findings(back: Rollback) -> list[Finding]:
-    """Return whether each view has its original option."""
+    """Return findings that show whether each view has its original security_invoker option."""
     return [
         finding(
             f"original security_invoker of view {view.name}",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ..rule import WARNING, Rule, Sql
 
-# The rule identifies indexes by the name of their access method. On a server without pgvector, the example creates such
-# an access method from GiST.
+# The rule finds indexes by the name of their access method. The example therefore also works without pgvector: it
+# creates an access method named hnsw from the GiST handler.
 SETUP = """
 ALTER TABLE memories ADD near box;
 CREATE ACCESS METHOD hnsw TYPE INDEX HANDLER gisthandler;
@@ -21,10 +21,13 @@ CREATE OPERATOR CLASS vector_l2_ops FOR TYPE box USING hnsw AS
 RULE = Rule(
     severity=WARNING,
     why=(
-        "The index finds the nearest rows of all tenants. The policy then removes other tenants' rows, so that a small"
-        " tenant gets too few rows."
+        "The index returns the nearest rows across all tenants. The policy then filters out other tenants' rows, so"
+        " queries of a small tenant may return too few rows."
     ),
-    remedy="From pgvector 0.8: ALTER ROLE ... IN DATABASE ... SET ivfflat.iterative_scan = 'relaxed_order' (or hnsw.).",
+    remedy=(
+        "With pgvector 0.8 or later, run ALTER ROLE ... IN DATABASE ... SET ivfflat.iterative_scan = 'relaxed_order',"
+        " or the same for hnsw.iterative_scan."
+    ),
     sql="""
 SELECT format('%I of %s', i.relname, c.title)
 FROM pg_catalog.pg_index x

@@ -6,8 +6,8 @@ from ..rule import ERROR, Rule, Sql
 
 RULE = Rule(
     severity=ERROR,
-    why="The table is not a partition. If a query names it directly, the policies of its parent do not apply.",
-    remedy="End the inheritance (ALTER TABLE child NO INHERIT parent), then list the table in tenancy_tables.",
+    why="The table is not a partition. A query that names it directly bypasses the policies of its parent.",
+    remedy="Remove the inheritance (ALTER TABLE child NO INHERIT parent), then list the table in tenancy_tables.",
     sql="""
 SELECT c.title FROM relation c JOIN pg_catalog.pg_inherits i ON i.inhrelid = c.oid
 WHERE i.inhparent IN (SELECT relid FROM wanted) AND NOT c.relispartition

@@ -6,8 +6,8 @@ from ..rule import ERROR, Rule, Sql
 
 RULE = Rule(
     severity=ERROR,
-    why="The function runs with its owner's privileges. The catalogs do not show the tables of its dynamic SQL.",
-    remedy="ALTER FUNCTION ... SECURITY INVOKER, or REVOKE EXECUTE.",
+    why="The function runs with its owner's privileges. The catalogs do not show which tables its dynamic SQL uses.",
+    remedy="Run ALTER FUNCTION ... SECURITY INVOKER, or revoke EXECUTE on the function.",
     sql="""
 SELECT f.title FROM routine f, app
 WHERE f.prosecdef AND f.proowner <> app.oid AND has_function_privilege(app.oid, f.oid, 'EXECUTE')

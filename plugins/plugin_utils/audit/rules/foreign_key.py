@@ -8,7 +8,7 @@ from ..rule import ERROR, Inspected, Rule, Sql
 
 
 def _fixed_by_plan(inspected: Inspected) -> list[str]:
-    """Return the foreign keys in the model, in the format of the query's results."""
+    """Return the foreign keys in the model, each in the format of the rule's subjects."""
     state, model = inspected.state, inspected.model
     return [
         f"{name} of {title}"
@@ -23,7 +23,7 @@ def _fixed_by_plan(inspected: Inspected) -> list[str]:
 RULE = Rule(
     severity=ERROR,
     why="A row can reference another tenant's row.",
-    remedy="Add the key to foreign_keys of its table in tenancy_tables.",
+    remedy="List the foreign key under foreign_keys of its table in tenancy_tables.",
     sql="""
 SELECT format('%I of %s', k.conname, c.title)
 FROM pg_catalog.pg_constraint k

@@ -1,4 +1,4 @@
-"""A function contains a statement that the tenant column does not make tenant-aware."""
+"""A function contains a statement that the tenant column cannot restrict to one tenant."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from ..rule import WARNING, Rule, Sql
 RULE = Rule(
     severity=WARNING,
     why=(
-        "The statement is not restricted to a tenant's rows: TRUNCATE, COPY and ALTER TABLE affect the whole table, a "
-        "changed tenant setting remains after the call, and the catalogs do not show the tables of dynamic SQL."
+        "The statement may affect more than one tenant. TRUNCATE, COPY and ALTER TABLE affect the whole table, a "
+        "changed tenant setting persists after the call, and the catalogs do not show which tables dynamic SQL uses."
     ),
     remedy="Review this line: use DELETE and INSERT, let only the service change the setting, and avoid dynamic SQL.",
     sql=r"""

@@ -10,7 +10,7 @@ RULE = Rule(
     remedy="Add the function to tenancy_functions, or change its statements to use the tenant column.",
     sql=r"""
 SELECT f.title FROM routine f, given
--- Column names in comments do not count.
+-- A column name in a comment does not count as a use of the column.
 WHERE regexp_replace(f.body, '--[^\n]*|/\*.*?\*/', '', 'g')
   !~* format('(\m|")%s(\M|")', given.column_pattern) AND EXISTS (
   SELECT FROM wanted w

@@ -6,8 +6,8 @@ from ..rule import WARNING, Rule, Sql
 
 RULE = Rule(
     severity=WARNING,
-    why="Roles without a policy can use the table.",
-    remedy="REVOKE the privilege from PUBLIC, and GRANT it to the individual roles that need it.",
+    why="Every role has the privilege, including roles without a policy.",
+    remedy="Revoke the privilege from PUBLIC, and grant it to the individual roles that need it.",
     sql="""
 SELECT format('%s on %s', a.privilege_type, c.title)
 FROM relation c

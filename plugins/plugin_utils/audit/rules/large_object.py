@@ -6,7 +6,7 @@ from ..rule import WARNING, Rule, Sql
 
 RULE = Rule(
     severity=WARNING,
-    why="Large objects have no row security.",
+    why="Row security does not apply to large objects.",
     remedy="Move the large objects into a tenant table.",
     sql="SELECT format('%s large objects', count(*)) FROM pg_catalog.pg_largeobject_metadata HAVING count(*) > 0",
     bad=Sql("SELECT lo_from_bytea(4711, 'a recording');"),

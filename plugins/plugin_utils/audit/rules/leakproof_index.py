@@ -7,12 +7,12 @@ from ..rule import WARNING, Rule, Sql
 RULE = Rule(
     severity=WARNING,
     why=(
-        "With row security, PostgreSQL applies such operators only to rows that the policy allows. So it does not use"
-        " the index for the conditions of the service's queries, which become slower."
+        "With row security, PostgreSQL applies operators that are not leakproof only to rows that the policy allows."
+        " It therefore cannot use the index for the conditions of the service's queries, and these become slower."
     ),
     remedy=(
-        "Measure the queries that use the index in a rehearsal, and add the tenant column to the index, or create an"
-        " index that starts with the tenant column."
+        "In a rehearsal, measure the queries that use the index. If they are too slow, add the tenant column to the"
+        " index, or create an index that begins with the tenant column."
     ),
     sql=r"""
 SELECT format('%s (%s): %s', c.title, pg_catalog.pg_size_pretty(pg_catalog.pg_relation_size(c.oid)), o.operators)
@@ -25,7 +25,7 @@ CROSS JOIN LATERAL (
   JOIN pg_catalog.pg_opclass k ON k.oid = i.indclass[n - 1]
   JOIN pg_catalog.pg_am m ON m.oid = k.opcmethod
   JOIN pg_catalog.pg_amop a ON a.amopfamily = k.opcfamily AND a.amoplefttype = k.opcintype AND a.amoppurpose = 's'
-    -- The service seldom compares values of two types.
+    -- For btree and hash, the rule ignores operators between two types, because services seldom compare such values.
     AND (a.amoprighttype = a.amoplefttype OR m.amname NOT IN ('btree', 'hash'))
   JOIN pg_catalog.pg_operator r ON r.oid = a.amopopr
   JOIN pg_catalog.pg_proc p ON p.oid = r.oprcode AND NOT p.proleakproof) AS o

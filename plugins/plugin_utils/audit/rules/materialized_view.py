@@ -6,9 +6,9 @@ from ..rule import ERROR, Rule, Sql
 
 RULE = Rule(
     severity=ERROR,
-    why="The materialized view is a copy of rows that no policy filters.",
-    remedy="REVOKE SELECT on the materialized view from the service and PUBLIC, and let the service read a view that "
-    "is in tenancy_views.",
+    why="The materialized view stores copies of tenants' rows, and no policy filters them.",
+    remedy="Revoke SELECT on the materialized view from the service and PUBLIC, and let the service read a view that "
+    "tenancy_views lists.",
     sql="""
 SELECT c.title FROM relation c
 JOIN over_tenants o ON o.relid = c.oid

@@ -1,4 +1,4 @@
-"""The service uses INSERT … ON CONFLICT with the columns of a key that gets the tenant column."""
+"""The service uses INSERT … ON CONFLICT with the columns of a key to which the migration adds the tenant column."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from ..rule import ERROR, Inspected, Rule, ServiceStatement
 
 
 def _fixed_by_plan(inspected: Inspected) -> list[str]:
-    """Return every table if the release sets the tenant, because the found statements belong to an earlier release."""
+    """Return every table without the bridge: the release sets the tenant, so an earlier one ran these statements."""
     return [] if inspected.model.bridge else [table.name for table in inspected.model.tables]
 
 
 RULE = Rule(
     severity=ERROR,
-    why="When the key contains the tenant column, no key matches these columns, and the statement fails (42P10).",
+    why="After the migration, no unique key has exactly these columns, and the statement fails (42P10).",
     remedy=(
-        "First deploy a release that specifies the key by name (ON CONFLICT ON CONSTRAINT), which works before and"
-        " after the migration, or a release that uses the tenant column, with tenancy_bridge: false."
+        "First deploy a release that names the key (ON CONFLICT ON CONSTRAINT), which works before and after the"
+        " migration. Alternatively, deploy a release that uses the tenant column, and set tenancy_bridge: false."
     ),
     service_statement=rf"""
--- Another rule covers the text of functions.
+-- The rule on-conflict-function covers the bodies of functions.
 query !~* '^\s*create\M' AND EXISTS (
   SELECT FROM jsonb_to_recordset(input -> 'natural_keys') AS n ("table" text, columns text[])
   CROSS JOIN LATERAL (SELECT to_regclass(format('%I.%I', input ->> 'schema', name))::oid AS relid, n.columns) AS k

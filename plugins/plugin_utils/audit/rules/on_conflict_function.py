@@ -1,24 +1,24 @@
-"""A function uses INSERT … ON CONFLICT with the columns of a key that gets the tenant column."""
+"""A function uses INSERT … ON CONFLICT with the columns of a key to which the migration adds the tenant column."""
 
 from __future__ import annotations
 
 from .. import upserts
 from ..rule import ERROR, Rule, Sql, named_functions
 
-# The table's name as it appears in the body of a function.
+# An SQL expression: a pattern for the table's name in the body of a function.
 TITLE = r"""format('(only\s+)?("?\w+"?\.)?"?%s"?', k.pattern)"""
 
 
 RULE = Rule(
     severity=ERROR,
-    why="When the key contains the tenant column, no key matches these columns, and the function fails (42P10).",
-    remedy="Specify the key by name (ON CONFLICT ON CONSTRAINT), or add the function to tenancy_functions.",
+    why="After the migration, no unique key has exactly these columns, and the function fails (42P10).",
+    remedy="Name the key in the function (ON CONFLICT ON CONSTRAINT), or add the function to tenancy_functions.",
     sql=f"""
 SELECT DISTINCT f.title FROM routine f, natural_key k, given
 WHERE {upserts.condition("f.body", TITLE, "k", "given.tenant_column").strip()}
 """,
     fixed_by_plan=named_functions,
-    # Restores the key to its form before the migration.
+    # Restore the original key, without the tenant column.
     setup="""
 ALTER TABLE caller_profiles DROP CONSTRAINT caller_profiles_user_id_key;
 ALTER TABLE caller_profiles ADD CONSTRAINT caller_profiles_user_id_key UNIQUE (user_id);

@@ -19,14 +19,14 @@ def _judge(inspected: Inspected) -> list[str]:
 
 
 def _fixed_by_plan(inspected: Inspected) -> list[str]:
-    # The plan revokes privileges that were granted to the role itself, but not those of PUBLIC or another role.
+    # The plan revokes privileges granted to the role itself, but none granted to PUBLIC or to another role.
     return _privileges(inspected, "granted_excess")
 
 
 RULE = Rule(
     severity=ERROR,
     why="Row security does not apply to this privilege.",
-    remedy="REVOKE the privilege.",
+    remedy="Revoke the privilege from the service's role, or from the role or PUBLIC through which the role has it.",
     judge=_judge,
     fixed_by_plan=_fixed_by_plan,
     bad=Sql("GRANT TRUNCATE ON memories TO PUBLIC;"),

@@ -7,7 +7,7 @@ from ..rule import ERROR, Inventory, Rule, Sql
 RULE = Rule(
     severity=ERROR,
     why="The service can read the relation, but the model has no policy for it.",
-    remedy="Add the relation to tenancy_tables; if its rows belong to no tenant, add it to tenancy_readable.",
+    remedy="Add the relation to tenancy_tables, or to tenancy_readable if its rows belong to no tenant.",
     sql="""
 SELECT c.title FROM relation c, app
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND has_any_column_privilege(app.oid, c.oid, 'SELECT')

@@ -13,8 +13,8 @@ def _judge(inspected: Inspected) -> list[str]:
 
 RULE = Rule(
     severity=ERROR,
-    why="With SET ROLE, the service's role becomes a role that bypasses every policy.",
-    remedy="REVOKE the listed role from the service's role.",
+    why="The service's role can use SET ROLE to become a role that bypasses every policy.",
+    remedy="Revoke membership in the listed role from the service's role.",
     judge=_judge,
     bad=Sql("""
 CREATE ROLE operators;

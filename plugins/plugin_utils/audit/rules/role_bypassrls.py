@@ -7,7 +7,7 @@ from ..rule import ERROR, Rule, Sql
 RULE = Rule(
     severity=ERROR,
     why="A role with BYPASSRLS bypasses every policy.",
-    remedy="ALTER ROLE ... NOBYPASSRLS.",
+    remedy="Run ALTER ROLE ... NOBYPASSRLS.",
     sql="SELECT rolname FROM app WHERE rolbypassrls",
     bad=Sql("ALTER ROLE alice BYPASSRLS;"),
     good=Sql("ALTER ROLE alice NOBYPASSRLS;"),

@@ -7,7 +7,7 @@ from ..rule import ERROR, Rule, Sql
 RULE = Rule(
     severity=ERROR,
     why="Replication copies every tenant's rows.",
-    remedy="ALTER ROLE ... NOREPLICATION.",
+    remedy="Run ALTER ROLE ... NOREPLICATION.",
     sql="SELECT rolname FROM app WHERE rolreplication",
     bad=Sql("ALTER ROLE alice REPLICATION;"),
     good=Sql("ALTER ROLE alice NOREPLICATION;"),

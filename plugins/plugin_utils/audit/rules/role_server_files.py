@@ -6,8 +6,8 @@ from ..rule import ERROR, Rule, Sql
 
 RULE = Rule(
     severity=ERROR,
-    why="Server files and programs give access to the tables without policies.",
-    remedy="REVOKE the listed role from the service's role.",
+    why="A role that can use the server's files or programs can read the tables without any policy.",
+    remedy="Revoke membership in the listed role from the service's role.",
     sql="""
 SELECT b.rolname FROM pg_catalog.pg_roles b, app
 WHERE b.rolname IN ('pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files')

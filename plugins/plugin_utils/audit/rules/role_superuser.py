@@ -7,7 +7,7 @@ from ..rule import ERROR, Rule, Sql
 RULE = Rule(
     severity=ERROR,
     why="A superuser bypasses every policy.",
-    remedy="Give the service its own ordinary login in DATABASE_URL.",
+    remedy="Give the service its own login in DATABASE_URL, without superuser privileges.",
     sql="SELECT rolname FROM app WHERE rolsuper",
     bad=Sql("ALTER ROLE alice SUPERUSER;"),
     good=Sql("ALTER ROLE alice NOSUPERUSER;"),

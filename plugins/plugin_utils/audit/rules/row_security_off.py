@@ -6,8 +6,8 @@ from ..rule import ERROR, Rule, Sql
 
 RULE = Rule(
     severity=ERROR,
-    why="Queries fail if policies would filter their rows.",
-    remedy="RESET row_security for the listed role or database.",
+    why="A query fails with an error if row security applies to it.",
+    remedy="Reset row_security for the listed role or database, or in the listed file.",
     sql="""
 SELECT place FROM preset
 -- PostgreSQL accepts any unique prefix of a boolean value.

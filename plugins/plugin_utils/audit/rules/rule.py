@@ -7,7 +7,7 @@ from ..rule import ERROR, Rule, Sql
 RULE = Rule(
     severity=ERROR,
     why="A rewrite rule runs with the privileges of its table's owner.",
-    remedy="Drop the rule, and use a trigger.",
+    remedy="Drop the rule, and use a trigger instead.",
     sql="""
 SELECT format('%I on %s', r.rulename, c.title)
 FROM pg_catalog.pg_rewrite r

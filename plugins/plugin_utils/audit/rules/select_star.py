@@ -1,4 +1,4 @@
-"""The service reads all columns of a table."""
+"""The service reads all columns of a tenant table with an asterisk (SELECT * or RETURNING *)."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from ..rule import WARNING, Rule, ServiceStatement
 
 RULE = Rule(
     severity=WARNING,
-    why="If a driver prepares such a statement, the statement fails after the table gets a new column.",
+    why="If the driver has prepared such a statement, the statement fails once the table has a new column.",
     remedy=(
-        "Deploy a release that lists the columns, or migrate with -e tenancy_strategy=atomic. With live, the statement "
-        "may fail until the sessions are renewed, right after the online steps."
+        "Deploy a release that lists the columns, or migrate with -e tenancy_strategy=atomic. With the live strategy, "
+        "the statement may fail until the run renews the sessions, right after the online steps."
     ),
     service_statement=r"""
 lacks_column AND query ~* '\m(select|returning)\s+(distinct\s+)?("?\w+"?\.)?\*'

@@ -6,7 +6,7 @@ import re
 
 from ..rule import WARNING, Inspected, Rule, ServerVersion
 
-# The version of a release contains only its numbers, which a package may follow: "18.3 (Debian 18.3-1)".
+# The version of a release consists of numbers. The version of a package may follow: "18.3 (Debian 18.3-1)".
 PREVIEW = re.compile(r"\d+(devel|alpha|beta|rc)\d*")
 
 
@@ -17,7 +17,7 @@ def _judge(inspected: Inspected) -> list[str]:
 
 RULE = Rule(
     severity=WARNING,
-    why="A pre-release gets no fixes for vulnerabilities, and its catalogs may still change.",
+    why="A pre-release receives no security fixes, and its catalogs may still change.",
     remedy="Move the database to a released version of PostgreSQL (pg_dump, or pg_upgrade).",
     judge=_judge,
     bad=ServerVersion("19beta1"),

@@ -1,4 +1,4 @@
-"""A setting sets the tenant for sessions that do not set one."""
+"""A stored setting gives a tenant to sessions that set none."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from ..rule import ERROR, Rule, Sql
 
 RULE = Rule(
     severity=ERROR,
-    why="A session has a tenant that it did not set.",
-    remedy="RESET the setting for the listed role or database; only the bridge may preset a tenant.",
+    why="A session that sets no tenant works as this tenant. Only the bridge may preset a tenant.",
+    remedy="Reset the setting for the listed role or database, or in the listed file.",
     sql="""
 SELECT format('%s for %s', p.value, p.place) FROM preset p, given
 WHERE p.name = lower(given.setting) AND NOT p.bridge

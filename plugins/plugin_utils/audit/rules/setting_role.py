@@ -6,7 +6,7 @@ import re
 
 from ..rule import ERROR, Inspected, Rule, Sql
 
-# The options of libpq set the role as -c role=x, -crole=x or --role=x.
+# libpq's options parameter sets the role as -c role=x, -crole=x or --role=x.
 OPTION = re.compile(r"(?:-c\s*|--)(role|session[_-]authorization)\s*=\s*(\S+)", re.IGNORECASE)
 
 
@@ -20,8 +20,8 @@ def _judge(inspected: Inspected) -> list[str]:
 
 RULE = Rule(
     severity=ERROR,
-    why="The session uses another role, for which there is no policy and no proof.",
-    remedy="RESET the listed setting, and grant the privileges of that role to the service's login.",
+    why="The session runs as another role, which has no policy and which the proof does not test.",
+    remedy="Reset the listed setting, and grant that role's privileges to the service's login.",
     sql="""
 SELECT format('%s = %s for %s', p.name, p.value, p.place) FROM preset p, given
 WHERE p.name IN ('role', 'session_authorization') AND p.value NOT IN ('none', lower(given.application_role))

@@ -14,7 +14,7 @@ def _judge(inspected: Inspected) -> list[str]:
 
 RULE = Rule(
     severity=ERROR,
-    why="The parameter options in DATABASE_URL sets this tenant in every session.",
+    why="The options parameter of DATABASE_URL sets the same tenant in every session.",
     remedy="Remove the setting from DATABASE_URL in the environment file.",
     judge=_judge,
     bad=UrlOptions("-c app.current_tenant=1"),

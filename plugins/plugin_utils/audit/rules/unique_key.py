@@ -12,7 +12,7 @@ def _judge(inspected: Inspected) -> list[str]:
         f"{index['name']} of {relation.name}"
         for relation in inspected.relations()
         for index in relation.document["indexes"]
-        # An index of a partition that belongs to the table's key is not a separate key.
+        # A partition's index that is attached to the table's key is not a separate key.
         if not (relation.is_partition and index["root"])
         and unique_keys.is_key(index)
         and not unique_keys.holds_tenant(index, model.column)
@@ -22,10 +22,10 @@ def _judge(inspected: Inspected) -> list[str]:
 
 RULE = Rule(
     severity=ERROR,
-    why="A key without the tenant column reveals the values of one tenant to another.",
-    remedy="Add its columns to natural_keys in tenancy_tables, and migrate.",
+    why="The errors of a key without the tenant column reveal one tenant's values to another.",
+    remedy="Add the key's columns to natural_keys in tenancy_tables, and migrate.",
     judge=_judge,
-    # The planner rejects a key that is not in the model before the audit is evaluated.
+    # The plan rejects keys that are not in the model, before the audit is evaluated.
     fixed_by_plan=_judge,
     bad=Sql("CREATE UNIQUE INDEX one_per_caller ON caller_profiles (user_id);"),
     good=Sql("""

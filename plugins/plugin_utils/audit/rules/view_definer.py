@@ -13,8 +13,8 @@ def _fixed_by_plan(inspected: Inspected) -> list[str]:
 
 RULE = Rule(
     severity=ERROR,
-    why="The view uses its owner's privileges, so the policies of the service do not apply.",
-    remedy="Add the view to tenancy_views (PostgreSQL 15 or later), or REVOKE SELECT on the view from the service and "
+    why="The view reads the tables with its owner's privileges, so the service's policies do not apply.",
+    remedy="Add the view to tenancy_views (PostgreSQL 15 or later), or revoke SELECT on the view from the service and "
     "PUBLIC.",
     sql="""
 SELECT c.title FROM relation c

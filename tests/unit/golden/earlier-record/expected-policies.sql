@@ -13,19 +13,19 @@ ALTER TABLE "public"."personality_metrics" ALTER COLUMN "customer_id" SET DEFAUL
 -- personality_averages.default.constant: Assign rows without a tenant to tenant 1 again
 ALTER TABLE "public"."personality_averages" ALTER COLUMN "customer_id" SET DEFAULT 1;
 
--- memories.no_force: Exempt the owner of the table again
+-- memories.no_force: Exempt the owner of the table from row-level security again
 ALTER TABLE "public"."memories" NO FORCE ROW LEVEL SECURITY;
 
--- call_summaries.no_force: Exempt the owner of the table again
+-- call_summaries.no_force: Exempt the owner of the table from row-level security again
 ALTER TABLE "public"."call_summaries" NO FORCE ROW LEVEL SECURITY;
 
--- caller_profiles.no_force: Exempt the owner of the table again
+-- caller_profiles.no_force: Exempt the owner of the table from row-level security again
 ALTER TABLE "public"."caller_profiles" NO FORCE ROW LEVEL SECURITY;
 
--- personality_metrics.no_force: Exempt the owner of the table again
+-- personality_metrics.no_force: Exempt the owner of the table from row-level security again
 ALTER TABLE "public"."personality_metrics" NO FORCE ROW LEVEL SECURITY;
 
--- personality_averages.no_force: Exempt the owner of the table again
+-- personality_averages.no_force: Exempt the owner of the table from row-level security again
 ALTER TABLE "public"."personality_averages" NO FORCE ROW LEVEL SECURITY;
 
 -- memories.disable: Disable row-level security

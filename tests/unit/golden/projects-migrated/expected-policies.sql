@@ -1,22 +1,22 @@
--- projects.no_force: Exempt the owner of the table again
+-- projects.no_force: Exempt the owner of the table from row-level security again
 ALTER TABLE "public"."projects" NO FORCE ROW LEVEL SECURITY;
 
--- tasks.no_force: Exempt the owner of the table again
+-- tasks.no_force: Exempt the owner of the table from row-level security again
 ALTER TABLE "public"."tasks" NO FORCE ROW LEVEL SECURITY;
 
--- marks.no_force: Exempt the owner of the table again
+-- marks.no_force: Exempt the owner of the table from row-level security again
 ALTER TABLE "public"."marks" NO FORCE ROW LEVEL SECURITY;
 
--- marks.no_force.public.marks_1: Exempt the owner of the table again
+-- marks.no_force.public.marks_1: Exempt the owner of the table from row-level security again
 ALTER TABLE "public"."marks_1" NO FORCE ROW LEVEL SECURITY;
 
--- marks.no_force.public.marks_2: Exempt the owner of the table again
+-- marks.no_force.public.marks_2: Exempt the owner of the table from row-level security again
 ALTER TABLE "public"."marks_2" NO FORCE ROW LEVEL SECURITY;
 
--- notes.no_force: Exempt the owner of the table again
+-- notes.no_force: Exempt the owner of the table from row-level security again
 ALTER TABLE "public"."notes" NO FORCE ROW LEVEL SECURITY;
 
--- organizations.no_force: Exempt the owner of the table again
+-- organizations.no_force: Exempt the owner of the table from row-level security again
 ALTER TABLE "public"."organizations" NO FORCE ROW LEVEL SECURITY;
 
 -- projects.disable: Disable row-level security

@@ -31,13 +31,13 @@ CREATE UNIQUE INDEX "tasks_customer_id_id_tenant_key" ON "public"."tasks" ("cust
 -- notes.key.id.build: Build the key (customer_id, id)
 CREATE UNIQUE INDEX "notes_customer_id_id_tenant_key" ON "public"."notes" ("customer_id", "id");
 
--- tasks.foreign_key.project_id.drop: Add the tenant column to foreign keys: no row points to another tenant's row
+-- tasks.foreign_key.project_id.drop: Add the tenant column to foreign keys, so that no row references another tenant's row
 ALTER TABLE "public"."tasks" DROP CONSTRAINT "tasks_project_id_fkey";
 
--- marks.foreign_key.note_id.drop: Add the tenant column to foreign keys: no row points to another tenant's row
+-- marks.foreign_key.note_id.drop: Add the tenant column to foreign keys, so that no row references another tenant's row
 ALTER TABLE "public"."marks" DROP CONSTRAINT "marks_note_id_fkey";
 
--- notes.foreign_key.task_id.drop: Add the tenant column to foreign keys: no row points to another tenant's row
+-- notes.foreign_key.task_id.drop: Add the tenant column to foreign keys, so that no row references another tenant's row
 ALTER TABLE "public"."notes" DROP CONSTRAINT "notes_task_id_fkey";
 
 -- projects.key.projects_code_key: Make (code) unique per tenant instead of globally
@@ -52,13 +52,13 @@ ALTER TABLE "public"."tasks" ADD CONSTRAINT "tasks_customer_id_id_key" UNIQUE US
 -- notes.key.id: Let foreign keys reference (id) together with the tenant
 ALTER TABLE "public"."notes" ADD CONSTRAINT "notes_customer_id_id_key" UNIQUE USING INDEX "notes_customer_id_id_tenant_key";
 
--- tasks.foreign_key.project_id: Add the tenant column to foreign keys: no row points to another tenant's row
+-- tasks.foreign_key.project_id: Add the tenant column to foreign keys, so that no row references another tenant's row
 ALTER TABLE "public"."tasks" ADD CONSTRAINT "tasks_project_id_fkey" FOREIGN KEY ("customer_id", "project_id") REFERENCES "public"."projects" ("customer_id", "id") ON DELETE CASCADE;
 
--- marks.foreign_key.note_id: Add the tenant column to foreign keys: no row points to another tenant's row
+-- marks.foreign_key.note_id: Add the tenant column to foreign keys, so that no row references another tenant's row
 ALTER TABLE "public"."marks" ADD CONSTRAINT "marks_note_id_fkey" FOREIGN KEY ("customer_id", "note_id") REFERENCES "public"."notes" ("customer_id", "id");
 
--- notes.foreign_key.task_id: Add the tenant column to foreign keys: no row points to another tenant's row
+-- notes.foreign_key.task_id: Add the tenant column to foreign keys, so that no row references another tenant's row
 ALTER TABLE "public"."notes" ADD CONSTRAINT "notes_task_id_fkey" FOREIGN KEY ("customer_id", "task_id") REFERENCES "public"."tasks" ("customer_id", "id");
 
 -- projects.revoke: Revoke TRUNCATE, which row security does not restrict
@@ -82,16 +82,16 @@ REVOKE TRUNCATE ON "public"."notes" FROM "alice";
 -- organizations.revoke: Revoke TRUNCATE, which row security does not restrict
 REVOKE TRUNCATE ON "public"."organizations" FROM "alice";
 
--- projects.default: Give a row without a tenant the session's tenant; refuse it if the session has none
+-- projects.default: Give a row without a tenant the session's tenant, or reject the row if the session has none
 ALTER TABLE "public"."projects" ALTER COLUMN "customer_id" SET DEFAULT nullif(current_setting('app.current_tenant', true), '')::integer;
 
--- tasks.default: Give a row without a tenant the session's tenant; refuse it if the session has none
+-- tasks.default: Give a row without a tenant the session's tenant, or reject the row if the session has none
 ALTER TABLE "public"."tasks" ALTER COLUMN "customer_id" SET DEFAULT nullif(current_setting('app.current_tenant', true), '')::integer;
 
--- marks.default: Give a row without a tenant the session's tenant; refuse it if the session has none
+-- marks.default: Give a row without a tenant the session's tenant, or reject the row if the session has none
 ALTER TABLE "public"."marks" ALTER COLUMN "customer_id" SET DEFAULT nullif(current_setting('app.current_tenant', true), '')::integer;
 
--- notes.default: Give a row without a tenant the session's tenant; refuse it if the session has none
+-- notes.default: Give a row without a tenant the session's tenant, or reject the row if the session has none
 ALTER TABLE "public"."notes" ALTER COLUMN "customer_id" SET DEFAULT nullif(current_setting('app.current_tenant', true), '')::integer;
 
 -- projects.policy: Show and accept only rows of the session's tenant

@@ -25,31 +25,31 @@ ALTER TABLE "rental"."water_levels_now" ALTER COLUMN "marina" SET DEFAULT '9b2f6
 -- skippers.default.constant: Assign rows without a tenant to tenant 9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683 again
 ALTER TABLE "rental"."skippers" ALTER COLUMN "marina" SET DEFAULT '9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683'::uuid;
 
--- boats.no_force: Exempt the owner of the table again
+-- boats.no_force: Exempt the owner of the table from row-level security again
 ALTER TABLE "rental"."boats" NO FORCE ROW LEVEL SECURITY;
 
--- berths.no_force: Exempt the owner of the table again
+-- berths.no_force: Exempt the owner of the table from row-level security again
 ALTER TABLE "rental"."berths" NO FORCE ROW LEVEL SECURITY;
 
--- trips.no_force: Exempt the owner of the table again
+-- trips.no_force: Exempt the owner of the table from row-level security again
 ALTER TABLE "rental"."trips" NO FORCE ROW LEVEL SECURITY;
 
--- water_levels.no_force: Exempt the owner of the table again
+-- water_levels.no_force: Exempt the owner of the table from row-level security again
 ALTER TABLE "rental"."water_levels" NO FORCE ROW LEVEL SECURITY;
 
--- water_levels.no_force.rental.water_levels_2025_a: Exempt the owner of the table again
+-- water_levels.no_force.rental.water_levels_2025_a: Exempt the owner of the table from row-level security again
 ALTER TABLE "rental"."water_levels_2025_a" NO FORCE ROW LEVEL SECURITY;
 
--- water_levels.no_force.rental.water_levels_2025_others: Exempt the owner of the table again
+-- water_levels.no_force.rental.water_levels_2025_others: Exempt the owner of the table from row-level security again
 ALTER TABLE "rental"."water_levels_2025_others" NO FORCE ROW LEVEL SECURITY;
 
--- water_levels.no_force.rental.water_levels_2025: Exempt the owner of the table again
+-- water_levels.no_force.rental.water_levels_2025: Exempt the owner of the table from row-level security again
 ALTER TABLE "rental"."water_levels_2025" NO FORCE ROW LEVEL SECURITY;
 
--- water_levels.no_force.rental.water_levels_now: Exempt the owner of the table again
+-- water_levels.no_force.rental.water_levels_now: Exempt the owner of the table from row-level security again
 ALTER TABLE "rental"."water_levels_now" NO FORCE ROW LEVEL SECURITY;
 
--- skippers.no_force: Exempt the owner of the table again
+-- skippers.no_force: Exempt the owner of the table from row-level security again
 ALTER TABLE "rental"."skippers" NO FORCE ROW LEVEL SECURITY;
 
 -- boats.disable: Disable row-level security

@@ -49,13 +49,13 @@ CREATE UNIQUE INDEX "water_levels_now_pkey_tenant_key" ON "rental"."water_levels
 -- skippers.key.skippers_pkey.build: Build the key skippers_pkey with marina
 CREATE UNIQUE INDEX "skippers_pkey_tenant_key" ON "rental"."skippers" ("marina", "skipper");
 
--- trips.foreign_key.boat_id.drop: Add the tenant column to foreign keys: no row points to another tenant's row
+-- trips.foreign_key.boat_id.drop: Add the tenant column to foreign keys, so that no row references another tenant's row
 ALTER TABLE "rental"."trips" DROP CONSTRAINT "trips_boat_id_fkey";
 
--- trips.foreign_key.pier_number.drop: Add the tenant column to foreign keys: no row points to another tenant's row
+-- trips.foreign_key.pier_number.drop: Add the tenant column to foreign keys, so that no row references another tenant's row
 ALTER TABLE "rental"."trips" DROP CONSTRAINT "leaves from";
 
--- water_levels.foreign_key.pier_number.drop: Add the tenant column to foreign keys: no row points to another tenant's row
+-- water_levels.foreign_key.pier_number.drop: Add the tenant column to foreign keys, so that no row references another tenant's row
 ALTER TABLE "rental"."water_levels" DROP CONSTRAINT "water_levels_pier_number_fkey";
 
 -- boats.key.boats_registration_key: Make (registration) unique per tenant instead of globally
@@ -91,16 +91,16 @@ ALTER TABLE "rental"."water_levels" ADD CONSTRAINT "Gauge" PRIMARY KEY ("marina"
 -- skippers.key.skippers_pkey: Make (skipper) unique per tenant instead of globally
 ALTER TABLE "rental"."skippers" DROP CONSTRAINT "skippers_pkey", ADD CONSTRAINT "skippers_pkey" PRIMARY KEY USING INDEX "skippers_pkey_tenant_key";
 
--- trips.foreign_key.boat_id: Add the tenant column to foreign keys: no row points to another tenant's row
+-- trips.foreign_key.boat_id: Add the tenant column to foreign keys, so that no row references another tenant's row
 ALTER TABLE "rental"."trips" ADD CONSTRAINT "trips_boat_id_fkey" FOREIGN KEY ("marina", "boat_id") REFERENCES "rental"."boats" ("marina", "id") ON DELETE CASCADE;
 
--- trips.foreign_key.pier_number: Add the tenant column to foreign keys: no row points to another tenant's row
+-- trips.foreign_key.pier_number: Add the tenant column to foreign keys, so that no row references another tenant's row
 ALTER TABLE "rental"."trips" ADD CONSTRAINT "leaves from" FOREIGN KEY ("marina", "pier", "number") REFERENCES "rental"."berths" ("marina", "pier", "number") ON UPDATE CASCADE ON DELETE SET NULL ("pier", "number") DEFERRABLE INITIALLY DEFERRED;
 
--- trips.foreign_key.pier_number.comment: Add the tenant column to foreign keys: no row points to another tenant's row
+-- trips.foreign_key.pier_number.comment: Add the tenant column to foreign keys, so that no row references another tenant's row
 COMMENT ON CONSTRAINT "leaves from" ON "rental"."trips" IS 'a berth that goes leaves the trip''s past';
 
--- water_levels.foreign_key.pier_number: Add the tenant column to foreign keys: no row points to another tenant's row
+-- water_levels.foreign_key.pier_number: Add the tenant column to foreign keys, so that no row references another tenant's row
 ALTER TABLE "rental"."water_levels" ADD CONSTRAINT "water_levels_pier_number_fkey" FOREIGN KEY ("marina", "pier", "number") REFERENCES "rental"."berths" ("marina", "pier", "number") ON UPDATE CASCADE ON DELETE CASCADE;
 
 -- function.count_trip(): Make count_trip work within one tenant
@@ -115,7 +115,7 @@ BEGIN
 END
 $tenancy$;
 
--- boats_out.invoker: Let views read with the privileges, and the tenant, of the calling role
+-- boats_out.invoker: Let views read with the privileges and the tenant of the calling role
 ALTER VIEW "rental"."boats_out" SET (security_invoker = true);
 
 -- boats.revoke: Revoke TRUNCATE, which row security does not restrict
@@ -359,19 +359,19 @@ CREATE POLICY "tenancy_bridge_skippers_delete" ON "rental"."skippers" AS RESTRIC
 -- bridge: Let sessions that set no tenant work as tenant 9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683
 ALTER ROLE "desk" IN DATABASE "boat_rental_leaks" SET "rental"."marina" = '{9b2f6c1e-5d34-4e0a-8f57-c1a0d2e4b683}';
 
--- boats.default: Give a row without a tenant the session's tenant; refuse it if the session has none
+-- boats.default: Give a row without a tenant the session's tenant, or reject the row if the session has none
 ALTER TABLE "rental"."boats" ALTER COLUMN "marina" SET DEFAULT nullif(current_setting('rental.marina', true), '')::uuid;
 
--- berths.default: Give a row without a tenant the session's tenant; refuse it if the session has none
+-- berths.default: Give a row without a tenant the session's tenant, or reject the row if the session has none
 ALTER TABLE "rental"."berths" ALTER COLUMN "marina" SET DEFAULT nullif(current_setting('rental.marina', true), '')::uuid;
 
--- trips.default: Give a row without a tenant the session's tenant; refuse it if the session has none
+-- trips.default: Give a row without a tenant the session's tenant, or reject the row if the session has none
 ALTER TABLE "rental"."trips" ALTER COLUMN "marina" SET DEFAULT nullif(current_setting('rental.marina', true), '')::uuid;
 
--- water_levels.default: Give a row without a tenant the session's tenant; refuse it if the session has none
+-- water_levels.default: Give a row without a tenant the session's tenant, or reject the row if the session has none
 ALTER TABLE "rental"."water_levels" ALTER COLUMN "marina" SET DEFAULT nullif(current_setting('rental.marina', true), '')::uuid;
 
--- skippers.default: Give a row without a tenant the session's tenant; refuse it if the session has none
+-- skippers.default: Give a row without a tenant the session's tenant, or reject the row if the session has none
 ALTER TABLE "rental"."skippers" ALTER COLUMN "marina" SET DEFAULT nullif(current_setting('rental.marina', true), '')::uuid;
 
 -- boats.policy: Show and accept only rows of the session's tenant

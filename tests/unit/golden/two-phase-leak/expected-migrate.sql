@@ -253,19 +253,19 @@ CREATE POLICY "tenancy_bridge_personality_averages_delete" ON "public"."personal
 -- bridge: Let sessions that set no tenant work as tenant 1
 ALTER ROLE "alice" IN DATABASE "ai_memory_states" SET "app"."current_tenant" = '01';
 
--- memories.default: Give a row without a tenant the session's tenant; refuse it if the session has none
+-- memories.default: Give a row without a tenant the session's tenant, or reject the row if the session has none
 ALTER TABLE "public"."memories" ALTER COLUMN "customer_id" SET DEFAULT nullif(current_setting('app.current_tenant', true), '')::integer;
 
--- call_summaries.default: Give a row without a tenant the session's tenant; refuse it if the session has none
+-- call_summaries.default: Give a row without a tenant the session's tenant, or reject the row if the session has none
 ALTER TABLE "public"."call_summaries" ALTER COLUMN "customer_id" SET DEFAULT nullif(current_setting('app.current_tenant', true), '')::integer;
 
--- caller_profiles.default: Give a row without a tenant the session's tenant; refuse it if the session has none
+-- caller_profiles.default: Give a row without a tenant the session's tenant, or reject the row if the session has none
 ALTER TABLE "public"."caller_profiles" ALTER COLUMN "customer_id" SET DEFAULT nullif(current_setting('app.current_tenant', true), '')::integer;
 
--- personality_metrics.default: Give a row without a tenant the session's tenant; refuse it if the session has none
+-- personality_metrics.default: Give a row without a tenant the session's tenant, or reject the row if the session has none
 ALTER TABLE "public"."personality_metrics" ALTER COLUMN "customer_id" SET DEFAULT nullif(current_setting('app.current_tenant', true), '')::integer;
 
--- personality_averages.default: Give a row without a tenant the session's tenant; refuse it if the session has none
+-- personality_averages.default: Give a row without a tenant the session's tenant, or reject the row if the session has none
 ALTER TABLE "public"."personality_averages" ALTER COLUMN "customer_id" SET DEFAULT nullif(current_setting('app.current_tenant', true), '')::integer;
 
 -- memories.policy.drop.tenant_isolation_memories: Drop a policy that would show more rows: permissive policies are combined with OR
