@@ -85,18 +85,22 @@ def _gone(entry: Mapping[str, Any], described: Mapping[str, Any], table: Table) 
     for kind in KINDS:
         for key in entry.get(kind, ()):
             if set(key) not in there:
-                yield _difference(f"{name} has no unique key {_list(key)}: remove it.", "tenancy_tables", name, kind)
+                say = f"{name} has no unique key {_list(key)}: remove the key from {kind}."
+                yield _difference(say, "tenancy_tables", name, kind)
     pairs = [_pairs(key) for key in described.get("foreign_keys", ())]
     for key in entry.get("foreign_keys", ()):
         if _pairs(key) not in pairs:
-            say = f"{name} has no foreign key {_list(key['columns'])} to {key['references']}: remove it."
+            say = (
+                f"{name} has no foreign key {_list(key['columns'])} to {key['references']}: remove the key from"
+                " foreign_keys."
+            )
             yield _difference(say, "tenancy_tables", name, "foreign_keys")
     fields = {"indexes": _indexed(entry), "sample": [*entry.get("sample", {})]}
     fields["written_at"] = [entry["written_at"]] if entry.get("written_at") else []
     for field, columns in fields.items():
         for column in columns:
             if column not in table.columns:
-                say = f"{name} has no column {column}, which {field} names: remove it there."
+                say = f"{name} has no column {column}: remove the column from {field}."
                 yield _difference(say, "tenancy_tables", name, field)
 
 
@@ -121,7 +125,7 @@ def _relations(draft: Draft, source: Model, relations: Mapping[str, Document]) -
             yield _difference(f"The view {view} of the model does not exist: remove its entry.", "tenancy_views", view)
     for title in readable:
         if title not in relations:
-            yield _difference(f"{title} does not exist: remove it.", "tenancy_readable", title)
+            yield _difference(f"{title} does not exist: remove it from tenancy_readable.", "tenancy_readable", title)
 
 
 def _is_in_model(title: str, source: Model) -> bool:

@@ -162,8 +162,8 @@ def _decision(described: Described, title: str) -> str | None:
 def _chosen(table: Table) -> list[str]:
     """Return the uuid keys that may be random values of the application."""
     return [
-        f"The key ({visible(key[0])}) is a uuid without a default. If the application chooses it at random, move it to"
-        " surrogate_keys. Later releases can then add foreign keys to it."
+        f"The key ({visible(key[0])}) is a uuid without a default. If the application generates it at random, move the"
+        " key to surrogate_keys. Later releases can then add foreign keys that reference it."
         for key in keys(table)[1]
         if len(key) == 1 and table.columns[key[0]]["type"] == "uuid" and key[0] not in table.pointing()
     ]
@@ -174,8 +174,8 @@ def _upserts(described: Described, table: Table) -> list[str]:
     replaces."""
     natural = {frozenset(key) for key in keys(table)[1]}
     return [
-        f"The service stores rows with ON CONFLICT ({visible(item['columns'])}), which finds no key after the"
-        " migration. Deploy a release with ON CONFLICT ON CONSTRAINT first."
+        f"The service stores rows with ON CONFLICT ({visible(item['columns'])}), which matches no key after the"
+        " migration. First, deploy a release that uses ON CONFLICT ON CONSTRAINT."
         for item in described.catalog.document["upserts"]
         if bodies.names(item["relation"], ".") in ((table.name,), (described.schema, table.name))
         and frozenset(bodies.names(item["columns"], ",")) in natural
@@ -186,7 +186,10 @@ def _shared(described: Described, title: str, table: Table) -> str | None:
     """Return the reason why the operator must decide whether a table is a tenant table or shared, or None."""
     way = f"The draft makes it a tenant table. If it is shared, move {visible(title)} to tenancy_readable."
     if frameworks.is_session(table.name, table.columns):
-        return f"It contains sessions or a cache. A row is found by its key, often before the tenant is known. {way}"
+        return (
+            "The table contains sessions or a cache. The service finds a row by its key, often before it knows the"
+            f" tenant. {way}"
+        )
     if table.has_tenant:
         return None
     pointed = {
@@ -195,14 +198,15 @@ def _shared(described: Described, title: str, table: Table) -> str | None:
         if other is not table and any(key["references"] == title for key in other.foreign_keys())
     }
     if described.adopted and _tenant_from(described, table, _foreign_keys(described, table)) is None:
-        lacking = f"It lacks {visible(described.column)}, and no foreign key that always has a value leads to a tenant."
+        lacking = f"The table lacks {visible(described.column)}, and no NOT NULL foreign key leads to a tenant."
         return f"{lacking} {way}"
     if not pointed and not table.foreign_keys() and not described.is_triggered(title):
-        return f"No foreign key shows to which tenant its rows belong. {way}"
+        return f"No foreign key shows which tenant a row belongs to. {way}"
     own = [name for name in table.columns if not table.is_random(name)]
     is_list = len(own) <= FEW_COLUMNS and columns.written_at(table.columns) is None
     if pointed and not table.foreign_keys() and is_list:
-        return f"It may be a list that all tenants share: {visible(', '.join(sorted(pointed)))} reference it. {way}"
+        users = visible(", ".join(sorted(pointed)))
+        return f"The table may be a list that all tenants share. Tables that reference it: {users}. {way}"
     return None
 
 
@@ -217,8 +221,8 @@ def readable(described: Described) -> list[dict[str, Any]]:
             continue
         where = "a foreign table" if item["kind"] == "f" else f"a table outside the schema {described.schema}"
         decision = (
-            "No policy protects it. Revoke the service's privileges on it, or list it here so that every tenant can "
-            "read it."
+            "No policy protects this table. Revoke the service's privileges on it, or list it here so that every "
+            "tenant can read it."
         )
         found.append({"title": title, "why": where, "decision": decision, "commented": True})
     return found + [
