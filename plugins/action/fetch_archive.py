@@ -22,8 +22,8 @@ def put(incoming: Path, path: Path, sha256: str) -> str:
     with incoming.open("rb") as file:
         if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
             return (
-                "The copy on this machine differs from the backup (SHA-256); the backup on the server is complete."
-                " Run again."
+                "The copy on this machine differs from the backup (SHA-256). The backup on the server is complete."
+                " Run the playbook again."
             )
     if path.exists():
         return f"{path} exists already: it was not overwritten."

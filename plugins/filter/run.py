@@ -47,14 +47,14 @@ def of_whole_run(pattern: str, directory: str) -> str:
     root = Path(directory).resolve().parent
     if root != installed.ROOT:
         raise AnsibleFilterError(
-            f"The playbook is in {root}, but Ansible finds the collection in {installed.ROOT}: a run needs one copy. In"
-            " a checkout, run the playbook from its root directory; otherwise, call it by its full name, such as"
-            " aimemory.tenancy.migrate. Nothing was changed."
+            f"The playbook is in {root}, but Ansible finds the collection in {installed.ROOT}: both must belong to"
+            " the same copy. In a checkout, run the playbook from the root directory. Otherwise, specify the playbook's"
+            " full name, such as aimemory.tenancy.migrate. Nothing was changed."
         )
     options = left_out_by(context.CLIARGS)
     if options:
         raise AnsibleFilterError(
-            f"{options} would leave out tasks that make a run safe: call the playbook without it. Nothing was changed."
+            f"{options} would skip tasks that keep a run safe: run the playbook without {options}. Nothing was changed."
         )
     return pattern
 

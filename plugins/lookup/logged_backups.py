@@ -62,7 +62,7 @@ def read(directory: str) -> list[dict[str, Any]]:
             document = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise AnsibleLookupError(
-                f"The record {path} cannot be read ({error}); it may name a backup that is still needed: move the "
+                f"The record {path} cannot be read ({error}). It may name a backup that is still needed. Move the "
                 "record to another directory."
             ) from error
         # A record without a format is older than the formats.
@@ -70,7 +70,7 @@ def read(directory: str) -> list[dict[str, Any]]:
         if written > record.VERSION:
             raise AnsibleLookupError(
                 f"The record {path} was written by a newer release of this runbook (format {written}, not"
-                f" {record.VERSION}); it may name a backup that is still needed: use that release, or move the record"
+                f" {record.VERSION}). It may name a backup that is still needed. Use that release, or move the record"
                 " to another directory."
             )
         found.append(document)

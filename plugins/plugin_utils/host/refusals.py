@@ -50,7 +50,7 @@ def of_route(verdict: Found, attempts: Found, database_url: Found, wanted: Found
         return [
             (
                 f"{database_url['user']} cannot log in over the service's own route ({where}): {attempts['problem']}."
-                " Check its password in DATABASE_URL, and pg_hba.conf."
+                " Check the role's password in DATABASE_URL, and check pg_hba.conf."
             )
         ]
     return of_attempts(attempts["findings"])
@@ -60,7 +60,7 @@ def of_attempts(findings: Iterable[Found]) -> list[str]:
     """Return why a login is refused if it reached a role that bypasses row security."""
     reached = [finding["sentence"] for finding in findings if not finding["ok"]]
     return (
-        [f"The service's login can bypass row security: {'; '.join(reached)}. REVOKE that role from the login."]
+        [f"The service's login can bypass row security: {'; '.join(reached)}. Revoke that role from the login."]
         if reached
         else []
     )
@@ -77,8 +77,8 @@ def of_new_login(environment: str, state: Found, wanted: Found) -> list[str]:
     if not state["url_rewritable"] or not re.search(r"(?m)^\s*(export\s+)?DATABASE_URL\s*=", environment):
         found.append(
             f"The run cannot give {wanted['service']} another login: its DATABASE_URL comes from"
-            f" {state['url_set_by'] or 'its code'}, and not from {wanted['file'] or 'an environment file'}. Specify"
-            " the file with -e service_environment_file=..., or let the unit read it (EnvironmentFile=)."
+            f" {state['url_set_by'] or 'its code'}, not from {wanted['file'] or 'an environment file'}. Specify the"
+            " file with -e service_environment_file=..., or add the file to the unit with EnvironmentFile=."
         )
     existing = wanted["existing_role"]
     if existing is not None and existing["comment"] != wanted["mark"]:
@@ -105,24 +105,24 @@ def of_clients(clients: Found, wanted: Found) -> list[str]:
         found.append(
             f"Programs other than {service} are connected to {database} with its role: {in_role}. Their sessions are"
             " not renewed, and the change is not committed while an old session of this role exists. Close these"
-            " sessions, give the programs a login of their own, or let the run terminate the sessions with -e"
+            " sessions, give the programs their own login, or let the run terminate the sessions with -e"
             " service_terminate_clients=true."
         )
     if connected and not is_live and not wanted["terminates"]:
         found.append(
-            f"Clients other than {service} are connected to {database}: {connected}. While they are connected, a run"
-            " stops here, unless it terminates them (-e service_terminate_clients=true)."
+            f"Clients other than {service} are connected to {database}: {connected}. A run stops here while they are"
+            " connected, unless it terminates them with -e service_terminate_clients=true."
             if is_dry
             else f"Clients other than {service} are connected to {database}: {connected}. Close them, or let the run"
             " terminate them with -e service_terminate_clients=true."
         )
     if holding:
         found.append(
-            f"Sessions that the run does not terminate hold locks on tables of {database}: {holding}. Until they have"
-            " ended, a run stops here."
+            f"Sessions that the run does not terminate hold locks on tables of {database}: {holding}. A run stops"
+            " here until these sessions end."
             if is_dry
             else f"Sessions that the run does not terminate hold locks on tables of {database}: {holding}. Wait until"
-            " they have ended; pg_stat_activity shows their activity."
+            " these sessions end. pg_stat_activity shows their activity."
         )
     return found
 
@@ -142,8 +142,8 @@ def of_lock(lock: Found, database: str) -> list[str]:
     if lock["problem"]:
         return [
             (
-                f"The lock cannot be taken ({lock['problem']}): check why root cannot create a link in /run on the"
-                " server, or cannot reach PostgreSQL, and run again."
+                f"The lock cannot be taken ({lock['problem']}): check that root can create a link in /run on the"
+                " server and can connect to PostgreSQL. Then run the playbook again."
             )
         ]
     return [
@@ -210,7 +210,7 @@ def _silence(postgresql: Found, listeners: Iterable[str], wanted: Found) -> str:
         return (
             f"PostgreSQL on {host} refuses a session that only reads {database}: {said}. The event trigger"
             f" {', '.join(names)} runs at every login there: use ALTER EVENT TRIGGER {names[0]} DISABLE for the"
-            " time of the run, or let its function write nothing if transaction_read_only is on."
+            " duration of the run, or change its function to write nothing if transaction_read_only is on."
         )
     if NO_LIBXML in said:
         return (
@@ -245,8 +245,8 @@ def _server(inspected: Found, service: Found, wanted: Found) -> list[str]:
     if server["encoding"] != "UTF8":
         found.append(
             f"The encoding of {database} is {server['encoding']}: the run requires UTF8, so"
-            " convert the database first (pg_dump --encoding=UTF8, restored into one that was created with ENCODING"
-            " UTF8)."
+            " convert the database first. Make a dump with pg_dump --encoding=UTF8, and restore it into a database that"
+            " was created with ENCODING UTF8."
         )
     found += members.refusals(rows["members"][0]["members"])
     return found + _role(server["roles"], service["result"]["state"]["database_url"]["user"], wanted)

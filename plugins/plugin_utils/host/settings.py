@@ -119,8 +119,8 @@ def _together(values: Mapping[str, Any]) -> Iterator[str]:
     prefix = values.get("service_smoke_prefix", "")
     if prefix and (len(prefix) < 8 or not str(values.get("service_smoke_user_id", "")).startswith(prefix)):
         yield (
-            f"service_smoke_prefix is {prefix}: service_smoke_user_id must start with it, and it must have at least 8"
-            " characters, or be empty."
+            f"service_smoke_prefix is {prefix}: it must be empty or have at least 8 characters, and"
+            " service_smoke_user_id must start with it."
         )
     if float(values.get("service_probe_interval", PROBE_INTERVAL)) < PROBE_INTERVAL:
         yield f"service_probe_interval is {values['service_probe_interval']}: it must be at least {PROBE_INTERVAL}."
@@ -128,7 +128,8 @@ def _together(values: Mapping[str, Any]) -> Iterator[str]:
         yield "service_smoke is read: service_read_endpoints must contain the endpoints to read."
     if values.get("service_renew") == "command" and not values.get("service_renew_command"):
         yield (
-            "service_renew is command: service_renew_command must be the words of the command that renews the sessions."
+            "service_renew is command: service_renew_command must contain the command that renews the sessions, as a"
+            " list of words."
         )
     # The role's default is the default tenant, which an adopted column does not have.
     if (
@@ -143,5 +144,5 @@ def _together(values: Mapping[str, Any]) -> Iterator[str]:
     if not re.fullmatch(WEBHOOK, str(values.get("report_webhook_url", ""))):
         yield (
             "report_webhook_url is not the URL of a webhook (a secret, not shown here): it must start with"
-            " https:// (http:// only for this machine) and contain no blanks. If it is empty, nothing is sent."
+            " https:// (http:// only for this machine) and contain no spaces. If it is empty, nothing is sent."
         )

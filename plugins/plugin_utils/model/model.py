@@ -296,7 +296,7 @@ def _table(value: Any, number: int) -> Table:
         if set(key) <= set(sample):
             raise ModelError(
                 f"{where}: the sample names the surrogate key ({', '.join(key)}), but two rows of the proof must "
-                "have different values: remove it, and each row gets its own value."
+                "have different keys: remove it from the sample. The proof then generates a value for each row."
             )
     return Table(
         name=name,
@@ -346,7 +346,7 @@ def _tenants(value: Any, tables: Sequence[Table]) -> Tenants | None:
         )
     name = _named(value["table"], f"{where}: table")
     if name in {table.name for table in tables}:
-        raise ModelError(f"{where} names {name!r}, which is one of tenancy_tables: remove it there.")
+        raise ModelError(f"{where} names {name!r}, which is one of tenancy_tables: remove it from that list.")
     writes = tuple(value.get("sample_writes", []))
     if unknown := set(writes) - {table.name for table in tables}:
         raise ModelError(f"{where}: sample_writes names {min(unknown)!r}, which is not a tenant table.")
@@ -361,8 +361,8 @@ def _default_tenant(source: Mapping[str, Any], column_type: str, *, adopted: boo
         return TENANT_TYPES[column_type].tenant(given)
     if given not in (None, ""):
         raise ModelError(
-            f"tenancy_default_tenant must be null, not {given!r}, since tenancy_column_adopted is true: every row has "
-            "its tenant already."
+            f"tenancy_default_tenant must be null, not {given!r}, since tenancy_column_adopted is true: every row "
+            "already has a tenant."
         )
     if source.get("bridge"):
         raise ModelError(
@@ -391,7 +391,7 @@ def _append_only(value: Any, where: str) -> dict[str, str]:
                 f"command, not {entry!r}."
             )
         if not isinstance(raised, str) or not SQLSTATE.fullmatch(raised):
-            raise ModelError(f"{where}: append_only: an sqlstate has five capitals or digits, not {raised!r}.")
+            raise ModelError(f"{where}: append_only: an sqlstate has five uppercase letters or digits, not {raised!r}.")
         found[command] = raised
     return found
 
@@ -401,7 +401,7 @@ def _foreign_key(value: Any, where: str) -> ForeignKey:
         raise ModelError(f"{where}: a foreign key must have columns, references and key, not {value!r}.")
     columns, key = (_names(value[part], f"{where}: the {part} of a foreign key") for part in ("columns", "key"))
     if len(columns) != len(key):
-        raise ModelError(f"{where}: a foreign key of {len(columns)} columns cannot reference a key of {len(key)}.")
+        raise ModelError(f"{where}: a foreign key with {len(columns)} columns cannot reference a key with {len(key)}.")
     return ForeignKey(columns, _named(value["references"], f"{where}: references"), key)
 
 
@@ -412,8 +412,8 @@ def _view(value: Any, number: int) -> View:
     rows = value["sample_rows"]
     if isinstance(rows, bool) or not isinstance(rows, int) or rows < 1:
         raise ModelError(
-            f"{where}: sample_rows must be an integer of at least 1, not {rows!r}: a view that shows a tenant no "
-            "row proves nothing."
+            f"{where}: sample_rows must be an integer of at least 1, not {rows!r}: a view that shows no "
+            "rows to a tenant proves nothing."
         )
     return View(_named(value["name"], where), rows)
 
@@ -424,9 +424,9 @@ def _reader(value: Any, number: int, column_type: str) -> Reader:
         raise ModelError(f"{where} must have a role, and either a tenant or tenants: all, not {value!r}.")
     role = _named(value["role"], f"{where}: role")
     if role.lower() == "public":
-        raise ModelError(f"{where}: a policy of PUBLIC applies to the service, too: name each role.")
+        raise ModelError(f"{where}: a policy for PUBLIC also applies to the service: list each role.")
     if value.get("tenants", "all") != "all":
-        raise ModelError(f"{where}: tenants must be all, not {value['tenants']!r}: use tenant for a single one.")
+        raise ModelError(f"{where}: tenants must be all, not {value['tenants']!r}: for a single tenant, use tenant.")
     if "tenants" in value:
         return Reader(role, None)
     try:
@@ -439,7 +439,7 @@ def _readers(source: Mapping[str, Any], column_type: str) -> tuple[Reader, ...]:
     found = tuple(_reader(value, number, column_type) for number, value in enumerate(source.get("readers", [])))
     own = {source.get("application_role")} & {reader.role for reader in found}
     if own:
-        raise ModelError(f"tenancy_readers names {min(map(str, own))!r}, the role of the service: remove it there.")
+        raise ModelError(f"tenancy_readers names {min(map(str, own))!r}, the service's role: remove it from the list.")
     if len({reader.role for reader in found}) != len(found):
         raise ModelError("tenancy_readers lists a role twice.")
     return found
@@ -502,7 +502,7 @@ def _tables(source: Mapping[str, Any], *, adopted: bool) -> tuple[Table, ...]:
             )
         if table.tenant_from is not None and not adopted:
             raise ModelError(
-                f"tenancy_tables, table {table.name!r}: tenant_from needs tenancy_column_adopted: true; without it "
+                f"tenancy_tables, table {table.name!r}: tenant_from needs tenancy_column_adopted: true; without it, "
                 "existing rows belong to the default tenant."
             )
     _require_referenced_keys(parsed)

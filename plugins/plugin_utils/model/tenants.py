@@ -78,7 +78,7 @@ class Number(TenantType):
         if value > self.largest:
             raise ModelError(
                 f"tenancy_default_tenant {value} does not fit into a column of type {self.name}, whose largest value "
-                f"is {self.largest}: choose a smaller one, or another tenancy_column_type."
+                f"is {self.largest}: choose a smaller number, or another tenancy_column_type."
             )
         return value
 
@@ -152,7 +152,7 @@ class Text(TenantType):
         """Return the string."""
         if not isinstance(value, str) or not value or value.startswith(" "):
             raise ModelError(
-                "tenancy_default_tenant must be a non-empty string that does not start with a blank, since "
+                "tenancy_default_tenant must be a non-empty string that does not start with a space, since "
                 f"tenancy_column_type is text, not {value!r}."
             )
         return value

@@ -126,7 +126,7 @@ def refused(state: State, model: Model) -> list[str]:
     order = of(model, documents)
     return [
         f"The foreign key ({', '.join(key.columns)}) of {model.schema}.{table.name} is part of a cycle of foreign "
-        "keys whose columns are all NOT NULL, and it cannot be deferred, so no row can be stored first. Make the key "
+        "keys whose columns are all NOT NULL, and it is not deferrable, so no row can be stored first. Make the key "
         "deferrable: ALTER TABLE … ALTER CONSTRAINT … DEFERRABLE."
         for table in order.tables
         for key in order.deferred[table.name]

@@ -251,12 +251,12 @@ def gaps(state: State, model: Model) -> list[str]:
 def _gaps(model: Model, means: Means, table: Table) -> list[str]:
     name, role = f"{model.schema}.{table.name}", model.application_role
     if means.lacks(table, "SELECT"):
-        return [f"{role} has no privilege to read {name}: there, the proof shows only which statements are refused."]
+        return [f"{role} has no privilege to read {name}. There, the proof shows only which statements are refused."]
     found = []
     if not means.stores(table):
         found.append(
-            f"{role} has no privilege to store the sample in {name}: there, the proof cannot use a tenant's own rows. "
-            "It shows only that the default tenant reads its rows."
+            f"{role} has no privilege to store the sample in {name}. There, the proof cannot use a tenant's own rows, "
+            "and shows only that the default tenant reads its rows."
         )
     refused = [command for command in ("UPDATE", "DELETE") if means.lacks(table, command)]
     refused += [f"{command.upper()} (append_only)" for command in table.append_only]
@@ -407,7 +407,7 @@ def attempts(
 def _unset(model: Model, means: Means, relation: Table | View) -> list[Attempt]:
     """Return the attempt of a session that has never set a tenant."""
     allowed = means.allows(NOTHING, (relation, "SELECT", ())) if isinstance(relation, Table) else NOTHING
-    read = ("read.unset", "A session that sets no tenant reads", _read(model, relation), allowed)
+    read = ("read.unset", "A session that sets no tenant reads rows", _read(model, relation), allowed)
     return made(relation, None, [read])
 
 
@@ -479,13 +479,15 @@ def _of_table(
         *made(table, one, _around(model, table)),
         *made(table, one, _written(model, means, table)),
         *made(table, other, _written(model, means, table, ".same")),
-        *made(table, None, _without("reset", "A session that reset its tenant", model, means, table, ())),
+        *made(table, None, _without("reset", "A session that has reset its tenant", model, means, table, ())),
         *made(table, "", _without("empty", "A session whose tenant is empty", model, means, table, ())),
     ]
     for identity, who, setting, errors in model.tenant_type.invalid_settings():
         tried += made(table, setting, _without(identity, who, model, means, table, errors))
     tried += made(table, one, _in_partitions(model, means, table, parts, other))
-    tried += made(table, None, [_from_partition(part, "reset", "A session that reset its tenant") for part in parts])
+    tried += made(
+        table, None, [_from_partition(part, "reset", "A session that has reset its tenant") for part in parts]
+    )
     return tried + made(
         table, "", [_from_partition(part, "empty", "A session whose tenant is empty") for part in parts]
     )
@@ -498,11 +500,11 @@ def _of_view(model: Model, view: View, one: str, other: str) -> list[Attempt]:
     tried = [
         *made(view, one, [("own.read", "A tenant reads its own rows through the view", read, through)]),
         *made(view, other, [("own.read.same", sentence, read, through)]),
-        *made(view, None, [("read.reset", "A session that reset its tenant reads", read, NOTHING)]),
-        *made(view, "", [("read.empty", "A session whose tenant is empty reads", read, NOTHING)]),
+        *made(view, None, [("read.reset", "A session that has reset its tenant reads rows", read, NOTHING)]),
+        *made(view, "", [("read.empty", "A session whose tenant is empty reads rows", read, NOTHING)]),
     ]
     for identity, who, setting, errors in model.tenant_type.invalid_settings():
-        tried += made(view, setting, [(f"read.{identity}", f"{who} reads", read, (*NOTHING, *errors))])
+        tried += made(view, setting, [(f"read.{identity}", f"{who} reads rows", read, (*NOTHING, *errors))])
     return tried
 
 
@@ -679,9 +681,9 @@ def _why_untried(means: Means, table: Table, key: ForeignKey) -> str | None:
     if not all(item.get("enforced", True) for item in found):
         return "that foreign key is NOT ENFORCED"
     if any(key in pair and not _is_symmetric(means, table, pair) for pair in order.pairs(table, document)):
-        return "a CHECK compares it with another"
+        return "a CHECK compares that foreign key with another one"
     if not means.stores(means.table(key.references)) or room.of(means, table, key) is None:
-        return "it cannot store or delete rows there"
+        return "it cannot store or delete the rows that this needs"
     return None
 
 
@@ -755,7 +757,7 @@ def _around(model: Model, table: Table) -> list[Row]:
 def _written(model: Model, means: Means, table: Table, suffix: str = "") -> list[Row]:
     """Return the controls for triggers: the rows that they write must belong to the tenant of the stored row."""
     return [
-        (f"own.trigger.{target.name}{suffix}", f"The trigger writes {target.name} for the tenant of the row",
+        (f"own.trigger.{target.name}{suffix}", f"The trigger writes to {target.name} for the tenant of the row",
          _read(model, target), means.allows(_every(means, target), (target, "SELECT", ())))
         for target in model.tables
         if target.name in table.sample_writes and means.stores(table)
@@ -768,7 +770,7 @@ def _without(identity: str, who: str, model: Model, means: Means, table: Table, 
     # Without a tenant, a session sees no row to reference, and no partition may accept NULL.
     parted = NO_PARTITION if means.documents.get(table.name, {}).get("partitions") else ()
     return [
-        (f"read.{identity}", f"{who} reads", _read(model, table), read),
+        (f"read.{identity}", f"{who} reads rows", _read(model, table), read),
         (
             f"insert.{identity}",
             f"{who} stores a row",

@@ -202,7 +202,7 @@ class _Deriving:
                 self.values[column] = own.replace(" LIMIT 1)", " OFFSET 1 LIMIT 1)")
         target = next(table for table in self.model.tables if table.name == key.references)
         if any(name in target.sample for natural in target.natural_keys for name in natural):
-            why = f"two rows of {target.name} are needed, and its sample gives both the same natural key"
+            why = f"the proof needs two rows of {target.name}, but its sample gives both the same natural key"
             self.missing |= dict.fromkeys(key.columns, why)
 
     def _own(self, key: ForeignKey) -> dict[str, str]:

@@ -115,6 +115,6 @@ def attempts(means: Means, one: str, other: str) -> list[Attempt]:
          REFUSED),
         ("truncate", "A tenant empties the tenants table", f"TRUNCATE {target}", REFUSED),
     ]  # fmt: skip
-    unset = [("read.unset", "A session that reset its tenant reads", f"SELECT FROM {target}{where(other)}",
-              means.allows(theirs, reads))]  # fmt: skip
+    unset = [("read.unset", "A session that has reset its tenant reads a row of the tenants table",
+              f"SELECT FROM {target}{where(other)}", means.allows(theirs, reads))]  # fmt: skip
     return [*made(table, one, found), *made(table, None, unset)]
