@@ -14,7 +14,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     """Run ``transaction`` with the postgresql_transaction module, and inspect the database if ``inspect`` is given.
 
     ``inspect`` has ``model``, ``readable`` and ``url_options``, as in the inspect_database action. The other options
-    are those of the module.
+    are the options of the module.
     """
 
     TRANSFERS_FILES = False

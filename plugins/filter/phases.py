@@ -34,7 +34,7 @@ def plan_result(
 ) -> dict[str, Any]:
     """Return the result of the plan role (see ``planning.result``), with its ``lines``.
 
-    ``wanted`` also has ``service`` and ``verbose``.
+    ``wanted`` also contains ``service`` and ``verbose``.
     """
     made = model.parse(source)
     found = planning.result(inspected, made, wanted, snapshot)
@@ -54,7 +54,7 @@ def plan_statements(
 
 
 def plan_rehearsed(made: Document, source: Document, wanted: Document, measured: Document) -> dict[str, Any]:
-    """Return the strategy after a rehearsal, its reason and refusals: see ``planning.rehearsed``."""
+    """Return the strategy after a rehearsal, with its reason and refusals: see ``planning.rehearsed``."""
     return planning.rehearsed(made, model.parse(source), wanted, measured)
 
 
@@ -64,11 +64,11 @@ def plan_transaction(found: Findings, state: Document, source: Document, wanted:
 
 
 def is_committed(failed: Document, is_known: bool, left: Findings, planned: Findings) -> bool:
-    """Return whether the change of a failed run is committed.
+    """Return whether the change of a failed run was committed.
 
-    ``failed`` is Ansible's result of the failed task. A result of the cutover module shows whether the change is
-    committed. ``is_known`` says whether an earlier call has committed. If the call was lost, the statements that are
-    ``left`` are compared with those ``planned``.
+    ``failed`` is Ansible's result of the failed task. A result of the cutover module shows whether the change was
+    committed. ``is_known`` is whether an earlier call committed the change. If the call was lost, the remaining
+    statements (``left``) are compared with all statements (``planned``).
     """
     if is_known or "stages" in failed:
         return is_known or "result" in failed
@@ -109,10 +109,10 @@ def schema_differences(
 
 
 def snapshots_since(paths: Sequence[str]) -> list[str]:
-    """Return the newest snapshot of an unmigrated database, and the later ones, of the ``paths``, oldest first.
+    """Return the ``paths`` from the newest snapshot of an unmigrated database onwards, oldest first.
 
-    A snapshot of a migrated or partly migrated database ends in -partly.json. If there is no other snapshot, the newest
-    one is used.
+    The path of a snapshot of a migrated or partly migrated database ends in -partly.json. If there is no other
+    snapshot, the newest one is used.
     """
     complete = [place for place, path in enumerate(paths) if not path.endswith("-partly.json")]
     return list(paths[complete[-1] :] if complete else paths[-1:])
@@ -121,8 +121,8 @@ def snapshots_since(paths: Sequence[str]) -> list[str]:
 def combined_snapshot(files: Sequence[Mapping[str, str]], source: Document) -> dict[str, Any]:
     """Return the first snapshot of ``files`` with the state after the later ones.
 
-    ``files`` are results of slurp, at least one, oldest first. ``unreadable`` has a sentence for each file of another
-    format; if there is one, nothing else is returned.
+    ``files`` contains at least one result of slurp, oldest first. ``unreadable`` contains a sentence for each file of
+    another format. If there is such a file, the result contains nothing else.
     """
     texts = {file["source"]: _text(file["content"]) for file in files}
     unreadable = [sentence for path, text in texts.items() if (sentence := backups.unreadable(path, text, 1))]
@@ -154,7 +154,7 @@ def rows_to_compare(state: Document, source: Document) -> dict[str, Any]:
 
 
 def model_errors(source: Document) -> list[str]:
-    """Return the reason as a sentence if no plan can be made for a model."""
+    """Return a list with the reason why no plan can be made for a model, or an empty list."""
     try:
         model.parse(source)
     except TenancyError as error:

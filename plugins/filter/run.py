@@ -19,14 +19,14 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import (
     webhook,
 )
 
-# No task has its own tag, so skipping any other tag omits nothing (Molecule always skips two).
+# No task has its own tag, so skipping any other tag omits no task (Molecule always skips two tags).
 SPECIAL_TAGS = {"all", "always", "never", "tagged", "untagged"}
 # Options that only show tasks, hosts or tags.
 SHOWING = ("listtasks", "listtags", "listhosts", "syntax")
 
 
 def left_out_by(arguments: Mapping[str, Any]) -> str:
-    """Return the options of ansible-playbook that omit tasks, as they were typed; empty if all tasks run."""
+    """Return the options of ansible-playbook that omit tasks, as they were typed, or "" if all tasks run."""
     if any(arguments.get(name) for name in SHOWING):
         return ""
     given = {
@@ -39,10 +39,10 @@ def left_out_by(arguments: Mapping[str, Any]) -> str:
 
 
 def of_whole_run(pattern: str, directory: str) -> str:
-    """Return the host pattern of a play if every task of the run will be executed. Raises AnsibleFilterError otherwise.
+    """Return the host pattern of a play if the run executes every task. Otherwise, raises AnsibleFilterError.
 
-    ``directory`` is that of the playbook, which must belong to the same copy of the collection as this filter. Ansible
-    evaluates ``hosts`` before it selects tasks, so no tag and no start task can skip the check.
+    ``directory`` is the playbook's directory, which must belong to the same copy of the collection as this filter.
+    Ansible evaluates ``hosts`` before it selects tasks, so no tag and no start task can skip the check.
     """
     root = Path(directory).resolve().parent
     if root != installed.ROOT:
@@ -60,7 +60,7 @@ def of_whole_run(pattern: str, directory: str) -> str:
 
 
 def are_batches(value: object) -> bool:
-    """Return whether ``run_batches`` is a number of hosts, a percentage, or a list of both, at least 1."""
+    """Return whether ``run_batches`` is a number of hosts, a percentage, or a list of both, each at least 1."""
     items = value if isinstance(value, list) else [value]
     return bool(items) and all(re.fullmatch(r"[1-9][0-9]*|([1-9][0-9]?|100)%", str(item)) for item in items)
 

@@ -34,19 +34,19 @@ def qualified_names(names: Iterable[str], schema: str) -> list[str]:
 
 
 def with_tenants(names: Iterable[str], tenants: Mapping[str, Any] | None) -> list[str]:
-    """Return the names of the tenant tables, and of the table of tenants if there is one."""
+    """Return the names of the tenant tables, and the name of the table of tenants if there is one."""
     return [*names, *([tenants["table"]] if tenants else [])]
 
 
 def assignment_warning(column: str, tenant: int | str | None, name: str, *, adopted: bool) -> list[str]:
-    """Return the text in the prompt about existing rows; ``tenant`` is the default tenant with its name."""
+    """Return the lines in the prompt about existing rows. ``tenant`` is the default tenant, with its ``name``."""
     if adopted:
         return [f"Every row keeps its tenant, which {column} already contains:"]
     return [f"WARNING: all existing data will be assigned to {column}={tenant}", f"({name}):"]
 
 
 def stop_sentence(strategy: str, service: str, may_stop: bool) -> str:
-    """Return the line in the prompt about callers of the service; ``may_stop`` is that of ``planning.result``."""
+    """Return the line in the prompt about callers of the service. ``may_stop`` comes from ``planning.result``."""
     if strategy == "live" and may_stop:
         return f"The service {service} renews its sessions, or is stopped if the renewal fails."
     if strategy == "live":
@@ -55,7 +55,7 @@ def stop_sentence(strategy: str, service: str, may_stop: bool) -> str:
 
 
 def bridge_query(_: Any = None) -> str:
-    """Return the query for the last use of the bridge by each kind of statement; its arguments are schema and kinds."""
+    """Return the query for the last use of the bridge by each kind of statement. Its arguments are schema and kinds."""
     return bridge_record.query()
 
 
@@ -65,7 +65,7 @@ def tenancy_backfills(state: State, source: Mapping[str, Any]) -> list[dict[str,
 
 
 def login_reaching(state: State, source: Mapping[str, Any], writes: bool) -> list[dict[str, Any]]:
-    """Return the attempts to reach rows with the service's own login; ``writes`` adds those that write."""
+    """Return the attempts to reach rows with the service's own login. ``writes`` adds attempts that write."""
     return login.reaching(state, model.parse(source), writes)
 
 
