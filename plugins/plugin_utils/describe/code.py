@@ -1,4 +1,4 @@
-"""Functions that write to tenant tables, and other changes that the operator makes by hand before the migration."""
+"""Functions that write to tenant tables, and other changes that the operator makes manually before the migration."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def functions(described: Described) -> list[dict[str, Any]]:
 
 
 def by_hand(described: Described) -> list[dict[str, Any]]:
-    """Return the changes to make by hand, each with why, decision, sql, ``commented`` and ``function``."""
+    """Return the changes to make manually, each with why, decision, sql, ``commented`` and ``function``."""
     return [*_extensions(described), *_functions_by_hand(described), *_relations(described)]
 
 
@@ -72,7 +72,7 @@ def _replaceable_body(function: Document, described: Described) -> str | None:
 
 
 def _tenant_of_row(function: Document, described: Described) -> str | None:
-    """Return the tenant of the trigger's row as SQL if only triggers of tenant tables call the function."""
+    """Return the tenant of the trigger's row as SQL if only row triggers of tenant tables call the function."""
     if not function["trigger"]:
         return None
     events: set[str] = set()

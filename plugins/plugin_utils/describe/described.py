@@ -28,7 +28,7 @@ class Described:
         self.catalog = Catalog(document, schema, found)
         self.schema = self.catalog.schema
         self.functions: list[Document] = document["functions"]
-        # The reason why each other table is shared.
+        # The reason why each shared table is shared.
         self.shared = dict.fromkeys(self.given.get("readable", ()), "shared by all tenants")
         for title, table in self.catalog.tables.items():
             own = frameworks.owner(table.name, table.columns)
@@ -48,10 +48,10 @@ class Described:
         self._triggered = {title: self._written_by_triggers(table) for title, table in self.tables.items()}
 
     def tenant_column(self) -> dict[str, Any]:
-        """Return the tenant column with name, type, setting, tenant, tenant_name, tables (that have it) and shared
-        columns.
+        """Return the tenant column with name, type, setting, tenant, tenant_name, tables and shared.
 
-        Raises TenancyError for an unsupported type, and for a value that is not a tenant.
+        ``tables`` is the number of tables that have the column. ``shared`` contains the other columns that most tables
+        have. Raises TenancyError for an unsupported type, and for a value that is not a tenant.
         """
         there = [table.columns[self.column] for table in self.tables.values() if self.column in table.columns]
         types = [name for name, _ in Counter(item["type"] for item in there).most_common() if name in TENANT_TYPES]
@@ -114,7 +114,7 @@ class Described:
             for statement in bodies.written(texts[name], self.schema):
                 target = self.by_name.get(statement.table)
                 if statement.command == "insert into" and target and target is not table:
-                    # If several statements insert rows, only one of them may run, for example in IF and ELSE.
+                    # If several statements insert rows, perhaps only one of them runs, for example in IF and ELSE.
                     found[target.title] = max(found.get(target.title, 1), bodies.rows(texts[name], statement))
             left += sorted(bodies.calls(texts[name], texts) - seen)
         return found

@@ -1,6 +1,6 @@
 """The differences between a database and its model after a release of the application.
 
-A draft of the database, made with the schema and the tenant column of the model, is compared with the model.
+This module makes a draft with the model's schema and tenant column, and compares the draft with the model.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from .draft import Draft, build
 
 Model = Mapping[str, Any]
 
-# A difference, with the sentence, the variable to change, the entry and the list in it, and the value to add. ``add``
-# is None if the operator must decide.
+# A difference: the sentence, the variable to change, its entry, the field of the entry, and the value to add.
+# ``add`` is None if the operator must decide.
 Difference = dict[str, Any]
 KINDS = ("surrogate_keys", "natural_keys")
 
@@ -24,7 +24,7 @@ def differences(document: Document, source: Model) -> list[Difference]:
     """Return the differences between the database and the model, each with say, variable, entry, field and add.
 
     ``document`` is the result of the query in ``catalog``. ``source`` contains the ``tenancy_*`` variables without
-    their prefix. The keys and foreign keys of a table are compared, but not its indexes, its sample and its triggers.
+    their prefix. The keys and foreign keys of a table are compared, but not its indexes, sample or triggers.
     """
     draft = build(document, source)
     catalog = Catalog(document, source["schema"], source["column"])
@@ -79,7 +79,7 @@ def _of_table(entry: Mapping[str, Any], draft: Draft, table: Table | None) -> It
 
 
 def _gone(entry: Mapping[str, Any], described: Mapping[str, Any], table: Table) -> Iterator[Difference]:
-    """Yield the properties that are in the entry but that the table does not have."""
+    """Yield the keys, foreign keys and columns in the entry that the table does not have."""
     name = entry["name"]
     there = [set(key) for key in table.unique_keys()]
     for kind in KINDS:
@@ -110,7 +110,7 @@ def _indexed(entry: Mapping[str, Any]) -> list[str]:
 
 
 def _relations(draft: Draft, source: Model, relations: Mapping[str, Document]) -> Iterator[Difference]:
-    """Yield new views and new relations without rows of tenants, and those in the model that do not exist."""
+    """Yield new views, new relations without tenants' rows, and relations in the model that do not exist."""
     readable = source.get("readable", ())
     views = {view["name"] for view in source.get("views", ())}
     for item in draft["views"]:
@@ -156,7 +156,7 @@ def _list(columns: Sequence[str]) -> str:
 
 
 def lines(found: Sequence[Difference]) -> list[str]:
-    """Return the differences as lines for the operator, each as a sentence with the lines to add to the model."""
+    """Return lines for the operator: a sentence for each difference, with the lines to add to the model."""
     shown: list[str] = []
     for item in found:
         shown += text.comment(item["say"])

@@ -17,7 +17,7 @@ RAISING = re.compile(
 )
 ERRCODE = re.compile(r"(?:errcode\s*=\s*'|sqlstate\s*'|raise\s+(?!sqlstate\b))(\w+)", re.IGNORECASE)
 SQLSTATE_LENGTH = 5
-# The names of errors that such a trigger often raises (PostgreSQL manual, appendix A).
+# The names of errors that such triggers often raise (PostgreSQL manual, appendix A).
 CONDITIONS = {
     "raise_exception": "P0001", "restrict_violation": "23001", "integrity_constraint_violation": "23000",
     "check_violation": "23514", "foreign_key_violation": "23503", "insufficient_privilege": "42501",
@@ -26,7 +26,7 @@ CONDITIONS = {
     "modifying_sql_data_not_permitted": "38002", "prohibited_sql_statement_attempted": "38003",
     "triggered_data_change_violation": "27000", "with_check_option_violation": "44000",
 }  # fmt: skip
-# Columns of lists that all tenants share, apart from the generated key.
+# The maximum number of columns in a list that all tenants share, apart from the generated key.
 FEW_COLUMNS = 3
 
 
@@ -70,8 +70,8 @@ def _entry(described: Described, title: str) -> dict[str, Any]:
 def keys(table: Table) -> tuple[list[list[str]], list[list[str]]]:
     """Return the surrogate and the natural keys of a table.
 
-    A surrogate key has a column with a random default. It has no column of a foreign key, because such a column has a
-    meaning.
+    A surrogate key has a column whose default is different in each row. It contains no foreign key column, because the
+    values of such a column have a meaning.
     """
     pointing = table.pointing()
     surrogate: list[list[str]] = []
@@ -106,8 +106,7 @@ def _tenant_from(described: Described, table: Table, foreign_keys: Sequence[dict
 
 
 def _leads(described: Described, table: Table, key: Mapping[str, Any], seen: set[str]) -> bool:
-    """Return whether each row references, with a foreign key, a row that has a tenant or that takes its tenant from
-    another row."""
+    """Return whether the foreign key always leads to a row with a tenant, directly or through other foreign keys."""
     target = described.by_name[key["references"]]
     if target.name in seen or not all(table.columns[name]["not_null"] for name in key["columns"]):
         return False
@@ -117,7 +116,7 @@ def _leads(described: Described, table: Table, key: Mapping[str, Any], seen: set
 
 
 def _indexes(table: Table, natural: Sequence[Sequence[str]]) -> list[list[Any]]:
-    """Return the indexes to build per tenant, except those on foreign keys and those that a natural key replaces."""
+    """Return the indexes to build with the tenant column, except those on foreign keys or replaced by natural keys."""
     found: list[list[Any]] = []
     pointing = table.pointing()
     for index in table.indexes():
@@ -160,7 +159,7 @@ def _decision(described: Described, title: str) -> str | None:
 
 
 def _chosen(table: Table) -> list[str]:
-    """Return the uuid keys that may be random values of the application."""
+    """Return a decision for each uuid key that the application may generate at random."""
     return [
         f"The key ({visible(key[0])}) is a uuid without a default. If the application generates it at random, move the"
         " key to surrogate_keys. Later releases can then add foreign keys that reference it."
@@ -211,8 +210,10 @@ def _shared(described: Described, title: str, table: Table) -> str | None:
 
 
 def readable(described: Described) -> list[dict[str, Any]]:
-    """Return the other relations that the service can read, each with title, why, decision, and ``commented`` if still
-    undecided."""
+    """Return the other relations that the service can read, each with title, why, decision and ``commented``.
+
+    ``commented`` is whether the operator must still decide about the relation.
+    """
     found: list[dict[str, Any]] = [
         {"title": title, "why": why, "decision": None, "commented": False} for title, why in described.shared.items()
     ]

@@ -50,7 +50,7 @@ _Dumper.add_representer(_Unsafe, lambda dumper, value: dumper.represent_scalar("
 
 
 def flow(value: Any) -> str:
-    """Return a value as YAML on one line, which Ansible reads as the same value."""
+    """Return a value as one line of YAML, which Ansible reads as the same value."""
     written = _dumped(value, allow_unicode=True)
     if visible(written, lines=True) != written:
         written = _dumped(value, allow_unicode=False)
@@ -95,7 +95,7 @@ def _field(name: str, value: Any) -> list[str]:
 
 
 def _block(name: str, value: str) -> list[str]:
-    """Return a string of several lines without any change."""
+    """Return a multi-line string as an unchanged YAML block."""
     lines = value.strip("\n").split("\n")
     lead = "!unsafe " if TEMPLATE.search(value) else ""
     shown = "".join(lines)
@@ -106,7 +106,7 @@ def _block(name: str, value: str) -> list[str]:
 
 
 def comment(text: str, indent: int = 0, lead: str = "#") -> list[str]:
-    """Return a comment, which may have several lines."""
+    """Return a comment, wrapped into lines."""
     first = f"{' ' * indent}{lead} "
     return textwrap.wrap(
         visible(text), WIDTH, initial_indent=first, subsequent_indent=f"{' ' * indent}#   ", break_long_words=False,

@@ -17,7 +17,7 @@ def of_inspection(inspected: Mapping[str, Any], wanted: Mapping[str, Any]) -> An
 
     ``wanted`` has the run's requirements for the host, as defined in roles/preflight/vars/main.yml. ``service`` is the
     result of ``service.found.of_witness``, with the password, or empty if the service cannot be inspected. ``refusals``
-    and ``notes`` are sentences. ``result`` is the role's fact, empty if the run is refused.
+    and ``notes`` are sentences. ``result`` is the role's fact, or empty if the run is refused.
     """
     witness = inspected["service"]
     service = {} if witness["problem"] else service_found.of_witness(witness, wanted["files"], wanted)
@@ -80,6 +80,6 @@ def _result(inspected: Mapping[str, Any], service: Mapping[str, Any], wanted: Ma
         # The symbolic link that is the lock: only one run at a time may change the database.
         "lock": wanted["lock"],
         "lock_holder": inspected["lock_holder"],
-        # The time limit of jobs on the server that dump and restore a large database; 0 if the calls wait for both.
+        # The time limit, in seconds, of jobs that dump and restore a large database. 0 if the calls wait for both.
         "job_seconds": wanted["watch_seconds"] if size >= wanted["watch_bytes"] else 0,
     }

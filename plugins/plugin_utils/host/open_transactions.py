@@ -9,9 +9,9 @@ Transactions = Sequence[Mapping[str, Any]]
 
 
 def refusals(found: Transactions, wanted: Mapping[str, Any]) -> list[str]:
-    """Return why prepared transactions stop a run: PostgreSQL never ends them.
+    """Return why prepared transactions, which PostgreSQL never ends, stop a run.
 
-    ``found`` are the transactions of the other_clients module; ``wanted`` has database and strategy. The online steps
+    ``found`` are the transactions from the other_clients module. ``wanted`` has database and strategy. The online steps
     wait for any prepared transaction, and LOCK TABLE waits for one with locks on the tables.
     """
     prepared = [item for item in found if _stops(item, wanted)]

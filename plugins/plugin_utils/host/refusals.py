@@ -69,7 +69,7 @@ def of_attempts(findings: Iterable[Found]) -> list[str]:
 def of_new_login(environment: str, state: Found, wanted: Found) -> list[str]:
     """Return why the service cannot get its own login.
 
-    ``environment`` is the text of its environment file, ``state`` that of the service role. ``wanted`` has service,
+    ``environment`` is the text of its environment file. ``state`` comes from the service role. ``wanted`` has service,
     file (the path), role, mark (the comment of a role that this runbook created) and existing_role (with its comment,
     or None).
     """
@@ -92,7 +92,7 @@ def of_new_login(environment: str, state: Found, wanted: Found) -> list[str]:
 def of_clients(clients: Found, wanted: Found) -> list[str]:
     """Return why other clients of the database stop a run or, in a dry run, would stop it.
 
-    ``clients`` is the result of the other_clients module; ``wanted`` has service, database, dry_run, terminates
+    ``clients`` is the result of the other_clients module. ``wanted`` has service, database, dry_run, terminates
     (whether the run terminates other clients), strategy and may_stop. If it is certain that the run will not stop the
     service, only other programs that use the service's role stop the run.
     """
@@ -128,7 +128,7 @@ def of_clients(clients: Found, wanted: Found) -> list[str]:
 
 
 def of_lock(lock: Found, database: str) -> list[str]:
-    """Return why the run did not get the lock; ``lock`` is the result of the run_lock module."""
+    """Return why the run did not get the lock. ``lock`` is the result of the run_lock module."""
     if lock["held"]:
         return []
     if lock["alive"]:
@@ -178,7 +178,7 @@ def _unit(inspected: Found, service: Found, wanted: Found) -> list[str]:
 
 
 def _service(inspected: Found, service: Found, wanted: Found) -> list[str]:
-    """Return why the service does not use this database. If PostgreSQL does not respond, its error comes first."""
+    """Return why the service does not use this database. If this is unknown, ``_answer`` reports PostgreSQL's error."""
     found = service["result"]["location"]
     return [] if found["ok"] or found["pending"] else [found["sentence"]]
 
@@ -191,7 +191,7 @@ def _answer(inspected: Found, service: Found, wanted: Found) -> list[str]:
     if postgresql["problem"]:
         return [_silence(postgresql, service["result"]["state"]["listeners"], wanted)]
     if not service["result"]["location"]["ok"]:
-        # PostgreSQL may have started to respond only now.
+        # PostgreSQL may have become available only after the service was inspected.
         return [
             (
                 f"PostgreSQL on {host} did not answer when the sessions of {wanted['service']} were read"
@@ -253,8 +253,9 @@ def _server(inspected: Found, service: Found, wanted: Found) -> list[str]:
 
 
 def _clock(clock: float, times: Found, wanted: Found) -> list[str]:
-    """Return why the difference between the clocks stops the run. Times of both clocks are used in file names and in
-    queries of the journal.
+    """Return why the difference between the clocks stops the run.
+
+    File names and queries of the journal use the times of both clocks.
 
     The server's clock was read between two readings of this machine's clock. Only a time outside this interval shows a
     difference.
@@ -273,7 +274,7 @@ def _clock(clock: float, times: Found, wanted: Found) -> list[str]:
 
 
 def _role(roles: Mapping[str, bool], user: str, wanted: Found) -> list[str]:
-    """Return why the role in DATABASE_URL is rejected; ``roles`` has for each role whether it bypasses row security."""
+    """Return why the role in DATABASE_URL is rejected. ``roles`` shows whether each role bypasses row security."""
     if user not in roles:
         return [f"The user in DATABASE_URL, {visible(user)}, is not a role of this server: correct DATABASE_URL."]
     if roles[user] and wanted["isolating"] and not wanted["provides_login"]:
@@ -292,7 +293,7 @@ def _code(inspected: Found, service: Found, wanted: Found) -> list[str]:
 
 
 def _backup(inspected: Found, service: Found, wanted: Found) -> list[str]:
-    """Return the reasons that prevent a backup; each is independent of the others."""
+    """Return the reasons that prevent a backup. Each is independent of the others."""
     found = _pg_dump(inspected, wanted)
     if not wanted["backs_up"]:
         return found
@@ -328,7 +329,7 @@ def _directory(backups: Found, wanted: Found) -> list[str]:
 
 
 def _room(inspected: Found, wanted: Found) -> list[str]:
-    """Return the disks that lack free space.
+    """Return a sentence for each disk that lacks free space.
 
     A dump is at most as large as the database, and a test restore needs the same space again. The free space for a
     throwaway server is checked when it is created.

@@ -1,4 +1,4 @@
-"""Checks of variables that an argument spec cannot express. Invalid values would make a run fail later."""
+"""Checks of variables that an argument spec cannot express. Without them, an invalid value makes a run fail later."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ MINIMUMS = {
     "tenancy_proof_max_rows": 0,
 }
 
-# Strings for programs on the server, which would report an error only after the stop.
+# Strings for programs on the server. These would report an invalid value only after the service is stopped.
 TEXTS = {
     "backup_directory": (r"/.*[^/]", "an absolute path that does not end in /, such as /var/backups/ai-memory"),
     "database_lock_timeout": (r"[1-9][0-9]{0,4} ?(ms|s)", "a time with its unit, such as 5s or 500ms"),
@@ -89,7 +89,7 @@ def names() -> list[str]:
 def invalid(values: Mapping[str, Any]) -> list[str]:
     """Return a sentence for each invalid value.
 
-    ``values`` are the values of ``names``. The value "" means that the variable is not set, so that its role's default
+    ``values`` are the values of ``names``. The value "" means that the variable is not set, so its role's default
     applies.
     """
     given = {name: value for name, value in values.items() if value != ""}
@@ -131,7 +131,7 @@ def _together(values: Mapping[str, Any]) -> Iterator[str]:
             "service_renew is command: service_renew_command must contain the command that renews the sessions, as a"
             " list of words."
         )
-    # The role's default is the default tenant, which an adopted column does not have.
+    # By default, service_smoke_tenant is the default tenant, which does not exist if the column is adopted.
     if (
         boolean(values.get("tenancy_column_adopted", False), strict=False)
         and values.get("service_smoke", "full") != "none"

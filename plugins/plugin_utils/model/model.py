@@ -1,4 +1,4 @@
-"""The model, which lists the tables that get the tenant column, and their keys that contain it."""
+"""The model: the tables that get the tenant column, and the keys to which the migration adds the column."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FORBIDDEN, RAISED = ("update", "delete"), "P0001"
 LANGUAGES = ("plpgsql", "sql")
 # The placeholder for tenancy_schema in the body of a function.
 SCHEMA = "%schema%"
-# The names in messages for entries of the model that are not set by the variable tenancy_<entry>.
+# The names that messages use for entries of the model that a variable other than tenancy_<entry> sets.
 VARIABLES = {
     "database": "database_name",
     "application_role": "tenancy_app_role (or the user of DATABASE_URL)",
@@ -78,7 +78,7 @@ class Table:
     adopt: bool
     # The commands that triggers forbid, each with the SQLSTATE of the error.
     append_only: Mapping[str, str]
-    # The columns of the foreign key from which rows take their tenant, if the table lacks the column.
+    # The columns of the foreign key from which rows take their tenant, if the table lacks the tenant column.
     tenant_from: tuple[str, ...] | None = None
 
     @property
@@ -97,8 +97,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Reader:
-    """A role other than the application role that gets a policy, for the rows of one tenant, or for reading all rows
-    (None)."""
+    """A role other than the application role, with a policy to use one tenant's rows, or to read all rows (None)."""
 
     role: str
     tenant: Tenant | None
@@ -193,7 +192,7 @@ class Model:
 
     @property
     def tenant_type(self) -> TenantType:
-        """Return the type of tenants."""
+        """Return the type of the tenant column."""
         return TENANT_TYPES[self.column_type]
 
     @property

@@ -12,7 +12,7 @@ from ...module_utils.errors import ModelError
 from ...module_utils.quoting import literal
 
 Tenant = int | str
-# An invalid setting: identity, the session that makes the attempt, the value of the setting, and its possible errors.
+# An invalid setting: identity, the session that makes the attempt, the value of the setting, and the possible errors.
 InvalidSetting = tuple[str, str, str, tuple[str, ...]]
 
 # Outcomes in the form that proof.sql reports. For error codes, see the PostgreSQL manual, appendix A.
@@ -52,7 +52,7 @@ class TenantType(ABC):
 
     @abstractmethod
     def plain(self, spelled: str) -> str:
-        """Return the usual form of a tenant in the form of ``bridge``."""
+        """Return the usual form of a tenant that is given in the form of ``bridge``."""
 
     @abstractmethod
     def unused_tenants(self) -> Iterator[str]:
@@ -95,7 +95,7 @@ class Number(TenantType):
         return spelled.lstrip("0") or spelled
 
     def unused_tenants(self) -> Iterator[str]:
-        """Yield the largest numbers that fit into all of the number types."""
+        """Yield numbers in descending order, starting with the largest one that fits into every number type."""
         return map(str, range(2**15 - 1, 0, -1))
 
     def invalid_settings(self) -> list[InvalidSetting]:

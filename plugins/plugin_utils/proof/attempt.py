@@ -27,7 +27,7 @@ EVERY = " WHERE true"
 
 
 def made(table: Table | View, tenant: str | None, found: Iterable[Row], *, keep: bool = False) -> list[Attempt]:
-    """Return the attempts of a tenant on a table or a view. ``keep`` says whether later attempts see the stored
+    """Return the attempts of a tenant on a table or a view. ``keep`` is whether later attempts see the stored
     rows."""
     return [
         {

@@ -1,8 +1,8 @@
 """Evaluation of a CHECK or a partition bound for a row, without a database.
 
 PostgreSQL prints every type in these expressions. It qualifies every name that is not built in, so an unqualified name
-is built in. This module knows only common operators and functions. Any other one makes the result UNKNOWN. Points in
-time are in UTC.
+is built in. This module supports only common operators and functions. Any other one makes the result UNKNOWN. Times
+are in UTC.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Expression:
 
 
 def value(text: str | None, type_name: str) -> Any:
-    """Return the value of a string in a type. ``type_name`` has no modifiers."""
+    """Return the value that a string has in the type ``type_name``, which has no modifiers."""
     if text is None:
         return None
     try:
@@ -314,7 +314,7 @@ class _Parser:
         return " ".join(words)
 
 
-# These operators test only whether a value is NULL.
+# These functions test only whether values are NULL.
 COUNTING = ("num_nonnulls", "num_nulls")
 _TYPE_WORDS = ("varying", "precision", "without", "with", "time", "zone")
 

@@ -1,8 +1,8 @@
 """The order in which the proof stores its rows: if possible, a row comes after the rows that it references.
 
 In a cycle of foreign keys, one of them references a later row. If one of the foreign keys may be NULL, the row is
-stored with NULL there. Otherwise one must be deferrable: a single attempt stores all rows of the cycle, and PostgreSQL
-checks the foreign key at the end.
+stored with NULL there. Otherwise, one must be deferrable: a single attempt stores all rows of the cycle, and
+PostgreSQL checks the foreign key at the end.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ class Order:
     """The tables in the order in which their rows are stored.
 
     ``left`` contains, by table, the foreign keys that reference a later table and remain NULL. ``deferred`` contains
-    those that need a value immediately. ``twice`` contains the names of the tables in which each tenant has two rows.
+    the keys that must have a value when the row is stored. ``twice`` contains the names of the tables in which each
+    tenant has two rows.
     """
 
     tables: tuple[Table, ...]
@@ -63,8 +64,8 @@ def of(model: Model, documents: Mapping[str, Document]) -> Order:
     while waiting:
         there = {table.name for table in stored}
         lacking = {table.name: _lacking(table, there) for table in waiting}
-        # A table whose referenced tables are all stored comes first. Next come foreign keys that remain NULL, and then
-        # deferred ones. The rows that triggers write come before the samples of their table.
+        # A table whose referenced tables are all stored comes first. Next come tables with foreign keys that remain
+        # NULL, and then tables with deferred ones. A table with a trigger comes before the tables that it writes to.
         written = {name for table in waiting for name in table.sample_writes if name != table.name}
         chosen = min(
             waiting,

@@ -1,6 +1,6 @@
-"""Regular expressions of PostgreSQL: matching of strings, and generation of strings that match.
+"""PostgreSQL's regular expressions: match strings against patterns, and generate strings that match.
 
-This module knows the common syntax, which Python shares (PostgreSQL manual, 9.7.3 "POSIX Regular Expressions").
+This module supports the syntax that Python shares (PostgreSQL manual, 9.7.3 "POSIX Regular Expressions").
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-# Ordinary characters without a special meaning, and the characters to choose from a class, in two orders.
+# The preferred characters for an example of a character class, in two orders.
 ALPHABETS = ("aA0x_-. @/:#+", "bB1y-_.  @/:#+")
 PRINTABLE = "".join(map(chr, range(32, 127)))
-# The numbers of repetitions to try for a quantifier without a limit.
+# The numbers of repetitions to try for a quantifier without an upper limit.
 TIMES = (1, 3, 8)
-# Longer strings are not matched, because nested quantifiers take exponential time.
+# Longer strings are not matched against nested quantifiers, because this can take exponential time.
 LONGEST_NESTED = 16
 CLASSES = {
     "alpha": "a-zA-Z", "digit": "0-9", "alnum": "a-zA-Z0-9", "upper": "A-Z", "lower": "a-z", "space": r"\s",
@@ -29,8 +29,8 @@ _REPEATED = re.compile(r"(?:[*+?]|\{(\d+)(,(\d*))?\})\??")
 
 @dataclass(frozen=True)
 class Pattern:
-    """A pattern in Python's syntax, a string that matches, and whether it contains a quantifier without a limit, or one
-    within another."""
+    """A pattern in Python's syntax, a string that matches, and whether it contains a quantifier without an upper limit,
+    or such a quantifier within another."""
 
     python: str = ""
     example: str = ""

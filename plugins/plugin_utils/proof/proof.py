@@ -200,7 +200,7 @@ class Means:
         return not self.writers(parent) or self.is_single(parent, *seen)
 
     def replaces(self, table: Table) -> bool:
-        """Return whether the sample of the table replaces the same row, which a trigger wrote before."""
+        """Return whether the sample of the table replaces a row with the same key that a trigger wrote earlier."""
         tenants = self.model.tenants
         by_tenants = tenants is not None and table.name in tenants.sample_writes
         return self.is_single(table) and (by_tenants or bool(self.writers(table)))
@@ -311,7 +311,7 @@ def document(
 ) -> dict[str, Any]:
     """Return the proof as plain data, in the form that ``transaction.run`` needs.
 
-    ``seconds`` limits the time of all attempts together. ``url_options`` are the options of the service's DATABASE_URL.
+    ``seconds`` limits the total time of all attempts. ``url_options`` are the options of the service's DATABASE_URL.
     In tables with more than ``max_rows`` rows, the proof reads only ``probed`` rows of the default tenant instead of
     counting all.
     """
@@ -357,7 +357,7 @@ def _content(state: State, model: Model, table: Table, max_rows: int, probed: in
     column = identifier(model.column)
     is_probed = catalog.required(state, table.name)["rows"] > max_rows
     # A row without a tenant counts as a row of the default tenant, so it is reported as missing if that tenant cannot
-    # read it. An index cannot be used for this condition. A NOT NULL column has no such row.
+    # read it. The condition cannot use an index, so a probe omits it. A NOT NULL column contains no such row.
     compared = column if is_probed else f"coalesce({column}, {default})"
     where = f" WHERE {compared} {EQUAL} {default}" if as_owner else ""
     others = f"pg_catalog.count(*) FILTER (WHERE ({column} {EQUAL} {default}) IS NOT TRUE)" if not as_owner else "0"
@@ -383,7 +383,7 @@ def attempts(
     """Return the attempts of two tenants that have no rows, in order.
 
     An attempt is a dict with id, table, sentence, tenant, sql, expected and keep. If tenant is None, the session resets
-    the setting. expected contains the allowed outcomes, and keep says whether later attempts see the rows. Some have
+    the setting. expected contains the allowed outcomes. keep is whether later attempts see the rows. Some attempts have
     ``theirs``, a query that runs first as another tenant. Its result is the parameter $1 of sql.
 
     ``parted`` are the partitions of partitioned tables, and ``types`` are the types in the state. ``documents`` are the
@@ -392,7 +392,7 @@ def attempts(
     """
     means = _of_documents(model, documents or {}, types or {})
     relations: list[Table | View] = [*model.tables, *model.views]
-    # A session that has never set a tenant can be tested only before the first attempt that sets one.
+    # A session that has never set a tenant can be tested only before the first attempt that sets a tenant.
     tried = [attempt for relation in relations for attempt in _unset(model, means, relation)]
     tried += tenants_rows.stored(means, one, other)
     tried += [attempt for table in means.order.tables for attempt in _stored(means, table, one, other)]
@@ -455,7 +455,7 @@ def _store(means: Means, circle: Sequence[Table]) -> list[str]:
 
 
 def _chosen(model: Model, before: Table, key: ForeignKey) -> dict[str, str]:
-    """Return the key of an earlier row that the row references."""
+    """Return the key of a later row, with the values that an earlier row already uses to reference it."""
     source = f"{qualified(model.schema, before.name)} ORDER BY {', '.join(map(identifier, key.columns))} LIMIT 1"
     pairs = zip(key.columns, key.key, strict=True)
     return {pointed: f"(SELECT {identifier(column)} FROM {source})" for column, pointed in pairs}
@@ -730,7 +730,7 @@ def _theirs(means: Means, key: ForeignKey, made_room: Room) -> str:
 
 
 def _point(means: Means, table: Table, key: ForeignKey, made_room: Room) -> str:
-    """Return the statements of one attempt, in which the tenant uses the key of the other tenant, which is $1."""
+    """Return the statements of one attempt, in which the tenant uses the key of the other tenant ($1)."""
     schema, parent = means.model.schema, means.table(key.references)
     # json_populate_record with the row type of the table gives each value its original type.
     theirs = f"(pg_catalog.json_populate_record(NULL::{qualified(schema, table.name)}, $1))"

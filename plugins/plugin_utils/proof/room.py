@@ -1,8 +1,8 @@
 """The rows to delete or change before the proof tries to reference another tenant's row.
 
-The tenant may have a row with the same natural key, which would be referenced instead. It may also have a row with the
-same keys as the referencing row. If a key must be unique across all tenants, for example because it is also a foreign
-key, the other tenant deletes its row.
+The tenant may have a row with the same natural key, which would be referenced instead. The tenant may also have a row
+with the same keys as the referencing row. If a key must be unique across all tenants, for example because it is also a
+foreign key, the other tenant deletes its row.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 class Room:
     """The changes before a row references another tenant's row.
 
-    ``deleted`` are the tables from which the tenant deletes its rows, and ``deleted_by_other`` those from which the
-    other tenant does. ``released`` are foreign key columns of rows that must remain, because the referencing row needs
-    them. They are set to NULL. ``changed`` contains new values for the tenant's row in the referenced table. ``values``
-    contains the values of the referencing row that differ from the sample, by column.
+    ``deleted`` are the tables from which the tenant deletes its rows, and ``deleted_by_other`` the tables from which
+    the other tenant deletes its rows. ``released`` are the foreign key columns to set to NULL in rows that must remain
+    because the referencing row needs them. ``changed`` contains new values for the tenant's row in the referenced
+    table. ``values`` contains the values of the referencing row that differ from the sample, by column.
     """
 
     deleted: Sequence[Table] = ()
@@ -76,7 +76,7 @@ def of(means: Means, table: Table, key: ForeignKey) -> Room | None:
     forbidden = forbidden or _lacks_rows(means, table, key, deleted)
     if forbidden or parent in by_other or (changed and (parent in deleted or "update" in parent.append_only)):
         return None
-    # Otherwise the referencing row would lack a row of its own tenant.
+    # Without these rows, the referencing row would lack a row of its own tenant to reference.
     if _needed(means, table, key, [one for one in deleted if one is not table]):
         return None
     return Room(deleted, released, changed, by_other, values)

@@ -1,4 +1,4 @@
-"""The sample row of a tenant table, which the proof stores as two tenants.
+"""The sample row of a tenant table, which the proof stores for two tenants.
 
 ``sample`` in the model contains the values that cannot be derived. The values of all other required columns are derived
 from the catalogs. Natural keys also get values, so that both tenants use the same key. Each value is SQL: a constant of
@@ -24,16 +24,16 @@ Document = Mapping[str, Any]
 # The maximum number of combinations to try for CHECKs over several columns.
 TRIED = 5_000
 RANDOM = "pg_catalog.replace(pg_catalog.gen_random_uuid()::pg_catalog.text, '-', '')"
-# This number is far from the values of a sequence.
+# A random number that is far from the values of a sequence.
 RANDOM_NUMBER = "pg_catalog.int4mi(2147483647, pg_catalog.int4and(pg_catalog.hashtext({}), 1073741823))".format(
     "pg_catalog.gen_random_uuid()::pg_catalog.text"
 )
-# With this number of random letters, two equal values are unlikely.
+# With at least this number of random characters, two equal values are unlikely.
 LETTERS = 8
 TEXTS = ("text", "varchar", "bpchar", "citext", "name", "char")
 
 
-# The placeholder for the keys of a row that is its own parent.
+# The alias of the subquery with the keys of a row that references itself.
 ITSELF = "itself"
 
 
@@ -432,7 +432,7 @@ class _Deriving:
         return []
 
     def _why_none(self, name: str) -> str:
-        """Return the reason why no value for a column is known, independent of the values of other columns."""
+        """Return the reason why no value can be derived for a column, regardless of the values of other columns."""
         type_name = self.attributes[name]["type"]
         while self.types[type_name]["kind"] == "domain":
             found = self.types[type_name]
@@ -443,7 +443,7 @@ class _Deriving:
 
 
 def _accepts(rule: str, row: Mapping[str, Any], given: set[str]) -> bool:
-    """Return whether a rule accepts a row. An unknown result also counts if the rule uses no column in ``given``."""
+    """Return whether a rule accepts a row. An unknown result is enough if the rule uses no column in ``given``."""
     return _holds(rule, row) or (checks.holds(rule, row) is not False and given.isdisjoint(checks.mentioned(rule)))
 
 
@@ -531,7 +531,7 @@ def _of_base(kind: str, formatted: str, table: str, place: int, told: Sequence[s
 
 
 def _numbers(kind: str, modifiers: Sequence[int], place: int, told: Sequence[str]) -> list[str]:
-    """Return numbers, including the constants in CHECKs, adjacent numbers, and the means between the constants."""
+    """Return numbers, including the constants in CHECKs, adjacent numbers, and the midpoints between the constants."""
     given = [number for text in told if isinstance(number := checks.value(text, "numeric"), Decimal)]
     beside = [number + step for number in given for step in (0, 1, -1)]
     between = [(one + other) / 2 for one, other in zip(sorted(given), sorted(given)[1:], strict=False)]
@@ -609,7 +609,7 @@ def lacking(
 ) -> list[str]:
     """Return one sentence for each value that must be added to the table's sample in the model.
 
-    ``may`` says whether the role can store a column. ``others`` are the documents of the other tables in the state.
+    ``may`` returns whether the role can store a column. ``others`` are the documents of the other tables in the state.
     """
     deriving = _Deriving(model, table, document, types, others)
     missing = deriving.sample().missing
