@@ -49,17 +49,28 @@ def plan_statements(
     url_options: str = "",
     careful: bool = True,
 ) -> list[dict[str, Any]]:
-    """Return the ordered statements that change ``state`` into ``goal``: see ``planning.statements``."""
+    """Return the ordered statements that change ``state`` into ``goal``: see ``planning.statements``.
+
+    ``url_options`` are the options of DATABASE_URL. With ``careful``, a rollback is refused if another tenant has rows,
+    and a migration is refused if it would fail.
+    """
     return planning.statements(state, model.parse(source), goal, snapshot, url_options, careful=careful)
 
 
 def plan_rehearsed(made: Document, source: Document, wanted: Document, measured: Document) -> dict[str, Any]:
-    """Return the strategy after a rehearsal, with its reason and refusals: see ``planning.rehearsed``."""
+    """Return the strategy after a rehearsal, with its reason and refusals: see ``planning.rehearsed``.
+
+    ``made`` is the result that the plan role returned for ``wanted``. ``measured`` contains the durations in the
+    rehearsal.
+    """
     return planning.rehearsed(made, model.parse(source), wanted, measured)
 
 
 def plan_transaction(found: Findings, state: Document, source: Document, wanted: Document) -> dict[str, Any]:
-    """Return the transaction for the statements: see ``planning.transaction``."""
+    """Return the transaction for the statements ``found``: see ``planning.transaction``.
+
+    ``wanted`` contains goal, strategy and limits.
+    """
     return planning.transaction(found, state, model.parse(source), wanted)
 
 
@@ -93,7 +104,10 @@ def verify_result(
 def rollback_result(
     inspected: Document, source: Document, goal: str, snapshot: Document | None, rows_before: Mapping[str, int]
 ) -> dict[str, Any]:
-    """Return the result of the verify role after a rollback: state, audit, findings, failing and lines."""
+    """Return the result of the verify role after a rollback: state, audit, findings, failing and lines.
+
+    ``goal`` is the goal of the plan, such as policies.
+    """
     made, state = model.parse(source), inspected["state"]
     found = planning.rolled_back(state, made, goal, snapshot, rows_before)
     said = verified.lines(state, made, found, {})
@@ -163,7 +177,7 @@ def model_errors(source: Document) -> list[str]:
 
 
 def rewritten_tables(found: Findings, state: Document, source: Document) -> list[str]:
-    """Return the tables and partitions, as schema.name, in which the statements of a plan assign a tenant to rows."""
+    """Return the tables and partitions, as schema.name, in which the statements ``found`` assign a tenant to rows."""
     made = model.parse(source)
     filled = {item["table"] for item in found if item["phase"] in (online.BACKFILL, "tenant")}
     return [
@@ -175,7 +189,10 @@ def rewritten_tables(found: Findings, state: Document, source: Document) -> list
 
 
 def ended_errors(found: Findings, column: str, is_secured: bool) -> list[dict[str, Any]]:
-    """Return the errors of the service that the statements of a plan fix: see ``ended.errors``."""
+    """Return the errors of the service that the statements ``found`` fix: see ``ended.errors``.
+
+    ``column`` is the tenant column. ``is_secured`` is whether row security is enabled on any table.
+    """
     return ended.errors(found, column, is_secured=is_secured)
 
 

@@ -39,7 +39,7 @@ def left_out_by(arguments: Mapping[str, Any]) -> str:
 
 
 def of_whole_run(pattern: str, directory: str) -> str:
-    """Return the host pattern of a play if the run executes every task. Otherwise, raises AnsibleFilterError.
+    """Return the host ``pattern`` of a play if the run executes every task. Otherwise, raises AnsibleFilterError.
 
     ``directory`` is the playbook's directory, which must belong to the same copy of the collection as this filter.
     Ansible evaluates ``hosts`` before it selects tasks, so no tag and no start task can skip the check.
@@ -60,7 +60,7 @@ def of_whole_run(pattern: str, directory: str) -> str:
 
 
 def are_batches(value: object) -> bool:
-    """Return whether ``run_batches`` is a number of hosts, a percentage, or a list of both, each at least 1."""
+    """Return whether ``value``, from run_batches, is a number of hosts, a percentage or a list, each at least 1."""
     items = value if isinstance(value, list) else [value]
     return bool(items) and all(re.fullmatch(r"[1-9][0-9]*|([1-9][0-9]?|100)%", str(item)) for item in items)
 
@@ -81,7 +81,7 @@ def unsuccessful_hosts(hosts: list[str], hostvars: Mapping[str, Mapping[str, Any
 
 
 def hosts_summary(hosts: list[str], hostvars: Mapping[str, Mapping[str, Any]], check_mode: bool) -> list[str]:
-    """Return a line about the outcome of each host."""
+    """Return a line about the outcome of each host. ``check_mode`` is whether the run is a dry run."""
     return summary.of_hosts(hosts, _results(hosts, hostvars), check_mode=check_mode)
 
 

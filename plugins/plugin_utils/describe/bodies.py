@@ -23,7 +23,7 @@ NAME = r'((?:"(?:[^"]|"")+"|[a-z_][\w$]*)\s*\.\s*)?("(?:[^"]|"")+"|[a-z_][\w$]*)
 STATEMENT = re.compile(WRITING + NAME, re.IGNORECASE)
 # This character replaces each character of a string.
 QUOTE = "'"
-# The keywords and symbols that end a condition, outside all parentheses.
+# The keywords and symbols that end a condition, if they are outside all parentheses.
 END = re.compile(r"\breturning\b|\bloop\b|;", re.IGNORECASE)
 
 AFTER_VALUES = re.compile(r"\bon\s+conflict\b|\breturning\b|\bloop\b|;", re.IGNORECASE)
@@ -33,7 +33,7 @@ Edit = tuple[int, str]
 
 @dataclass(frozen=True)
 class Written:
-    """A statement that writes to a table, with its command, the name of the table, and its position."""
+    """A statement that writes to a table: its command, the table's name, and the statement's position."""
 
     command: str
     table: str
@@ -43,7 +43,7 @@ class Written:
 
 @dataclass(frozen=True)
 class Proposal:
-    """A body with the tenant in its statements, and the lines that the operator must change."""
+    """A body whose statements include the tenant, and the lines that the operator must still change."""
 
     body: str
     left: Sequence[str]
@@ -110,7 +110,7 @@ def with_tenant(
     for item in written(body, schema):
         if item.table not in keys:
             continue
-        # A statement in a string is not changed.
+        # Statements in strings remain unchanged.
         propose = PROPOSED.get(item.command) if text[item.start] != QUOTE else None
         found = propose(text, item, keys[item.table], quoted(column), tenant) if propose else None
         if found is None:

@@ -45,7 +45,7 @@ class Table:
 
     @property
     def has_session_tenant(self) -> bool:
-        """Whether the default of the tenant column is the tenant of the session."""
+        """Whether the default of the tenant column is the session's tenant."""
         return self.has_tenant and bool(SESSION.search(self.columns[str(self._column)]["default"] or ""))
 
     def tenant_reference(self) -> tuple[str, str] | None:
@@ -82,7 +82,7 @@ class Table:
         return {name for key in self.foreign_keys() for name in key["columns"]}
 
     def indexes(self) -> list[list[tuple[str, bool]]]:
-        """Return the columns of the table's plain indexes that are not unique, each with whether it is descending."""
+        """Return the columns of the table's plain, non-unique indexes, each with whether its order is descending."""
         found = []
         for item in self.document["indexes"]:
             if not item["unique"] and item["method"] == "btree" and _is_simple(item):

@@ -141,7 +141,7 @@ def _functions(draft: Draft, source: Model) -> Iterator[Difference]:
         if (entry["name"], entry["identity"]) not in known:
             say = f"The function {item['title']} is new. {item['decision']}"
             yield _difference(say, "tenancy_functions", add=entry)
-    # The audit reports relations that the service can read although no policy filters them.
+    # Only functions: the audit reports relations that the service can read although no policy filters them.
     for item in draft["before"]:
         if item["function"]:
             yield _difference(f"{item['why']} {item['decision']}", "by hand")

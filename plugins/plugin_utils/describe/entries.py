@@ -88,7 +88,7 @@ def _foreign_keys(described: Described, table: Table) -> list[dict[str, Any]]:
         target = described.tables.get(item["references"])
         if target is None:
             continue
-        # Both sides are in the order of the referenced key.
+        # Both sides follow the order of the referenced key.
         pairs = dict(zip(item["key"], item["columns"], strict=True))
         key = next((list(key) for key in target.unique_keys() if set(key) == set(pairs)), item["key"])
         entry = {"columns": [pairs[name] for name in key], "references": target.name, "key": key}

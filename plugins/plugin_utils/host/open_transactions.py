@@ -26,7 +26,10 @@ def refusals(found: Transactions, wanted: Mapping[str, Any]) -> list[str]:
 
 
 def notes(found: Transactions, wanted: Mapping[str, Any]) -> list[str]:
-    """Return a sentence about each other open transaction, which may have ended when the run needs its locks."""
+    """Return a sentence about each other open transaction, which may end before the run needs its locks.
+
+    ``found`` and ``wanted`` are as in ``refusals``.
+    """
     return [
         f"{item['sentence'][:1].upper()}{item['sentence'][1:]}: {_effect(item)}."
         for item in found

@@ -36,7 +36,7 @@ def of_route(verdict: Found, attempts: Found, database_url: Found, wanted: Found
     ``verdict`` is the result of ``service.route.judge``, and ``database_url`` the parts of the URL. ``attempts`` is the
     result of the attempts to bypass row security ({problem, findings}), which a run requires if row security is to
     isolate tenants afterwards. A rollback accepts a service that cannot log in, or is behind a pooler that shares
-    sessions.
+    sessions. ``wanted`` contains isolating (whether this is so) and database.
     """
     accepted = {"ok"}
     if not wanted["isolating"]:
@@ -57,7 +57,7 @@ def of_route(verdict: Found, attempts: Found, database_url: Found, wanted: Found
 
 
 def of_attempts(findings: Iterable[Found]) -> list[str]:
-    """Return why a login is refused if it reached a role that bypasses row security."""
+    """Return why a login is refused if ``findings`` show that it reached a role that bypasses row security."""
     reached = [finding["sentence"] for finding in findings if not finding["ok"]]
     return (
         [f"The service's login can bypass row security: {'; '.join(reached)}. Revoke that role from the login."]

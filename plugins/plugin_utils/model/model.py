@@ -219,7 +219,7 @@ class Model:
     @property
     def _default(self) -> Tenant:
         if self.default_tenant is None:
-            raise ModelError("There is no default tenant, since tenancy_column_adopted is true.")
+            raise ModelError("There is no default tenant, because tenancy_column_adopted is true.")
         return self.default_tenant
 
     @property
@@ -360,13 +360,13 @@ def _default_tenant(source: Mapping[str, Any], column_type: str, *, adopted: boo
         return TENANT_TYPES[column_type].tenant(given)
     if given not in (None, ""):
         raise ModelError(
-            f"tenancy_default_tenant must be null, not {given!r}, since tenancy_column_adopted is true: every row "
+            f"tenancy_default_tenant must be null, not {given!r}, because tenancy_column_adopted is true: every row "
             "already has a tenant."
         )
     if source.get("bridge"):
         raise ModelError(
-            "tenancy_bridge must be false, since tenancy_column_adopted is true: a session that sets no tenant has "
-            "none."
+            "tenancy_bridge must be false, because tenancy_column_adopted is true: a session that sets no tenant "
+            "has none."
         )
     return None
 

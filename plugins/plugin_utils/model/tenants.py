@@ -115,8 +115,8 @@ class Uuid(TenantType):
         """Return the uuid in lower case."""
         if not isinstance(value, str) or not self.FORM.fullmatch(value):
             raise ModelError(
-                "tenancy_default_tenant must be a uuid such as 3f0c8a52-9d1e-4b7a-8c35-6e2f1d0b9a74, since "
-                f"tenancy_column_type is uuid, not {value!r}."
+                "tenancy_default_tenant must be a uuid such as 3f0c8a52-9d1e-4b7a-8c35-6e2f1d0b9a74, not "
+                f"{value!r}, because tenancy_column_type is uuid."
             )
         return value.lower()
 
@@ -152,8 +152,8 @@ class Text(TenantType):
         """Return the string."""
         if not isinstance(value, str) or not value or value.startswith(" "):
             raise ModelError(
-                "tenancy_default_tenant must be a non-empty string that does not start with a space, since "
-                f"tenancy_column_type is text, not {value!r}."
+                "tenancy_default_tenant must be a non-empty string that does not start with a space, not "
+                f"{value!r}, because tenancy_column_type is text."
             )
         return value
 

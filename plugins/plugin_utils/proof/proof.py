@@ -261,10 +261,11 @@ def _gaps(model: Model, means: Means, table: Table) -> list[str]:
     refused = [command for command in ("UPDATE", "DELETE") if means.lacks(table, command)]
     refused += [f"{command.upper()} (append_only)" for command in table.append_only]
     if refused:
-        found.append(f"{' and '.join(refused)} in {name} must be refused, even for a tenant's own rows.")
+        commands = " and ".join(refused)
+        found.append(f"The proof expects {commands} in {name} to be refused, even for a tenant's own rows.")
     return found + [
-        f"The proof does not try to reference another tenant's row with {name} ({', '.join(key.columns)}), since "
-        f"{reason}."
+        f"The proof does not try to reference another tenant's row with {name} ({', '.join(key.columns)}), "
+        f"because {reason}."
         for key in table.foreign_keys
         if (reason := _why_untried(means, table, key)) is not None
     ]

@@ -67,7 +67,7 @@ def stored(means: Means, one: str, other: str) -> list[Attempt]:
     tenants = means.model.tenants
     if tenants is None or not may_insert(means, tenants):
         return []
-    sentence = "A tenant stores its row of the tenants table"
+    sentence = "A tenant stores its row in the tenants table"
     return [
         *made(tenants.table, one, [("own.insert", sentence, insert(means, tenants, one), ONE)], keep=True),
         *made(tenants.table, other, [("own.insert.same", sentence, insert(means, tenants, other), ONE)], keep=True),
@@ -102,7 +102,7 @@ def attempts(means: Means, one: str, other: str) -> list[Attempt]:
 
     theirs = NOTHING if tenants.policy == "own" else ONE
     found: Sequence[Row] = [
-        ("own.read", "A tenant reads its row of the tenants table", f"SELECT FROM {target}{where(one)}",
+        ("own.read", "A tenant reads its row in the tenants table", f"SELECT FROM {target}{where(one)}",
          means.allows(ONE, reads)),
         ("read.another", "A tenant reads the row of another tenant in the tenants table",
          f"SELECT FROM {target}{where(other)}", means.allows(theirs, reads)),
