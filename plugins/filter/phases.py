@@ -157,8 +157,10 @@ def rows_by_table(state: Document) -> dict[str, int]:
 
 
 def rows_to_compare(state: Document, source: Document) -> dict[str, Any]:
-    """Return the number of rows in each tenant table or, for an adopted tenant column, the number of rows of each
-    tenant."""
+    """Return the number of rows in each tenant table.
+
+    For an adopted tenant column, return the number of rows of each tenant instead.
+    """
     adopted = {table.name for table in model.parse(source).tables} if source.get("column_adopted") else set()
     return {
         name: document["column"]["tenants"] if name in adopted and document["column"] else document["rows"]

@@ -15,8 +15,10 @@ from .described import Described, body_of
 
 
 def functions(described: Described) -> list[dict[str, Any]]:
-    """Return the entries of ``tenancy_functions``, each with title, entry and decision. If possible, the tenant is
-    added to the bodies."""
+    """Return the entries of ``tenancy_functions``, each with title, entry and decision.
+
+    The bodies include the tenant if possible.
+    """
     keys = {
         table.name: [tuple(key) for key in entries.keys(table)[1]] for table in described.tables.values()
     }  # fmt: skip

@@ -98,8 +98,10 @@ def _foreign_keys(described: Described, table: Table) -> list[dict[str, Any]]:
 
 
 def _tenant_from(described: Described, table: Table, foreign_keys: Sequence[dict[str, Any]]) -> list[str] | None:
-    """Return the columns of the foreign key from which rows take their tenant, if the table lacks the adopted tenant
-    column."""
+    """Return the columns of the foreign key from which rows take their tenant, or None.
+
+    Only a table that lacks the adopted tenant column needs such a foreign key.
+    """
     if not described.adopted or table.has_tenant:
         return None
     return next((key["columns"] for key in foreign_keys if _leads(described, table, key, {table.name})), None)
@@ -169,8 +171,7 @@ def _chosen(table: Table) -> list[str]:
 
 
 def _upserts(described: Described, table: Table) -> list[str]:
-    """Return a decision for each statement of the service that names the columns of a key that the migration
-    replaces."""
+    """Return a decision for each of the service's statements that names the columns of a key to be replaced."""
     natural = {frozenset(key) for key in keys(table)[1]}
     return [
         f"The service stores rows with ON CONFLICT ({visible(item['columns'])}), which matches no key after the"

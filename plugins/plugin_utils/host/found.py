@@ -67,7 +67,7 @@ def _result(inspected: Mapping[str, Any], service: Mapping[str, Any], wanted: Ma
     return {
         "operator": wanted["operator"],
         "application_role": wanted["role"] if replaces else named,
-        # The role in DATABASE_URL, if the run gives the service another role.
+        # The role in DATABASE_URL, if the run replaces it with another role.
         "replaced_role": named if replaces else None,
         "app_role": server["app_role"],
         "bypassing_roles": server["bypassing_roles"],
@@ -77,7 +77,7 @@ def _result(inspected: Mapping[str, Any], service: Mapping[str, Any], wanted: Ma
         "server_version": server["version"],
         "server_version_num": server["version_num"],
         "database_size_bytes": size,
-        # The symbolic link that is the lock: only one run at a time may change the database.
+        # The symbolic link that acts as the lock: only one run at a time may change the database.
         "lock": wanted["lock"],
         "lock_holder": inspected["lock_holder"],
         # The time limit, in seconds, of jobs that dump and restore a large database. 0 if the calls wait for both.

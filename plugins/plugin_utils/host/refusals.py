@@ -14,9 +14,9 @@ from . import open_transactions
 
 Found = Mapping[str, Any]
 SERVERS = ("postgres", "postmaster")
-# PostgreSQL's error message when an ordinary role tries to set the parameters of the administrator's sessions.
+# PostgreSQL's error message if an ordinary role sets the parameters of the administrator's sessions.
 NO_SUPERUSER = "permission denied to set parameter"
-# PostgreSQL's message if it was built without libxml.
+# The message of a PostgreSQL server that was built without libxml.
 NO_LIBXML = "unsupported XML feature"
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
 
-# The minimum of each number.
+# The minimum value of each number.
 MINIMUMS = {
     "backup_copy_max_bytes": 0,
     "backup_hash_max_bytes": 0,
@@ -19,7 +19,7 @@ MINIMUMS = {
     "preflight_max_clock_skew_seconds": 1,
     "rehearse_max_duration": 1,
     "report_watch_bytes": 0,
-    # The state of the job is read every second.
+    # The job's state is read once a second, so a limit below 2 s is too short.
     "report_watch_seconds": 2,
     "report_webhook_timeout": 1,
     "service_failsafe_seconds": 1,

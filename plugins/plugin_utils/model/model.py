@@ -22,7 +22,7 @@ TABLE_ENTRIES = {
 TENANTS_ENTRIES = {"table", "key", "policy", "sample", "sample_writes"}
 # In the tenants table, a session can change only the row of its tenant. It can read only this row, or all rows.
 TENANTS_POLICIES = ("own", "read_all")
-# The placeholder for the tenant in the sample of a tenants table.
+# The placeholder for the tenant in the sample of the tenants table.
 TENANT = "%tenant%"
 # The commands that a trigger may forbid, and the default SQLSTATE of RAISE EXCEPTION (PostgreSQL manual, appendix A).
 FORBIDDEN, RAISED = ("update", "delete"), "P0001"
@@ -73,8 +73,8 @@ class Table:
     sample: Mapping[str, str | int]
     sample_writes: tuple[str, ...]
     written_at: str | None
-    # Whether an existing column with the name of the tenant column contains tenants, although no policy or default uses
-    # the setting.
+    # Whether a column with the tenant column's name already contains tenants, although no policy or default uses the
+    # setting.
     adopt: bool
     # The commands that triggers forbid, each with the SQLSTATE of the error.
     append_only: Mapping[str, str]
@@ -83,7 +83,7 @@ class Table:
 
     @property
     def columns(self) -> set[str]:
-        """Return all columns in the entry of the table, except those of the sample."""
+        """Return all columns in the table's entry, except those in the sample."""
         keys = {name for key in (*self.surrogate_keys, *self.natural_keys) for name in key}
         indexed = {column.name for index in self.indexes for column in index}
         indexed |= {name for key in self.foreign_keys for name in key.columns}
@@ -110,8 +110,10 @@ class Reader:
 
 @dataclass(frozen=True)
 class Tenants:
-    """The table with one row for each tenant, with its key, its kind of policy, and the values of rows for the proof's
-    tenants."""
+    """The tenants table, which has one row for each tenant.
+
+    ``sample`` contains the values of the rows for the proof's tenants.
+    """
 
     name: str
     key: str
@@ -207,13 +209,12 @@ class Model:
 
     @property
     def session_tenant(self) -> str:
-        """Return the tenant of the session as an SQL expression, which is NULL if the setting is unset, reset or
-        empty."""
+        """Return the session's tenant as an SQL expression: NULL if the setting is unset, reset or empty."""
         return self.tenant_type.session(self.setting)
 
     @property
     def bridge_value(self) -> str:
-        """Return the default tenant in the form of the bridge, which no session uses for the tenant."""
+        """Return the default tenant in the form of the bridge, which no session uses."""
         return self.tenant_type.bridge(self._default)
 
     @property
@@ -313,8 +314,7 @@ def _table(value: Any, number: int) -> Table:
 
 
 def _without(column: Any, table: Table) -> Table:
-    """Return the table without the tenant column in its natural keys, because every natural key contains that column
-    anyway."""
+    """Return the table without the tenant column in its natural keys, because every natural key contains it anyway."""
     keys = [tuple(name for name in key if name != column) for key in table.natural_keys]
     return dataclasses.replace(table, natural_keys=tuple(dict.fromkeys(key for key in keys if key)))
 

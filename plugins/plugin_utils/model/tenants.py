@@ -1,4 +1,4 @@
-"""The types that a tenant may have, and the forms of a tenant: in SQL, as PostgreSQL prints it, and in the bridge."""
+"""The types of a tenant, and its forms: in SQL, as PostgreSQL prints it, and in the bridge."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class TenantType(ABC):
 
     @abstractmethod
     def bridge(self, tenant: Tenant) -> str:
-        """Return the tenant in another form with the same meaning, which no session uses."""
+        """Return the tenant in an equivalent form that no session uses."""
 
     @abstractmethod
     def plain(self, spelled: str) -> str:
@@ -174,7 +174,7 @@ class Text(TenantType):
         return spelled.lstrip(" ")
 
     def unused_tenants(self) -> Iterator[str]:
-        """Yield strings that mention the proof."""
+        """Yield numbered strings that name the proof."""
         return (f"isolation proof {number}" for number in itertools.count(1))
 
     def invalid_settings(self) -> list[InvalidSetting]:

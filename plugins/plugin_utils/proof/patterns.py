@@ -22,15 +22,18 @@ CLASSES = {
     "xdigit": "0-9A-Fa-f", "word": r"\w", "blank": r" \t", "punct": r"!-/:-@\[-`{-~",
 }  # fmt: skip
 SHORTHANDS = "dDwWsS"
-# Anchors: the beginning and the end of the string, and of a word.
+# Anchors at the start and the end of the string, and at word boundaries.
 ANCHORS = {"A": r"\A", "Z": r"\Z", "m": r"\b", "M": r"\b", "y": r"\b"}
 _REPEATED = re.compile(r"(?:[*+?]|\{(\d+)(,(\d*))?\})\??")
 
 
 @dataclass(frozen=True)
 class Pattern:
-    """A pattern in Python's syntax, a string that matches, and whether it contains a quantifier without an upper limit,
-    or such a quantifier within another."""
+    """A pattern in Python's syntax, with a string that matches.
+
+    ``repeats`` is whether the pattern contains a quantifier without an upper limit. ``nested`` is whether it
+    contains such a quantifier within another one.
+    """
 
     python: str = ""
     example: str = ""
@@ -92,7 +95,7 @@ class _Parser:
         return True
 
     def alternatives(self) -> Pattern:
-        """Return the alternatives up to a closing parenthesis, with an example for the first alternative."""
+        """Parse alternatives up to a closing parenthesis. The example matches the first alternative."""
         found = [self._sequence()]
         while self._take("|"):
             found.append(self._sequence())

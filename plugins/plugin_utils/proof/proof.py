@@ -51,7 +51,7 @@ Document = Mapping[str, Any]
 
 # The beginning of the definition of a BEFORE INSERT trigger, as PostgreSQL prints it.
 BEFORE_INSERT = re.compile(r'CREATE TRIGGER (?:"(?:[^"]|"")+"|\S+) BEFORE INSERT ')
-# The number of rows to read from a table that is too large for counting all rows while it is locked.
+# The number of rows to read from a table that is too large to count all rows while the table is locked.
 PROBED = 1000
 
 
@@ -88,7 +88,7 @@ class Means:
         return self.samples[table.name].values
 
     def updated(self, table: Table) -> str:
-        """Return the column that attempts update."""
+        """Return the column that the attempts update."""
         document = self.documents.get(table.name, {})
 
         def may(column: str) -> bool:
@@ -102,12 +102,11 @@ class Means:
         return document is not None and lacks(document, privilege, columns)
 
     def allows(self, outcomes: Outcomes, *needs: Need) -> Outcomes:
-        """Return the allowed outcomes of a statement: only "permission denied" if the role lacks one of the privileges
-        ``needs``."""
+        """Return ``outcomes``, or only "permission denied" if the role lacks one of the privileges ``needs``."""
         return REFUSED if any(self.lacks(*need) for need in needs) else outcomes
 
     def pointing(self, table: Table, key: ForeignKey) -> Mapping[str, str]:
-        """Return the columns of the sample row that references another row with the foreign key ``key``."""
+        """Return the columns of a sample row that references another row with the foreign key ``key``."""
         return self._other_sample(table, pointing=key).values
 
     def variant(self, table: Table, columns: Sequence[str]) -> dict[str, str]:
@@ -122,7 +121,7 @@ class Means:
         }
 
     def second(self, table: Table) -> Mapping[str, str]:
-        """Return the columns of the second row of a tenant."""
+        """Return the columns of a tenant's second row, each with its value as SQL."""
         return self._other_sample(table, unlike=self.samples[table.name]).values
 
     def _other_sample(self, table: Table, **more: Any) -> Sample:
@@ -130,14 +129,15 @@ class Means:
         return samples.of(self.model, table, document, self.types, self.documents, **more)
 
     def inserts(self, table: Table) -> list[Need]:
-        """Return the privileges that are needed to store the sample: on its columns, and on the keys that it
-        references."""
+        """Return the privileges needed to store the sample: on its columns, and on the keys that it references."""
         parents = [(self.table(key.references), "SELECT", key.key) for key in self.order.used(table)]
         return [(table, "INSERT", sorted(self.values(table))), *parents]
 
     def stores(self, table: Table, *seen: str) -> bool:
-        """Return whether the role can store the sample and the rows that it references. ``seen`` are tables that are
-        already checked."""
+        """Return whether the role can store the sample and the rows that it references.
+
+        ``seen`` are the tables that have already been checked.
+        """
         lacking: list[Need] = [(table, "INSERT", (name,)) for name in self.samples[table.name].missing]
         return (
             not any(self.lacks(*need) for need in [*self.inserts(table), *lacking])
@@ -155,8 +155,7 @@ class Means:
         return unique_keys.arbiters(document, self.model, table)
 
     def defers(self, table: Table) -> bool:
-        """Return whether the table has a deferrable key, with which PostgreSQL refuses ON CONFLICT DO NOTHING
-        (55000)."""
+        """Return whether the table has a deferrable key, for which ON CONFLICT DO NOTHING fails (55000)."""
         return any(unique_keys.is_key(index) and index["key"]["deferrable"] for index in self._indexes(table))
 
     def _indexes(self, table: Table) -> Sequence[Document]:
@@ -164,8 +163,10 @@ class Means:
         return found
 
     def rows(self, table: Table, *seen: str) -> int:
-        """Return the number of rows that a tenant has after the samples are stored. ``seen`` are tables that are
-        already counted."""
+        """Return the number of rows that a tenant has after the samples are stored.
+
+        ``seen`` are the tables that have already been counted.
+        """
         tenants = self.model.tenants
         by_tenants = tenants.sample_writes.count(table.name) if tenants is not None else 0
         again = table.name in self.order.twice and self.stores(table)
@@ -182,8 +183,7 @@ class Means:
         return [writer for writer in self.model.tables if table.name in writer.sample_writes]
 
     def is_single(self, table: Table, *seen: str) -> bool:
-        """Return whether a tenant can have only one row, because one of its keys consists of foreign keys to single
-        rows."""
+        """Return whether a tenant can have only one row, because foreign keys to single rows form a unique key."""
         pointing = {
             name
             for key in self.order.used(table)
@@ -206,15 +206,19 @@ class Means:
         return self.is_single(table) and (by_tenants or bool(self.writers(table)))
 
     def others(self, table: Table, other: str) -> list[tuple[str, str]]:
-        """Return the tenants whose rows a tenant tries to reach: the other tenant of the proof, and a tenant that has
-        rows."""
+        """Return the tenants whose rows a tenant tries to reach, each with the words for its label.
+
+        These are the other tenant of the proof and, if one is known, a tenant that has rows.
+        """
         known = catalog.known_tenant(self.model, self.documents.get(table.name, {}))
         words = "the default" if self.model.default_tenant is not None else "an existing"
         return [("another", other), *([(words, known)] if known is not None else [])]
 
     def forbids(self, table: Table, command: str, outcomes: Outcomes) -> Outcomes:
-        """Return the allowed outcomes of ``command`` (update or delete) on a tenant's own rows. A trigger may forbid
-        the command."""
+        """Return the allowed outcomes of ``command`` (update or delete) on a tenant's own rows.
+
+        A trigger may forbid the command.
+        """
         raised = table.append_only.get(command)
         # Instead of raising an error, a trigger may return NULL, which skips the row.
         return (f"error {raised}", *NOTHING) if raised is not None else outcomes
@@ -231,8 +235,10 @@ class Means:
         return (*outcomes, f"error {raised}") if raised is not None and once else outcomes
 
     def conflicts(self, table: Table, outcomes: Outcomes, more: Outcomes) -> Outcomes:
-        """Return the allowed outcomes of storing a row with an existing key. If a trigger can change the key, they
-        include ``more``."""
+        """Return the allowed outcomes of storing a row with an existing key.
+
+        They include ``more`` if a trigger can change the key.
+        """
         triggers = self.documents.get(table.name, {}).get("triggers", [])
         changes = any(item["enabled"] and item["row"] and BEFORE_INSERT.match(item["definition"]) for item in triggers)
         return (*outcomes, *more) if changes else outcomes
@@ -278,7 +284,7 @@ def _means(state: State, model: Model) -> Means:
 
 
 def _granted(document: Document, model: Model) -> Document:
-    """Return the document of a table after the plan, in which privileges on columns include the tenant column."""
+    """Return the document of a table after the plan, whose column privileges include the tenant column."""
     rights = document["rights"]
     given = {name: rights[name] for name in ("SELECT", "INSERT") if rights}
     more = {name: [*allowed, model.column] for name, allowed in given.items() if allowed and allowed is not True}
@@ -351,8 +357,10 @@ def _content_attempt(state: State, model: Model, table: Table, max_rows: int, pr
 
 
 def _content(state: State, model: Model, table: Table, max_rows: int, probed: int, *, as_owner: bool = True) -> str:
-    """Return the query for the number of the default tenant's rows: all its rows for the owner, otherwise the rows that
-    the tenant reads."""
+    """Return the query that counts the default tenant's rows.
+
+    With ``as_owner``, the query counts all of these rows, otherwise those that the tenant reads.
+    """
     tenant = catalog.known_tenant(model, catalog.required(state, table.name))
     target, default = qualified(model.schema, table.name), literal(str(tenant))
     column = identifier(model.column)
@@ -368,7 +376,7 @@ def _content(state: State, model: Model, table: Table, max_rows: int, probed: in
 
 
 def partitions(state: State, model: Model) -> dict[str, list[Relation]]:
-    """Return the partitions of each partitioned table, by the name of the table."""
+    """Return the partitions of each partitioned table, by table name."""
     found = {table.name: catalog.partitions(state, table) for table in catalog.tables(state, model)}
     return {name: parts for name, parts in found.items() if parts}
 
@@ -434,14 +442,14 @@ def _stored(means: Means, table: Table, one: str, other: str) -> list[Attempt]:
 
 
 def _replaced(means: Means, table: Table) -> list[Table]:
-    """Return the tables in which the sample replaces rows that triggers wrote, in the order of deletion."""
+    """Return, in the order of deletion, the tables in which the sample replaces rows that triggers wrote."""
     if not means.replaces(table):
         return []
     return [one for one in means.order.pointers([table.name]) if one is table or means.writers(one)]
 
 
 def _store(means: Means, circle: Sequence[Table]) -> list[str]:
-    """Return the statements that store the rows of the tables in a cycle of foreign keys, or a single row."""
+    """Return the statements that store the row of a single table, or the rows of all tables in a cycle."""
     found = ["SET CONSTRAINTS ALL DEFERRED"] if len(circle) > 1 else []
     for place, table in enumerate(circle):
         values = {**means.values(table), **means.samples[table.name].first}
@@ -549,7 +557,7 @@ def _own(model: Model, means: Means, table: Table) -> list[Row]:
     """Return the positive controls, in which a tenant uses only its own rows."""
     target, name = qualified(model.schema, table.name), means.updated(table)
     column, every = identifier(name), _every(means, table)
-    # Rows that reference these rows are deleted first.
+    # Delete the rows that reference these rows first.
     gone = means.order.pointers([table.name])
     delete = "; ".join(room.delete(means, gone))
     deleted = _every(means, gone[-1])
@@ -567,7 +575,7 @@ def _own(model: Model, means: Means, table: Table) -> list[Row]:
         ("own.delete", "A tenant deletes its own rows and no others", delete,
          means.allows(deleted, *((item, "DELETE", ()) for item in gone))),
     ]  # fmt: skip
-    # If the tenant has no row, no row has the key.
+    # Without a row of the tenant, there is no key to conflict with.
     for key in means.arbiters(table) if means.stores(table) else ():
         upserts: list[Need] = [
             *means.inserts(table), (table, "UPDATE", (_upserted(means, table, key),)),
@@ -673,8 +681,7 @@ def _towards(model: Model, means: Means, table: Table, one: str, other: str) -> 
 
 
 def _why_untried(means: Means, table: Table, key: ForeignKey) -> str | None:
-    """Return the reason why the proof does not try to reference another tenant's row with a foreign key, or None if it
-    does."""
+    """Return why the proof does not try to reference another tenant's row with a foreign key, or None if it does."""
     document = means.documents.get(table.name, {})
     found = _of_state(means, document, key)
     if not found and any(_of_state(means, part, key) for part in document.get("partitions", [])):
@@ -689,7 +696,7 @@ def _why_untried(means: Means, table: Table, key: ForeignKey) -> str | None:
 
 
 def _is_symmetric(means: Means, table: Table, pair: tuple[ForeignKey, ForeignKey]) -> bool:
-    """Return whether two foreign keys that a CHECK compares may exchange the rows that they reference."""
+    """Return whether the CHECKs accept a row even if its two foreign keys exchange the rows that they reference."""
     rules = [item["expression"] for item in means.documents[table.name]["checks"]]
     one, other = pair
     rows = [

@@ -21,8 +21,10 @@ Document = Mapping[str, Any]
 
 
 def sample(means: Means, tenants: Tenants) -> samples.Sample:
-    """Return the row without its key. The columns of other unique keys get random values, because these keys are unique
-    across all tenants."""
+    """Return the row without its key.
+
+    The columns of other unique keys get random values, because these keys are unique across all tenants.
+    """
     document = means.documents.get(tenants.name, {})
     keys = [tuple(index["names"]) for index in document.get("indexes", []) if index["unique"] and index["plain"]]
     unique = tuple(key for key in keys if tenants.key not in key)
@@ -33,7 +35,7 @@ def sample(means: Means, tenants: Tenants) -> samples.Sample:
 
 
 def insert(means: Means, tenants: Tenants, tenant: str) -> str:
-    """Return the statement that stores the row of a tenant."""
+    """Return the statement that stores a tenant's row."""
     model, attributes = means.model, means.documents.get(tenants.name, {}).get("attributes", [])
     given = {name: literal(str(value).replace(TENANT, tenant)) for name, value in tenants.sample.items()}
     values = {**sample(means, tenants).values, **given, tenants.key: f"{literal(tenant)}::{model.column_type}"}
@@ -50,8 +52,10 @@ def may_insert(means: Means, tenants: Tenants) -> bool:
 
 
 def by_owner(means: Means, one: str, other: str) -> dict[str, Any] | None:
-    """Return the role, table and statements with which the owner stores the rows, or None if the login can store
-    them."""
+    """Return the role, table and statements with which the owner stores the rows.
+
+    Return None if the login can store the rows.
+    """
     tenants = means.model.tenants
     if tenants is None or tenants.name not in means.documents or may_insert(means, tenants):
         return None
@@ -75,7 +79,7 @@ def stored(means: Means, one: str, other: str) -> list[Attempt]:
 
 
 def _updated(means: Means, tenants: Tenants) -> str:
-    """Return the column that attempts update: if possible, a column that the service can update."""
+    """Return the column that the attempts update: if possible, one that the service can update."""
     document = means.documents.get(tenants.name, {})
 
     def may(name: str) -> bool:
