@@ -19,7 +19,7 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import fil
 
 
 def archive(directory: str, texts: Mapping[str, str]) -> bytes:
-    """Return a tar.gz archive with ``texts`` (contents by name) below ``directory``. It contains no owner's name."""
+    """Return a tar.gz archive with ``texts`` (contents by name) below ``directory``, without owner names."""
     made = io.BytesIO()
     with tarfile.open(fileobj=made, mode="w:gz") as bundle:
         for name, text in texts.items():

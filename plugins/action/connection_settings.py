@@ -1,4 +1,4 @@
-"""Find out how Ansible connects to a host, and which settings a run must add. Nothing is sent to the host."""
+"""Determine how Ansible connects to a host, and which settings a run must add. Nothing is sent to the host."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def effective_settings(connection: Any) -> str:
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
-    """Return the settings that a run needs for its SSH connection. User-configured values do not change."""
+    """Return the settings that a run needs for its SSH connection. Values that the user set do not change."""
 
     TRANSFERS_FILES = False
     _supports_check_mode = True

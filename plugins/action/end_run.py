@@ -37,7 +37,7 @@ def write(known: Mapping[str, Any], log: Path) -> str:
 
 
 def expect(known: Mapping[str, Any], directory: str) -> list[str]:
-    """Return the lines about the real run if a dry run found work. ``directory`` contains the records of runs."""
+    """Return lines about the real run after a dry run that found work. ``directory`` has the records of runs."""
     has_work = known["plan"] or (known["plan"] is None and known["asked"]["rollback_mode"] == "restore")
     if not known["check_mode"] or known["result"]["failure"] is not None or not has_work:
         return []

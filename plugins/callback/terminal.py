@@ -69,7 +69,7 @@ class Progress:
     """The progress of a host: its phases, and how many of them have been shown."""
 
     def __init__(self) -> None:
-        """Start without phases."""
+        """Initialize without phases."""
         self.phases: list[Mapping[str, str]] = []
         self.shown = 0
         self.failed = ""
@@ -121,7 +121,7 @@ class CallbackModule(Default):  # type: ignore[misc]
                 self._heading, self._blank = "", True
             # Print no second blank line in succession.
             if text or not self._blank:
-                # Names and errors come from the server, so control characters in them are shown as escapes.
+                # Names and errors come from the server, so show their control characters as escapes.
                 self._display.display(messages.visible(text), color=color)
             self._blank = not text
 

@@ -46,7 +46,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
     CALLBACK_NEEDS_ENABLED = True
 
     def __init__(self) -> None:
-        """Start without a playbook."""
+        """Initialize without a playbook."""
         super().__init__()
         self._wanted = self._is_json = False
         self._started = time.time()
@@ -89,7 +89,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import verdict, watch
 
         manager = self._play.get_variable_manager()
-        # If an earlier play failed, the last play that started may have other hosts than the databases.
+        # If an earlier play failed, the last play that started may have hosts other than the databases.
         hosts = manager._inventory.get_hosts("ai_memory")
         variables = {host.name: manager.get_vars(play=self._play, host=host) for host in hosts}
         settings = {name: self._settings(found) for name, found in variables.items()}

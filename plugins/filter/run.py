@@ -60,7 +60,7 @@ def of_whole_run(pattern: str, directory: str) -> str:
 
 
 def are_batches(value: object) -> bool:
-    """Return whether ``value``, from run_batches, is a number of hosts, a percentage or a list, each at least 1."""
+    """Return whether ``value`` (run_batches) is a number of hosts, a percentage, or a list of these, at least 1."""
     items = value if isinstance(value, list) else [value]
     return bool(items) and all(re.fullmatch(r"[1-9][0-9]*|([1-9][0-9]?|100)%", str(item)) for item in items)
 

@@ -1,4 +1,4 @@
-"""Filters that expose the planner: they derive the plan, findings, proof and tables from the state document."""
+"""Filters for the plan, the attempts of the service's login, the bridge, backups and texts."""
 
 from __future__ import annotations
 

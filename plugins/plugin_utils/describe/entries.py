@@ -147,7 +147,7 @@ def _append_only(described: Described, table: Table) -> list[Any]:
 
 
 def _sqlstate(body: str) -> str | None:
-    """Return the SQLSTATE in a body, which contains its code or the name of the error."""
+    """Return the SQLSTATE that a body contains, as a code or as the name of an error."""
     named = [name.lower() for name in ERRCODE.findall(body)]
     found = [CONDITIONS.get(name, name.upper()) for name in named if name in CONDITIONS or len(name) == SQLSTATE_LENGTH]
     return found[-1] if found else None

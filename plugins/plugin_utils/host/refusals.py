@@ -36,7 +36,7 @@ def of_route(verdict: Found, attempts: Found, database_url: Found, wanted: Found
     ``verdict`` is the result of ``service.route.judge``, and ``database_url`` the parts of the URL. ``attempts`` is the
     result of the attempts to bypass row security ({problem, findings}), which a run requires if row security is to
     isolate tenants afterwards. A rollback accepts a service that cannot log in, or is behind a pooler that shares
-    sessions. ``wanted`` contains isolating (whether this is so) and database.
+    sessions. ``wanted`` contains database, and isolating: whether row security is to isolate tenants.
     """
     accepted = {"ok"}
     if not wanted["isolating"]:

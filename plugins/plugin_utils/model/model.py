@@ -123,7 +123,7 @@ class Tenants:
 
     @property
     def table(self) -> Table:
-        """Return the tenants table as a table that has no keys with the tenant column."""
+        """Return the tenants table as a Table, without keys that contain the tenant column."""
         return Table(self.name, (), (), (), (), self.sample, self.sample_writes, None, adopt=False, append_only={})
 
 

@@ -128,7 +128,7 @@ def _is_deferrable(key: ForeignKey, document: Document) -> bool:
 
 
 def refused(state: State, model: Model) -> list[str]:
-    """Return one sentence for each foreign key that prevents every row of a cycle from being stored first."""
+    """Return one sentence for each foreign key that prevents the first row of a cycle from being stored."""
     documents = {table.name: catalog.table(state, table.name) or {} for table in model.tables}
     order = of(model, documents)
     return [

@@ -95,7 +95,7 @@ class _Parser:
         return True
 
     def alternatives(self) -> Pattern:
-        """Parse alternatives up to a closing parenthesis. The example matches the first alternative."""
+        """Parse alternatives up to a closing parenthesis. The example of the result matches the first alternative."""
         found = [self._sequence()]
         while self._take("|"):
             found.append(self._sequence())

@@ -1,9 +1,9 @@
 """The isolation proof: attempts of the application role to reach another tenant's rows in the real database.
 
-An attempt is one statement with its allowed outcomes: a number of rows or an SQLSTATE. The application role runs it
-with row security on. ``proof.sql`` makes the attempts, ``transaction`` rolls back their effects, and this module
-decides which outcomes are allowed. Each kind of attempt has a positive control, which must succeed, because a proof in
-which every attempt fails proves nothing.
+An attempt is one statement with its allowed outcomes: a number of rows or an SQLSTATE. The application role runs the
+statement with row security on. ``proof.sql`` makes the attempts, and ``transaction`` rolls back their effects. This
+module decides which outcomes are allowed. Each kind of attempt has a positive control, which must succeed, because a
+proof in which every attempt fails proves nothing.
 """
 
 from __future__ import annotations
@@ -658,7 +658,7 @@ def _towards(model: Model, means: Means, table: Table, one: str, other: str) -> 
             (f"delete.{name}", f"A tenant deletes rows of {whose} tenant", f"DELETE FROM {target}{where}",
              means.allows(deleted, reads, (table, "DELETE", ()))),
         ]  # fmt: skip
-    # A tenant without rows cannot give any away.
+    # A tenant without rows has no rows to give away.
     given = REFUSED if means.rows(table) else NOTHING_OR_REFUSED
     raised = table.append_only.get("update")
     found += [
