@@ -50,8 +50,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             added = not is_kept_alive(effective_settings(connection))
         except (OSError, subprocess.CalledProcessError) as error:
             reason = str(getattr(error, "stderr", "") or error).strip()
-            remedy = "Correct the ssh executable or its arguments."
-            return done | {"failed": True, "msg": f"ssh cannot be started: {reason}. {remedy}"}
+            problem = f"ssh cannot be started: {reason}. Correct the ssh executable or its arguments."
+            return done | {"failed": True, "msg": problem}
         extra = connection.get_option("ssh_extra_args") or ""
         if added:
             # A shared connection of an earlier command may still lack the options.
