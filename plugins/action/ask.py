@@ -1,7 +1,7 @@
 """Ask the operator once for all hosts of a batch, and report whether there was a terminal.
 
-The ansible.builtin.pause module does not suffice. It returns an empty answer both for an empty line and without a
-terminal, and fails if the operator interrupts the question.
+The ansible.builtin.pause module returns an empty answer both for an empty line and if there is no terminal. It fails if
+the operator interrupts the prompt.
 """
 
 from __future__ import annotations

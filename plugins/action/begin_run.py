@@ -19,7 +19,7 @@ progress of the run.
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
-    """Begin a run of ``kind``, whose files are written below ``directory``. A dry run writes no files."""
+    """Begin a run of ``kind``, and create its log below ``directory``. A dry run writes no files."""
 
     TRANSFERS_FILES = False
     _requires_connection = False

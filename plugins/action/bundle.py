@@ -1,6 +1,6 @@
 """Write one archive of text files on this machine, within the process of ansible-playbook.
 
-The community.general.archive module would need another collection, and would need the files on disk.
+The community.general.archive module requires another collection, and reads the files from disk.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import fil
 
 
 def archive(directory: str, texts: Mapping[str, str]) -> bytes:
-    """Return a tar.gz with ``texts`` (contents by name) below ``directory``, without the name of an owner."""
+    """Return a tar.gz archive with ``texts`` (contents by name) below ``directory``, without owner names."""
     made = io.BytesIO()
     with tarfile.open(fileobj=made, mode="w:gz") as bundle:
         for name, text in texts.items():
@@ -31,14 +31,14 @@ def archive(directory: str, texts: Mapping[str, str]) -> bytes:
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
-    """Write ``files`` (contents by name) to the archive ``path`` (.tar.gz); check mode does not write it."""
+    """Write ``files`` (contents by name) to the archive ``path`` (.tar.gz). Check mode writes no archive."""
 
     TRANSFERS_FILES = False
     _requires_connection = False
     _supports_check_mode = True
 
     def run(self, tmp: str | None = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Return Ansible's result with path and size in bytes; the task fails if the archive cannot be written."""
+        """Return Ansible's result with path and size in bytes. The task fails if the archive cannot be written."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         _, arguments = self.validate_argument_spec(
             {"path": {"type": "path", "required": True}, "files": {"type": "dict", "required": True}}

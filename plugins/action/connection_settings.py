@@ -1,4 +1,4 @@
-"""Find out how Ansible connects to a host, and which settings a run must add. Nothing is sent to the host."""
+"""Determine how Ansible connects to a host, and which settings a run must add. Nothing is sent to the host."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-# Without these options, an idle connection would be lost during a long dump.
+# Without these options, an idle connection may be lost during a long dump.
 KEEP_ALIVE = "-o ServerAliveInterval=15 -o ServerAliveCountMax=8"
 
 
 def is_kept_alive(shown: str) -> bool:
-    """Return whether a connection is kept alive, from the output of ``ssh -G``, which shows all settings in effect."""
+    """Return whether ssh keeps a connection alive. ``shown`` is the output of ``ssh -G``: all settings in effect."""
     values = dict(line.split(maxsplit=1) for line in shown.splitlines() if " " in line)
     return values.get("serveraliveinterval", "0") not in ("0", "none")
 
 
 def effective_settings(connection: Any) -> str:
-    """Return the output of ``ssh -G`` for a connection of Ansible; raises OSError or CalledProcessError."""
+    """Return the output of ``ssh -G`` for an Ansible connection. Raises OSError or CalledProcessError."""
     option = connection.get_option
     command = [option("ssh_executable"), "-G"]
     for name in ("ssh_args", "ssh_common_args", "ssh_extra_args"):
@@ -32,7 +32,7 @@ def effective_settings(connection: Any) -> str:
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
-    """Return the settings that a run needs for its SSH connection; a value that the user configured is not changed."""
+    """Return the settings that a run needs for its SSH connection. Values that the user set do not change."""
 
     TRANSFERS_FILES = False
     _supports_check_mode = True
@@ -40,7 +40,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     def run(self, tmp: str | None = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Return ``is_ssh``, and for SSH also ``extra_args`` and ``pipelining``.
 
-        The result is a failure if ssh rejects its arguments.
+        The task fails if ssh rejects its arguments.
         """
         done: dict[str, Any] = super().run(tmp, task_vars)
         connection = self._connection
@@ -50,13 +50,14 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             added = not is_kept_alive(effective_settings(connection))
         except (OSError, subprocess.CalledProcessError) as error:
             reason = str(getattr(error, "stderr", "") or error).strip()
-            return done | {"failed": True, "msg": f"ssh cannot be started: {reason}. Correct ssh or its arguments."}
+            problem = f"ssh cannot be started: {reason}. Correct the ssh executable or its arguments."
+            return done | {"failed": True, "msg": problem}
         extra = connection.get_option("ssh_extra_args") or ""
         if added:
             # A shared connection of an earlier command may still lack the options.
             connection.reset()
             extra = f"{extra} {KEEP_ALIVE}".strip()
-        # The origin is "default" if no variable, no file and no environment variable sets the option.
+        # The origin is "default" if no variable, file or environment variable sets the option.
         pipelining, origin = connection.get_option_and_origin("pipelining")
         found = {"extra_args": extra, "pipelining": pipelining or origin == "default"}
         return done | {"changed": False, "is_ssh": True, **found}

@@ -21,9 +21,9 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import (
 
 
 def write(known: Mapping[str, Any], log: Path) -> str:
-    """Write the three files, and return a sentence about the first file that cannot be written, or an empty string.
+    """Write the record, the log and the page. Return "", or a sentence about the first file that cannot be written.
 
-    The log and the page are rendered only from the record, so that they contain the same facts.
+    The log and the page are rendered only from the record, so they contain the same facts.
     """
     built, path = record.build(known), log.with_name("run.json")
     try:
@@ -37,7 +37,7 @@ def write(known: Mapping[str, Any], log: Path) -> str:
 
 
 def expect(known: Mapping[str, Any], directory: str) -> list[str]:
-    """Return what a dry run that found work says about the run itself; ``directory`` has the records of runs."""
+    """Return lines about the real run after a dry run that found work. ``directory`` has the records of runs."""
     has_work = known["plan"] or (known["plan"] is None and known["asked"]["rollback_mode"] == "restore")
     if not known["check_mode"] or known["result"]["failure"] is not None or not has_work:
         return []
@@ -55,7 +55,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return ``result``, ``lines`` for the operator, and ``problem``: a sentence if a file was not written.
 
-        Such a problem does not fail the task, because the operator and the webhook must get the outcome first.
+        An unwritten file does not fail the task, because the operator and the webhook must receive the outcome first.
         """
         done: dict[str, Any] = super().run(tmp, task_vars)
         variables: Mapping[str, Any] = task_vars or {}

@@ -1,7 +1,7 @@
 """Fetch the archive of a backup, verify its checksum, and rename it to its final name.
 
-The ``fetch`` action would compute a second checksum on the server, and write the final file before the check. Each task
-that is delegated to localhost would start a Python interpreter.
+The ``fetch`` action computes a second checksum on the server, and writes the final file before the check. Each task
+that is delegated to localhost starts another Python interpreter.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ INCOMING = "incoming.partial"
 
 
 def put(incoming: Path, path: Path, sha256: str) -> str:
-    """Rename the fetched file, or return a sentence about the problem."""
+    """Verify and rename the fetched file. Return "", or a sentence about the problem."""
     with incoming.open("rb") as file:
         if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
             return (
-                "The copy on this machine differs from the backup (SHA-256); the backup on the server is complete."
-                " Run again."
+                "The copy on this machine differs from the backup (SHA-256). The backup on the server is complete."
+                " Run the playbook again."
             )
     if path.exists():
         return f"{path} exists already: it was not overwritten."
@@ -38,7 +38,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     _supports_check_mode = False
 
     def run(self, tmp: str | None = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Return Ansible's result, which is a failure if the archive cannot be fetched or its checksum differs."""
+        """Return Ansible's result. The task fails if the archive cannot be fetched or its checksum differs."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         text = {"type": "str", "required": True}
         _, arguments = self.validate_argument_spec(

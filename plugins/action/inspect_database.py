@@ -11,9 +11,9 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.catalog import in
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
-    """Inspect ``database`` on the server whose socket is in ``host``.
+    """Inspect ``database`` on the server whose Unix socket is in the directory ``host``.
 
-    ``inspect`` has ``model``, ``readable`` (further relations that the service can read) and ``url_options`` (the
+    ``inspect`` contains ``model``, ``readable`` (further relations that the service can read) and ``url_options`` (the
     options of DATABASE_URL). ``port`` and ``user`` are parameters of the read_catalogs module.
     """
 
@@ -21,7 +21,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     _supports_check_mode = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return Ansible's result with ``state`` and ``audit``; the task fails if the catalogs cannot be read."""
+        """Return Ansible's result with ``state`` and ``audit``. The task fails if the catalogs cannot be read."""
         done: dict[str, Any] = super().run(tmp, task_vars)
         text = {"type": "str", "required": True}
         _, wanted = self.validate_argument_spec(

@@ -13,8 +13,8 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.catalog import in
 class ActionModule(ActionBase):  # type: ignore[misc]
     """Run ``transaction`` with the postgresql_transaction module, and inspect the database if ``inspect`` is given.
 
-    ``inspect`` has ``model``, ``readable`` and ``url_options``, as in the inspect_database action. The other options
-    are those of the module.
+    ``inspect`` contains ``model``, ``readable`` and ``url_options``, as in the inspect_database action. The other
+    options are those of the postgresql_transaction module.
     """
 
     TRANSFERS_FILES = False

@@ -22,7 +22,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     _supports_check_mode = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return Ansible's result, which is a failure if the record cannot be written."""
+        """Return Ansible's result. The task fails if the record cannot be written."""
         done: dict[str, Any] = super().run(tmp, task_vars)
         known = facts.pick(task_vars or {}, self._templar.template)
         if known["log"] is not None:

@@ -23,8 +23,10 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     _supports_check_mode = False
 
     def run(self, tmp: str | None = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Return the result: never changed, because a record is not a change. The task fails if the file cannot be
-        written."""
+        """Return Ansible's result, which reports no change, because a record does not count as a change.
+
+        The task fails if the file cannot be written.
+        """
         result: dict[str, Any] = super().run(tmp, task_vars)
         _, arguments = self.validate_argument_spec(
             {"path": {"type": "path", "required": True}, "text": {"type": "str"}, "document": {"type": "raw"}},

@@ -23,9 +23,9 @@ name: terminal
 type: stdout
 short_description: Shows the phases of a run instead of its tasks
 description:
-  - For the playbooks of this collection it shows one line for each phase, with its state and duration. It shows the
-    messages of C(debug) and every failure in full, and the current task at the bottom of the terminal.
-  - For any other playbook, and with C(-v), it behaves like the C(ansible.builtin.default) callback.
+  - For the playbooks of this collection, the callback shows one line for each phase, with the state and duration. It
+    also shows C(debug) messages and failures in full, and the current task at the bottom of the terminal.
+  - For any other playbook, and with C(-v), the callback behaves like the C(ansible.builtin.default) callback.
 extends_documentation_fragment:
   - default_callback
   - result_format_callback
@@ -41,9 +41,9 @@ stdout_callback = aimemory.tenancy.terminal
 
 # The width of a host's name in the recap, and the widest numbers next to it.
 RECAP_WIDTH, RECAP_BESIDE = 20, len(" : ok=000  changed=00  unreachable=0  failed=0")
-# Seconds from which the duration of a phase in the last run is shown.
+# The minimum duration, in seconds, of a phase in the last run that the status line shows.
 LONG = 3
-# The width of a phase's name with its host.
+# The width of a phase's name together with its host.
 NAME_WIDTH = 40
 COLORS = {"ok": constants.COLOR_OK, "FAILED": constants.COLOR_ERROR, "CANCELLED": constants.COLOR_WARN}
 MARKS = {"FAIL ": constants.COLOR_ERROR, "ERROR ": constants.COLOR_ERROR, "WARNING": constants.COLOR_WARN}
@@ -53,7 +53,7 @@ WARNINGS = ("warnings", "deprecations")
 
 
 def _if_phased(method: Callable[..., None]) -> Callable[..., None]:
-    """Pass the event to the default callback if the playbook is not one of this collection."""
+    """Pass the event to the default callback if the playbook does not belong to this collection."""
 
     @functools.wraps(method)
     def call(self: CallbackModule, *args: Any, **kwargs: Any) -> None:
@@ -69,7 +69,7 @@ class Progress:
     """The progress of a host: its phases, and how many of them have been shown."""
 
     def __init__(self) -> None:
-        """Start without phases."""
+        """Initialize without phases."""
         self.phases: list[Mapping[str, str]] = []
         self.shown = 0
         self.failed = ""
@@ -81,9 +81,9 @@ class Progress:
         self.job = jobs.Job()
 
     def lasting(self, phase: Mapping[str, str], *, estimated: bool) -> str:
-        """Return for how long a phase has lasted, and how long it lasted in the last run, if that was long enough.
+        """Return how long a phase has lasted, and how long it lasted in the last run if that was long enough.
 
-        The duration in the last run is omitted if the phase is ``estimated`` in another way.
+        The duration in the last run is omitted if the phase has another estimate (``estimated``).
         """
         seconds, whole = clock.seconds(phase["started"]), self.expected.get(phase["name"], 0)
         is_known = whole >= LONG and seconds <= whole and not estimated
@@ -96,7 +96,7 @@ class CallbackModule(Default):  # type: ignore[misc]
     CALLBACK_NAME = "aimemory.tenancy.terminal"
 
     def __init__(self) -> None:
-        """Initialize without anything to show."""
+        """Initialize with nothing to show."""
         super().__init__()
         self.phased = False
         self._hosts: dict[str, Progress] = {}
@@ -119,9 +119,9 @@ class CallbackModule(Default):  # type: ignore[misc]
                 heading = "\n".join(screen.wrapped(self._heading, screen.columns()))
                 self._display.display(f"\n{heading}\n")
                 self._heading, self._blank = "", True
-            # One blank line is enough.
+            # Print no second blank line in succession.
             if text or not self._blank:
-                # Names and errors come from the server, so control characters in them are shown as escapes.
+                # Names and errors come from the server, so show their control characters as escapes.
                 self._display.display(messages.visible(text), color=color)
             self._blank = not text
 
@@ -175,7 +175,7 @@ class CallbackModule(Default):  # type: ignore[misc]
             name = f"{host} {phase['name']}" if phase and self._several else phase["name"] if phase else host
             since = None if progress.answered else progress.stopped
             waited = f", callers wait {clock.seconds(since):.1f} s" if since else ""
-            # A job has its own estimate.
+            # The status line of a job already contains an estimate.
             lasting = progress.lasting(phase, estimated=self._job_is_told) if phase else ""
             parts.append(f"{name} {lasting}{waited}" if phase else name)
         return messages.visible(f"{self._signs['now']} {clock.time(clock.ago(0))} {'; '.join(parts)}: {self._task}")
@@ -199,7 +199,7 @@ class CallbackModule(Default):  # type: ignore[misc]
     def _failed(self, host: str, name: str, result: Mapping[str, Any], title: str = "FAILED") -> None:
         """Print a failure with all messages of the failed task, except those that were printed before."""
         progress = self._hosts[host]
-        # The outcome of the run includes the answer to the prompt.
+        # The outcome of the run already reports the answer that cancelled the run.
         if progress.cancelled:
             return
         errors = [key for key in ("stderr", "module_stderr") if result.get(key)]
@@ -224,9 +224,9 @@ class CallbackModule(Default):  # type: ignore[misc]
         path = Path(playbook._file_name).resolve()
         self.phased = not self._display.verbosity and path.parent in (installed.ROOT, installed.ROOT / "playbooks")
         if self.phased:
-            # In this case, the verdict callback prints one document, and standard output must contain nothing else.
+            # With JSON output, the verdict callback prints one document, and standard output must contain nothing else.
             self._silent = installed.prints_json(path, load_extra_vars(playbook._loader))
-            # Looking up a filter loads the whole collection. It is loaded here once, instead of in the process of each
+            # Looking up a filter loads the whole collection. Load the collection once here, not in the process of each
             # task.
             filter_loader.get("aimemory.tenancy.plan_result")
             if not self._silent:
@@ -245,7 +245,7 @@ class CallbackModule(Default):  # type: ignore[misc]
 
     @_if_phased
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
-        """Keep the task's name for the status line; a prompt needs that line for itself."""
+        """Keep the task's name for the status line, which is not updated while a prompt is shown."""
         screen.publish_columns()
         self._task, self._job_is_told = self._name(task), False
         self._foot.still = task.action.rpartition(".")[2] == "ask"
@@ -272,12 +272,12 @@ class CallbackModule(Default):  # type: ignore[misc]
 
     @_if_phased
     def v2_runner_item_on_ok(self, result: Any) -> None:
-        """Treat an item like a task."""
+        """Handle an item of a loop like a task."""
         self._warn(result)
         self._ended(result)
 
     def _warn(self, result: Any) -> None:
-        """Print the warnings of a task; its error is printed once, as a failure."""
+        """Print the warnings of a task. Its error is printed only once, as a failure."""
         said = {key: messages.visible_document(result.result[key]) for key in WARNINGS if key in result.result}
         with self._foot:
             self._handle_warnings(said)
@@ -303,7 +303,7 @@ class CallbackModule(Default):  # type: ignore[misc]
 
     @_if_phased
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
-        """Print the failure; failures of loop items have been printed already."""
+        """Print the failure, unless it comes from loop items, whose failures have already been printed."""
         self._warn(result)
         if not any(item.get("failed") for item in result.result.get("results", [])):
             self._failed(result.host.name, self._name(result.task), result.result)
@@ -324,8 +324,10 @@ class CallbackModule(Default):  # type: ignore[misc]
 
     @_if_phased
     def v2_runner_retry(self, result: Any) -> None:
-        """Show in the status line why the task is retried, or how far a job is; without a terminal, print it
-        occasionally."""
+        """Show in the status line why the task is retried, or the progress of a job.
+
+        Without a terminal, print the progress occasionally.
+        """
         if result.task.action.rpartition(".")[2] != "job_progress":
             self._task = f"{self._name(result.task)}: {result.result.get('msg') or 'not yet'}"
             return

@@ -1,4 +1,4 @@
-"""The result of verify.yml for monitoring: a JSON document, a message if it changed, and metrics."""
+"""The result of verify.yml for monitoring: a JSON document, a message if the result changed, and metrics."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ name: verdict
 type: aggregate
 short_description: Reports the result of verify.yml to monitoring
 description:
-  - At the end of C(playbooks/verify.yml), it prints the result as one JSON document if C(verify_output) is C(json). If
-    C(verify_state_directory) is set, it notifies the webhook of a changed result. If C(verify_metrics_file) is set, it
-    writes this file.
-  - Unlike a task, a callback also runs after a host was unreachable. It does nothing for any other playbook.
+  - At the end of C(playbooks/verify.yml), the callback prints the result as one JSON document if C(verify_output) is
+    C(json). If C(verify_state_directory) is set, it notifies the webhook of a changed result. If
+    C(verify_metrics_file) is set, it writes the metrics to this file.
+  - Unlike a task, the callback also runs if a host was unreachable. For any other playbook, it does nothing.
 author: AI-Memory operations
 """
 
@@ -30,7 +30,7 @@ EXAMPLES = """
 callbacks_enabled = aimemory.tenancy.verdict
 """
 
-# The variables of a host that are read, with their defaults.
+# The host variables that the callback reads, with their defaults.
 SETTINGS = {
     "database_name": "", "verify_state_directory": "", "verify_metrics_file": "", "report_webhook_url": "",
     "report_webhook_timeout": 5,
@@ -46,7 +46,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
     CALLBACK_NEEDS_ENABLED = True
 
     def __init__(self) -> None:
-        """Start without a playbook."""
+        """Initialize without a playbook."""
         super().__init__()
         self._wanted = self._is_json = False
         self._started = time.time()
@@ -67,12 +67,12 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         self._play = play
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
-        """Keep a failure; the recap shows whether the host failed."""
+        """Record a failure. The recap shows whether the host failed."""
         if self._wanted and not ignore_errors:
             self._keep(result, "failed")
 
     def v2_runner_on_unreachable(self, result: Any) -> None:
-        """Keep that the connection was lost."""
+        """Record that the connection was lost."""
         if self._wanted:
             self._keep(result, "unreachable")
 
@@ -89,7 +89,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import verdict, watch
 
         manager = self._play.get_variable_manager()
-        # If an earlier play failed, the hosts of the last one are not the databases.
+        # If an earlier play failed, the last play that started may have hosts other than the databases.
         hosts = manager._inventory.get_hosts("ai_memory")
         variables = {host.name: manager.get_vars(play=self._play, host=host) for host in hosts}
         settings = {name: self._settings(found) for name, found in variables.items()}

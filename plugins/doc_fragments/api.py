@@ -17,7 +17,7 @@ options:
     type: str
     required: true
   timeout:
-    description: Timeout of one request in seconds.
+    description: Timeout of each request, in seconds.
     type: int
     required: true
   headers:
@@ -25,7 +25,7 @@ options:
     type: dict
     default: {}
   secret:
-    description: The environment variable that contains the secret; empty if requests need no token.
+    description: The environment variable that contains the secret. Empty if requests need no token.
     type: str
     default: ""
   seconds:
@@ -33,11 +33,11 @@ options:
     type: int
     default: 300
   file:
-    description: A file with variables that the service's code may read itself; empty for none.
+    description: An environment file that the service's code may read itself. Empty if there is none.
     type: str
     default: ""
   names:
-    description: Names that identify a database error in any language - column, setting, tables.
+    description: Names that identify a database error in any language, with the keys column, setting and tables.
     type: dict
     required: true
 """

@@ -27,7 +27,7 @@ options:
         type: str
         required: true
       tenant:
-        description: The tenant that the session sets; not set if the session keeps the setting of its login.
+        description: The tenant that the session sets. If it is not set, the session keeps the setting of its login.
         type: str
       sql:
         description: The statement.
@@ -38,12 +38,12 @@ options:
         type: str
       visible:
         description:
-          - The number of rows that the first column of the statement must return. The second column is the number of
-            rows that were stored since; the first may be larger by that number. The third is the number of rows that
-            the session must not see, and must be 0.
+          - The row count that the statement must return in its first column. The second column is the number
+            of rows that were stored since then. The first column may be larger by that number. The third column is the
+            number of rows that the session should not see, and must be 0.
         type: int
       writes:
-        description: Whether the statement may write; all others run read-only.
+        description: Whether the statement may write. If false, it runs read-only.
         type: bool
         default: false
       expected:

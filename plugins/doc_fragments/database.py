@@ -27,7 +27,7 @@ options:
     TABLES = r"""
 options:
   tables:
-    description: Tables on which no other session of any kind may hold a lock; only clients are terminated.
+    description: Tables on which no other session of any kind may hold a lock. Only client sessions are terminated.
     type: dict
     suboptions:
       schema:
@@ -58,7 +58,7 @@ options:
     USER = r"""
 options:
   user:
-    description: System user that connects to the database, as the role with the same name; the module itself runs as
+    description: System user that connects to the database as the role with the same name. The module itself runs as
       root.
     type: str
     required: true

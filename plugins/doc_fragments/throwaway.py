@@ -23,12 +23,12 @@ options:
         type: str
         required: true
       roles:
-        description: Roles that may log in, which are created unless the running server already has them.
+        description: Roles that may log in. A role is created unless the running server already has it.
         type: list
         elements: str
         default: []
       logins:
-        description: Roles as which the administrator's system user may log in there, in addition to those of the
+        description: Further roles that the administrator's system user may use to log in, in addition to those of the
           restore.
         type: list
         elements: str

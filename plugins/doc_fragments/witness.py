@@ -26,7 +26,7 @@ options:
     elements: str
     required: true
   files:
-    description: Files that may contain the URL; an empty name stands for no file.
+    description: Files that may contain the URL. An empty name means that there is no file.
     type: list
     elements: str
     default: []
@@ -35,7 +35,7 @@ options:
     type: str
     required: true
   health_timeout:
-    description: Seconds to wait for its responses, and for a session.
+    description: Seconds to wait for responses of O(health_url), and for a session.
     type: int
     default: 60
   health_request_timeout:

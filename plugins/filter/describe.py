@@ -33,7 +33,7 @@ def describe_database(
         found = difference.differences(document, source) if source else []
     except TenancyError as error:
         raise AnsibleFilterError(str(error)) from error
-    # A checkout has its own settings.
+    # A checkout already contains an ansible.cfg.
     settings = "" if installed.is_checkout() else text.SETTINGS
     files = {"tenancy.yml": text.tenancy(made), "before.sql": text.before(made), "ansible.cfg": settings}
     lines = difference.lines(found)

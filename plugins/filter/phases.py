@@ -34,7 +34,7 @@ def plan_result(
 ) -> dict[str, Any]:
     """Return the result of the plan role (see ``planning.result``), with its ``lines``.
 
-    ``wanted`` also has ``service`` and ``verbose``.
+    ``wanted`` also contains ``service`` and ``verbose``.
     """
     made = model.parse(source)
     found = planning.result(inspected, made, wanted, snapshot)
@@ -49,26 +49,37 @@ def plan_statements(
     url_options: str = "",
     careful: bool = True,
 ) -> list[dict[str, Any]]:
-    """Return the ordered statements that change ``state`` into ``goal``: see ``planning.statements``."""
+    """Return the ordered statements that change ``state`` into ``goal``: see ``planning.statements``.
+
+    ``url_options`` are the options of DATABASE_URL. With ``careful``, a rollback is refused if another tenant has rows,
+    and a migration is refused if it would fail.
+    """
     return planning.statements(state, model.parse(source), goal, snapshot, url_options, careful=careful)
 
 
 def plan_rehearsed(made: Document, source: Document, wanted: Document, measured: Document) -> dict[str, Any]:
-    """Return the strategy after a rehearsal, its reason and refusals: see ``planning.rehearsed``."""
+    """Return the strategy after a rehearsal, with its reason and refusals: see ``planning.rehearsed``.
+
+    ``made`` is the result that the plan role returned for ``wanted``. ``measured`` contains the durations in the
+    rehearsal.
+    """
     return planning.rehearsed(made, model.parse(source), wanted, measured)
 
 
 def plan_transaction(found: Findings, state: Document, source: Document, wanted: Document) -> dict[str, Any]:
-    """Return the transaction for the statements: see ``planning.transaction``."""
+    """Return the transaction for the statements ``found``: see ``planning.transaction``.
+
+    ``wanted`` contains goal, strategy and limits.
+    """
     return planning.transaction(found, state, model.parse(source), wanted)
 
 
 def is_committed(failed: Document, is_known: bool, left: Findings, planned: Findings) -> bool:
-    """Return whether the change of a failed run is committed.
+    """Return whether the change of a failed run was committed.
 
-    ``failed`` is Ansible's result of the failed task. A result of the cutover module shows whether the change is
-    committed. ``is_known`` says whether an earlier call has committed. If the call was lost, the statements that are
-    ``left`` are compared with those ``planned``.
+    ``failed`` is Ansible's result of the failed task. A result of the cutover module shows whether the change was
+    committed. ``is_known`` is whether an earlier call committed the change. If the call was lost, the remaining
+    statements (``left``) are compared with all statements (``planned``).
     """
     if is_known or "stages" in failed:
         return is_known or "result" in failed
@@ -93,7 +104,10 @@ def verify_result(
 def rollback_result(
     inspected: Document, source: Document, goal: str, snapshot: Document | None, rows_before: Mapping[str, int]
 ) -> dict[str, Any]:
-    """Return the result of the verify role after a rollback: state, audit, findings, failing and lines."""
+    """Return the result of the verify role after a rollback: state, audit, findings, failing and lines.
+
+    ``goal`` is the goal of the plan, such as policies.
+    """
     made, state = model.parse(source), inspected["state"]
     found = planning.rolled_back(state, made, goal, snapshot, rows_before)
     said = verified.lines(state, made, found, {})
@@ -109,10 +123,10 @@ def schema_differences(
 
 
 def snapshots_since(paths: Sequence[str]) -> list[str]:
-    """Return the newest snapshot of an unmigrated database, and the later ones, of the ``paths``, oldest first.
+    """Return the ``paths`` from the newest snapshot of an unmigrated database onwards, oldest first.
 
-    A snapshot of a migrated or partly migrated database ends in -partly.json. If there is no other snapshot, the newest
-    one is used.
+    The path of a snapshot of a migrated or partly migrated database ends in -partly.json. If there is no other
+    snapshot, the newest one is used.
     """
     complete = [place for place, path in enumerate(paths) if not path.endswith("-partly.json")]
     return list(paths[complete[-1] :] if complete else paths[-1:])
@@ -121,8 +135,8 @@ def snapshots_since(paths: Sequence[str]) -> list[str]:
 def combined_snapshot(files: Sequence[Mapping[str, str]], source: Document) -> dict[str, Any]:
     """Return the first snapshot of ``files`` with the state after the later ones.
 
-    ``files`` are results of slurp, at least one, oldest first. ``unreadable`` has a sentence for each file of another
-    format; if there is one, nothing else is returned.
+    ``files`` contains at least one result of slurp, oldest first. ``unreadable`` contains a sentence for each file of
+    another format. If there is such a file, the result contains nothing else.
     """
     texts = {file["source"]: _text(file["content"]) for file in files}
     unreadable = [sentence for path, text in texts.items() if (sentence := backups.unreadable(path, text, 1))]
@@ -143,8 +157,10 @@ def rows_by_table(state: Document) -> dict[str, int]:
 
 
 def rows_to_compare(state: Document, source: Document) -> dict[str, Any]:
-    """Return the number of rows in each tenant table or, for an adopted tenant column, the number of rows of each
-    tenant."""
+    """Return the number of rows in each tenant table.
+
+    For an adopted tenant column, return the number of rows of each tenant instead.
+    """
     adopted = {table.name for table in model.parse(source).tables} if source.get("column_adopted") else set()
     return {
         name: document["column"]["tenants"] if name in adopted and document["column"] else document["rows"]
@@ -154,7 +170,7 @@ def rows_to_compare(state: Document, source: Document) -> dict[str, Any]:
 
 
 def model_errors(source: Document) -> list[str]:
-    """Return the reason as a sentence if no plan can be made for a model."""
+    """Return a list with the reason why no plan can be made for a model, or an empty list."""
     try:
         model.parse(source)
     except TenancyError as error:
@@ -163,7 +179,7 @@ def model_errors(source: Document) -> list[str]:
 
 
 def rewritten_tables(found: Findings, state: Document, source: Document) -> list[str]:
-    """Return the tables and partitions, as schema.name, in which the statements of a plan assign a tenant to rows."""
+    """Return the tables and partitions, as schema.name, in which the statements ``found`` assign a tenant to rows."""
     made = model.parse(source)
     filled = {item["table"] for item in found if item["phase"] in (online.BACKFILL, "tenant")}
     return [
@@ -175,7 +191,10 @@ def rewritten_tables(found: Findings, state: Document, source: Document) -> list
 
 
 def ended_errors(found: Findings, column: str, is_secured: bool) -> list[dict[str, Any]]:
-    """Return the errors of the service that the statements of a plan fix: see ``ended.errors``."""
+    """Return the errors of the service that the statements ``found`` fix: see ``ended.errors``.
+
+    ``column`` is the tenant column. ``is_secured`` is whether row security is enabled on any table.
+    """
     return ended.errors(found, column, is_secured=is_secured)
 
 

@@ -19,14 +19,14 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import (
     webhook,
 )
 
-# No task has its own tag, so skipping any other tag omits nothing (Molecule always skips two).
+# No task has its own tag, so skipping any other tag omits no task (Molecule always skips two tags).
 SPECIAL_TAGS = {"all", "always", "never", "tagged", "untagged"}
 # Options that only show tasks, hosts or tags.
 SHOWING = ("listtasks", "listtags", "listhosts", "syntax")
 
 
 def left_out_by(arguments: Mapping[str, Any]) -> str:
-    """Return the options of ansible-playbook that omit tasks, as they were typed; empty if all tasks run."""
+    """Return the options of ansible-playbook that omit tasks, as they were typed, or "" if all tasks run."""
     if any(arguments.get(name) for name in SHOWING):
         return ""
     given = {
@@ -39,28 +39,28 @@ def left_out_by(arguments: Mapping[str, Any]) -> str:
 
 
 def of_whole_run(pattern: str, directory: str) -> str:
-    """Return the host pattern of a play if every task of the run will be executed. Raises AnsibleFilterError otherwise.
+    """Return the host ``pattern`` of a play if the run executes every task. Otherwise, raises AnsibleFilterError.
 
-    ``directory`` is that of the playbook, which must belong to the same copy of the collection as this filter. Ansible
-    evaluates ``hosts`` before it selects tasks, so no tag and no start task can skip the check.
+    ``directory`` is the playbook's directory, which must belong to the same copy of the collection as this filter.
+    Ansible evaluates ``hosts`` before it selects tasks, so no tag and no start task can skip the check.
     """
     root = Path(directory).resolve().parent
     if root != installed.ROOT:
         raise AnsibleFilterError(
-            f"The playbook is in {root}, but Ansible finds the collection in {installed.ROOT}: a run needs one copy. In"
-            " a checkout, run the playbook from its root directory; otherwise, call it by its full name, such as"
-            " aimemory.tenancy.migrate. Nothing was changed."
+            f"The playbook is in {root}, but Ansible finds the collection in {installed.ROOT}: both must belong to"
+            " the same copy. In a checkout, run the playbook from the root directory. Otherwise, specify the playbook's"
+            " full name, such as aimemory.tenancy.migrate. Nothing was changed."
         )
     options = left_out_by(context.CLIARGS)
     if options:
         raise AnsibleFilterError(
-            f"{options} would leave out tasks that make a run safe: call the playbook without it. Nothing was changed."
+            f"{options} would skip tasks that keep a run safe: run the playbook without {options}. Nothing was changed."
         )
     return pattern
 
 
 def are_batches(value: object) -> bool:
-    """Return whether ``run_batches`` is a number of hosts, a percentage, or a list of both, at least 1."""
+    """Return whether ``value`` (run_batches) is a number of hosts, a percentage, or a list of these, at least 1."""
     items = value if isinstance(value, list) else [value]
     return bool(items) and all(re.fullmatch(r"[1-9][0-9]*|([1-9][0-9]?|100)%", str(item)) for item in items)
 
@@ -81,7 +81,7 @@ def unsuccessful_hosts(hosts: list[str], hostvars: Mapping[str, Mapping[str, Any
 
 
 def hosts_summary(hosts: list[str], hostvars: Mapping[str, Mapping[str, Any]], check_mode: bool) -> list[str]:
-    """Return a line about the outcome of each host."""
+    """Return a line about the outcome of each host. ``check_mode`` is whether the run is a dry run."""
     return summary.of_hosts(hosts, _results(hosts, hostvars), check_mode=check_mode)
 
 

@@ -29,14 +29,14 @@ def setting_names(_: Any = None) -> list[str]:
 
 
 def with_database_login(text: str, user: str, password: str) -> str:
-    """Return the text of the environment file with another login in DATABASE_URL."""
+    """Return the text of the environment file with ``user`` and ``password`` as the login in DATABASE_URL."""
     return database_url.with_value(
         text, database_url.with_login(database_url.from_environment_file(text), user, password)
     )
 
 
 def with_database_url_of(text: str, other: str) -> str:
-    """Return the text of the environment file with the DATABASE_URL from another environment file."""
+    """Return the text of the environment file with the DATABASE_URL from ``other``, another environment file."""
     return database_url.with_value(text, database_url.from_environment_file(other))
 
 

@@ -1,4 +1,4 @@
-"""Filters that expose the planner: they derive the plan, findings, proof and tables from the state document."""
+"""Filters for the plan, the attempts of the service's login, the bridge, backups and texts."""
 
 from __future__ import annotations
 
@@ -29,24 +29,31 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.typed import type
 
 
 def qualified_names(names: Iterable[str], schema: str) -> list[str]:
-    """Return the names of relations with their schema, unquoted."""
+    """Return the names of relations, qualified with ``schema`` and unquoted."""
     return [f"{schema}.{name}" for name in names]
 
 
 def with_tenants(names: Iterable[str], tenants: Mapping[str, Any] | None) -> list[str]:
-    """Return the names of the tenant tables, and of the table of tenants if there is one."""
+    """Return the names of the tenant tables and, if ``tenants`` (tenancy_tenants) is set, of the table of tenants."""
     return [*names, *([tenants["table"]] if tenants else [])]
 
 
 def assignment_warning(column: str, tenant: int | str | None, name: str, *, adopted: bool) -> list[str]:
-    """Return the text in the prompt about existing rows; ``tenant`` is the default tenant with its name."""
+    """Return the lines in the prompt about existing rows.
+
+    ``tenant`` is the default tenant, with its ``name``. ``column`` is the tenant column, and ``adopted`` is whether
+    that column existed before the migration.
+    """
     if adopted:
         return [f"Every row keeps its tenant, which {column} already contains:"]
     return [f"WARNING: all existing data will be assigned to {column}={tenant}", f"({name}):"]
 
 
 def stop_sentence(strategy: str, service: str, may_stop: bool) -> str:
-    """Return the line in the prompt about callers of the service; ``may_stop`` is that of ``planning.result``."""
+    """Return the line in the prompt about the effect on ``service`` and its callers.
+
+    ``strategy`` and ``may_stop`` come from ``planning.result``.
+    """
     if strategy == "live" and may_stop:
         return f"The service {service} renews its sessions, or is stopped if the renewal fails."
     if strategy == "live":
@@ -55,7 +62,7 @@ def stop_sentence(strategy: str, service: str, may_stop: bool) -> str:
 
 
 def bridge_query(_: Any = None) -> str:
-    """Return the query for the last use of the bridge by each kind of statement; its arguments are schema and kinds."""
+    """Return the query for the last use of the bridge by each kind of statement. Its arguments are schema and kinds."""
     return bridge_record.query()
 
 
@@ -65,7 +72,7 @@ def tenancy_backfills(state: State, source: Mapping[str, Any]) -> list[dict[str,
 
 
 def login_reaching(state: State, source: Mapping[str, Any], writes: bool) -> list[dict[str, Any]]:
-    """Return the attempts to reach rows with the service's own login; ``writes`` adds those that write."""
+    """Return the attempts to reach rows with the service's own login. ``writes`` adds attempts that write."""
     return login.reaching(state, model.parse(source), writes)
 
 

@@ -14,7 +14,7 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import rec
 
 DOCUMENTATION = """
 name: logged_backups
-short_description: Paths of the backups that can roll back migrations of a host
+short_description: Paths of the backups that a rollback of a host's migrations needs
 description:
   - Reads C(run.json) of every run below a directory on this machine, within the process of ansible-playbook.
   - A migration that changed the database completely or partly needs its backup for a rollback.
@@ -55,22 +55,22 @@ def needed(records: Iterable[Mapping[str, Any]], host: str) -> list[str]:
 
 
 def read(directory: str) -> list[dict[str, Any]]:
-    """Return the records of all runs below a directory; raises AnsibleLookupError if one cannot be read."""
+    """Return the records of all runs below a directory. Raises AnsibleLookupError if a record cannot be read."""
     found = []
     for path in sorted(Path(directory).glob("*/run.json")):
         try:
             document = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise AnsibleLookupError(
-                f"The record {path} cannot be read ({error}); it may name a backup that is still needed: move the "
+                f"The record {path} cannot be read ({error}). It may name a backup that is still needed. Move the "
                 "record to another directory."
             ) from error
-        # A record without a format is older than the formats.
+        # Records of the first releases contain no version.
         written = document.get("version", 0)
         if written > record.VERSION:
             raise AnsibleLookupError(
                 f"The record {path} was written by a newer release of this runbook (format {written}, not"
-                f" {record.VERSION}); it may name a backup that is still needed: use that release, or move the record"
+                f" {record.VERSION}). It may name a backup that is still needed. Use that release, or move the record"
                 " to another directory."
             )
         found.append(document)

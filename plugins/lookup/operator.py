@@ -13,8 +13,8 @@ DOCUMENTATION = """
 name: operator
 short_description: The name of the operator who runs ansible-playbook
 description:
-  - The environment variable USER or LOGNAME. If neither is set, the system's name for the process's user.
-  - A user without a name, as in some containers, is returned as C(user) with its number.
+  - Returns the environment variable USER or LOGNAME. If neither is set, returns the name of the process's user.
+  - If the user has no name, as in some containers, returns C(user) and the user's number.
 """
 
 EXAMPLES = """
@@ -31,7 +31,7 @@ _raw:
 
 
 def name(environment: Mapping[str, str]) -> str:
-    """Return the name of the process's user."""
+    """Return the operator's name from the environment, or the name of the process's user."""
     for variable in ("USER", "LOGNAME"):
         if environment.get(variable):
             return environment[variable]

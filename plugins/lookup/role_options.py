@@ -1,4 +1,4 @@
-"""The options of all roles, for one validation of all variables."""
+"""The options of all roles, which allow all variables to be validated at once."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from ansible.plugins.lookup import LookupBase
 
 DOCUMENTATION = """
 name: role_options
-short_description: The options that the argument specs of all roles describe
+short_description: Options in the argument specs of all roles
 description:
-  - Reads C(meta/argument_specs.yml) of each role in a directory of roles. A role has one entry point.
+  - Reads C(meta/argument_specs.yml) of each role in a directory of roles. Each role has one entry point.
 options:
   _terms:
     description: The directory.

@@ -13,7 +13,7 @@ DOCUMENTATION = """
 name: versions
 short_description: Versions of Python, ansible-core, psycopg2 and collections on the machine that runs ansible-playbook
 description:
-  - Reads the versions from the process itself, so that they are those of the run even if other versions are installed.
+  - Reads the versions from the running process, so the result is correct even if other versions are installed.
 options:
   _terms:
     description: Collections to look for.

@@ -1,4 +1,4 @@
-"""The directory of the files that runs write on this machine."""
+"""The directory in which runs write files on this machine."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils import installed
 
 DOCUMENTATION = """
 name: working_directory
-short_description: Directory of the files that runs write on this machine
+short_description: Directory in which runs write files on this machine
 description:
-  - The root directory of a checkout, wherever the command is started.
-  - If the collection is installed from its archive, the current directory.
+  - In a checkout, returns its root directory, regardless of the current directory.
+  - If the collection is installed from its archive, returns the current directory.
 """
 
 EXAMPLES = """

@@ -9,7 +9,7 @@ from typing import Any
 
 NAME = "aimemory.tenancy"
 ROOT = Path(__file__).resolve().parents[2]
-# In a checkout, these two are in its root directory, so that their commands are short.
+# In a checkout, these playbooks are in the root directory, so their commands are short.
 SHORT = ("migrate", "rollback")
 VERIFY = ROOT / "playbooks/verify.yml"
 
@@ -20,7 +20,7 @@ def is_checkout(root: Path = ROOT) -> bool:
 
 
 def working_directory(root: Path = ROOT) -> Path:
-    """Return the directory of the files that runs write on this machine: the checkout, or the current directory."""
+    """Return the directory in which runs write files on this machine: the checkout, or the current directory."""
     return root if is_checkout(root) else Path.cwd()
 
 
@@ -32,12 +32,12 @@ def playbook(name: str, root: Path = ROOT) -> str:
 
 
 def prints_json(path: Path, variables: Mapping[str, Any]) -> bool:
-    """Return whether the playbook prints one JSON document and nothing else, with these extra variables."""
+    """Return whether the playbook, called with these extra variables, prints only one JSON document."""
     return path == VERIFY and variables.get("verify_output") == "json"
 
 
 def missing_files(root: Path = ROOT) -> list[str]:
-    """Return the files of the archive that are not installed, sorted; none in a checkout.
+    """Return the sorted names of the archive's files that are not installed. In a checkout, there are none.
 
     FILES.json, which ansible-galaxy installs, lists the files of the archive.
     """

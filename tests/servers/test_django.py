@@ -250,7 +250,8 @@ def test_a_release_changes_keys_that_hold_the_tenant(server: Server, shop: Shop)
     }  # fmt: skip
     for entry in tenancy.source["tables"]:
         if key := gone.get(entry["name"]):
-            assert f"{entry['name']} has no unique key ({', '.join(key)}): remove it." in said
+            remedy = "remove the key from natural_keys."
+            assert f"{entry['name']} has no unique key ({', '.join(key)}): {remedy}" in said
             entry["natural_keys"].remove(key)
     tenancy.migrate()
     assert shop.order("ada@example.org", tenant="2") == 1

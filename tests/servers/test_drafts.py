@@ -86,7 +86,7 @@ def test_the_draft_names_the_services_upserts_and_no_row(server: Server, is_reco
     assert document["upserts"] == [{"relation": '"workshop"."customers"', "columns": '"email"'}]
     assert "secret" not in json.dumps(document)
     (entry,) = [item for item in draft.build(document)["tables"] if item["entry"]["name"] == "customers"]
-    assert 'ON CONFLICT ("email"), which finds no key after the migration' in entry["decision"]
+    assert 'ON CONFLICT ("email"), which matches no key after the migration' in entry["decision"]
 
 
 RELEASE = """

@@ -346,7 +346,7 @@ def test_a_key_that_is_not_enforced_stays_not_enforced() -> None:
         server.sql(f"CREATE ROLE {OWNER} LOGIN")
         with schemas.database(server, NOT_ENFORCED, [OF_PARENTS, surrogate("children", TO_PARENTS)]) as found:
             said = notes.of_plan(found.state(), found.model)
-            assert any("(parent_id), since that foreign key is NOT ENFORCED" in text for text in said)
+            assert any("(parent_id), because that foreign key is NOT ENFORCED" in text for text in said)
             schemas.round_trip(server, found, {("children", "parent_id")})
 
 

@@ -155,7 +155,7 @@ def test_sessions_and_caches_are_decisions() -> None:
     )
     made = draft.build(document)
     decided = {item["entry"]["name"]: item["decision"] for item in made["tables"]}
-    assert decided["django_session"].startswith("It contains sessions or a cache")
+    assert decided["django_session"].startswith("The table contains sessions or a cache")
     assert decided["notes"].startswith("No foreign key shows")
 
 
@@ -266,7 +266,7 @@ def test_an_existing_column_is_adopted_with_the_tenants_table() -> None:
     assert entries["remarks"]["tenant_from"] == ["line_id"]
     assert entries["notes"] == {"name": "notes", "surrogate_keys": [["id"]]}
     decisions = {item["entry"]["name"]: item["decision"] for item in draft.build(document)["tables"]}
-    assert decisions["loose"].startswith("It lacks organization_id")
+    assert decisions["loose"].startswith("The table lacks organization_id")
     # The decisions concern the column, the readers of the tenants' table, and two tables without a tenant.
     assert draft.decisions(draft.build(document)) == 4
 
@@ -468,13 +468,13 @@ def test_dropped_objects_of_the_model_are_named() -> None:
     wanted["readable"].append("workshop.gone_list")
     said = [item["say"] for item in difference.differences(golden.described_catalog("workshop"), wanted)]
     assert said == [
-        "parts has no unique key (title): remove it.",
-        "parts has no column size, which sample names: remove it there.",
-        "parts has no column added_at, which written_at names: remove it there.",
-        "stock has no foreign key (taken) to parts: remove it.",
+        "parts has no unique key (title): remove the key from natural_keys.",
+        "parts has no column size: remove the column from sample.",
+        "parts has no column added_at: remove the column from written_at.",
+        "stock has no foreign key (taken) to parts: remove the key from foreign_keys.",
         "The table gone of the model does not exist: remove its entry.",
         "The view gone_view of the model does not exist: remove its entry.",
-        "workshop.gone_list does not exist: remove it.",
+        "workshop.gone_list does not exist: remove it from tenancy_readable.",
     ]
 
 

@@ -368,12 +368,12 @@ def test_attempts_that_were_not_made_or_reached_another_role_are_refused() -> No
     well = {"verdict": "ok", "sentence": ""}
     (refusal,) = refusals.of_route(well, {"problem": "too many clients", "findings": []}, ROUTE, WANTED)
     assert refusal == (
-        "alice cannot log in over the service's own route (localhost, port 5432): too many clients. Check its password"
-        " in DATABASE_URL, and pg_hba.conf."
+        "alice cannot log in over the service's own route (localhost, port 5432): too many clients. Check the role's"
+        " password in DATABASE_URL, and check pg_hba.conf."
     )
     leak = {"problem": "", "findings": [*MADE["findings"], {"ok": False, "sentence": "The service becomes eve"}]}
     (refusal,) = refusals.of_route(well, leak, ROUTE, WANTED)
     assert refusal == (
-        "The service's login can bypass row security: The service becomes eve. REVOKE that role from the login."
+        "The service's login can bypass row security: The service becomes eve. Revoke that role from the login."
     )
     assert refusals.of_route(well, leak, ROUTE, WANTED | {"isolating": False}) == []

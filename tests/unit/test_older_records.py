@@ -75,8 +75,8 @@ def test_a_newer_run_stops_the_removal_of_backups(tmp_path: Path) -> None:
     with pytest.raises(AnsibleLookupError) as raised:
         logged_backups.read(str(tmp_path))
     assert str(raised.value) == (
-        f"The record {tmp_path}/a/run.json was written by a newer release of this runbook (format 2, not 1); it may"
-        " name a backup that is still needed: use that release, or move the record to another directory."
+        f"The record {tmp_path}/a/run.json was written by a newer release of this runbook (format 2, not 1). It may"
+        " name a backup that is still needed. Use that release, or move the record to another directory."
     )
 
 

@@ -174,7 +174,7 @@ def test_a_service_that_is_not_stopped_only_needs_its_role_for_itself() -> None:
     assert in_role.startswith(
         "Programs other than ai-memory are connected to ai_memory with its role: 42 alice worker."
     )
-    assert "give the programs a login of their own" in in_role
+    assert "give the programs their own login" in in_role
     assert refusals.of_clients(with_worker, wanted | {"terminates": True}) == [holding]
 
 

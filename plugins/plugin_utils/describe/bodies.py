@@ -1,8 +1,7 @@
-"""Bodies of functions: analysis of the tables that their statements write to, and proposals with the tenant in each
-statement.
+"""Analyze the bodies of functions for statements that write to tables, and propose bodies with the tenant in each.
 
-A body is analyzed as text, and a proposed body is a draft that the operator reviews. A statement in an unusual form is
-not changed, and its line is reported.
+A body is analyzed as text. A proposed body is a draft that the operator reviews. A statement in an unusual form remains
+unchanged, and its line is reported.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from dataclasses import dataclass
 
 from ...module_utils.quoting import identifier
 
-# A name that means the same without quotes.
+# A name that needs no quotes.
 PLAIN = re.compile("[a-z_][a-z0-9_]*")
 # Comments, strings and quoted names.
 HIDDEN = re.compile(
@@ -24,7 +23,7 @@ NAME = r'((?:"(?:[^"]|"")+"|[a-z_][\w$]*)\s*\.\s*)?("(?:[^"]|"")+"|[a-z_][\w$]*)
 STATEMENT = re.compile(WRITING + NAME, re.IGNORECASE)
 # This character replaces each character of a string.
 QUOTE = "'"
-# The keywords and symbols that end a condition, outside all parentheses.
+# The keywords and symbols that end a condition, if they are outside all parentheses.
 END = re.compile(r"\breturning\b|\bloop\b|;", re.IGNORECASE)
 
 AFTER_VALUES = re.compile(r"\bon\s+conflict\b|\breturning\b|\bloop\b|;", re.IGNORECASE)
@@ -34,7 +33,7 @@ Edit = tuple[int, str]
 
 @dataclass(frozen=True)
 class Written:
-    """A statement that writes to a table, with its command, the name of the table, and its position."""
+    """A statement that writes to a table: its command, the table's name, and the statement's position."""
 
     command: str
     table: str
@@ -44,15 +43,17 @@ class Written:
 
 @dataclass(frozen=True)
 class Proposal:
-    """A body with the tenant in its statements, and the lines that the operator must change."""
+    """A body whose statements include the tenant, and the lines that the operator must still change."""
 
     body: str
     left: Sequence[str]
 
 
 def written(body: str, schema: str) -> list[Written]:
-    """Return the statements in a body, or in its strings, that write to a table whose name is in ``schema`` or
-    unqualified."""
+    """Return the statements in a body, or in its strings, that write to a table.
+
+    The name of the table must be unqualified, or qualified with ``schema``.
+    """
     text = _masked(body, strings=False)
     return [
         Written(
@@ -87,7 +88,7 @@ def names(written_names: str, separator: str) -> tuple[str, ...]:
 
 
 def names_column(body: str, column: str) -> bool:
-    """Return whether a body contains the name of a column, according to the pattern of the audit."""
+    """Return whether a body contains the name of a column, with the pattern that the audit uses."""
     return bool(re.search(rf'(\b|"){re.escape(column)}(\b|")', body, re.IGNORECASE))
 
 
@@ -109,7 +110,7 @@ def with_tenant(
     for item in written(body, schema):
         if item.table not in keys:
             continue
-        # A statement in a string is not changed.
+        # Statements in strings remain unchanged.
         propose = PROPOSED.get(item.command) if text[item.start] != QUOTE else None
         found = propose(text, item, keys[item.table], quoted(column), tenant) if propose else None
         if found is None:
@@ -147,7 +148,7 @@ def _inserted(text: str, item: Written, keys: Sequence[tuple[str, ...]], column:
 
 
 def _before(text: str, place: int, added: str) -> str:
-    """Return the text to add at a position, with a space after it if none follows."""
+    """Return the text to add at a position, with a trailing space if no whitespace follows the position."""
     return added if text[place : place + 1].isspace() else f"{added} "
 
 
@@ -162,8 +163,10 @@ def _rows(text: str, start: int, end: int) -> list[int]:
 
 
 def _on_conflict(text: str, start: int, keys: Sequence[tuple[str, ...]], column: str) -> list[Edit] | None:
-    """Return the edit of ON CONFLICT (columns), if the statement has this clause. Return None if no key of the table
-    has these columns."""
+    """Return the edit of ON CONFLICT (columns), or no edit if the statement lacks this clause.
+
+    Return None if no key of the table has these columns.
+    """
     opening = re.compile(r"on\s+conflict\s*\(([^()]*)\)", re.IGNORECASE).match(text, start)
     if opening is None:
         other = re.compile(r"on\s+conflict\s*(?!on\s+constraint|do\s+nothing)\S", re.IGNORECASE).match(text, start)
@@ -209,8 +212,10 @@ def _closing(text: str, start: int) -> int | None:
 
 
 def _masked_depth(text: str, start: int, end: int) -> str:
-    """Return the text between two positions, in which spaces replace nested parentheses. It stops at the end of the
-    surrounding parentheses."""
+    """Return the text between two positions, with nested parentheses replaced by spaces.
+
+    The text ends at the end of the surrounding parentheses.
+    """
     depth = 0
     shown: list[str] = []
     for character in text[start:end]:
@@ -224,7 +229,7 @@ def _masked_depth(text: str, start: int, end: int) -> str:
 
 
 def _masked(text: str, *, strings: bool = True) -> str:
-    """Return the text in which spaces replace comments and, if ``strings`` is true, quotes replace strings."""
+    """Return the text with comments replaced by spaces and, if ``strings`` is true, strings replaced by quotes."""
 
     def blank(match: re.Match[str]) -> str:
         if match[0][:2] in ("--", "/*"):

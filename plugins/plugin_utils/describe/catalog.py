@@ -17,7 +17,7 @@ from .columns import SESSION
 
 Document = Mapping[str, Any]
 
-# Defaults that give each row a different value.
+# Matches defaults that give each row a different value.
 RANDOM = re.compile(
     r"^(\w+\.)?(nextval|gen_random_uuid|uuid_generate_v[14]|uuid_generate_v1mc|uuidv[47]|gen_ulid|generate_ulid)\("
 )
@@ -45,12 +45,11 @@ class Table:
 
     @property
     def has_session_tenant(self) -> bool:
-        """Whether the default of the tenant column is the tenant of the session."""
+        """Whether the default of the tenant column is the session's tenant."""
         return self.has_tenant and bool(SESSION.search(self.columns[str(self._column)]["default"] or ""))
 
     def tenant_reference(self) -> tuple[str, str] | None:
-        """Return the title and the key of the table that a foreign key on only the tenant column references, or
-        None."""
+        """Return the title and key of the table that the tenant column alone references, or None."""
         keys = [item for item in self.document["foreign_keys"] if item["columns"] == [self._column]]
         return (keys[0]["references"], keys[0]["key"][0]) if keys else None
 
@@ -67,8 +66,7 @@ class Table:
         return list(found.values())
 
     def foreign_keys(self) -> list[dict[str, Any]]:
-        """Return the table's foreign keys, each with columns, references (a title) and key. Both sides are in the order
-        of the key."""
+        """Return the table's foreign keys, each with columns, references (a title) and key, in the same order."""
         found = []
         for item in self.document["foreign_keys"]:
             pairs = [pair for pair in zip(item["columns"], item["key"], strict=True) if pair[0] != self._column]
@@ -82,7 +80,7 @@ class Table:
         return {name for key in self.foreign_keys() for name in key["columns"]}
 
     def indexes(self) -> list[list[tuple[str, bool]]]:
-        """Return the columns of the table's plain indexes that are not unique, each with whether it is descending."""
+        """Return the columns of the table's plain, non-unique indexes, each with whether its order is descending."""
         found = []
         for item in self.document["indexes"]:
             if not item["unique"] and item["method"] == "btree" and _is_simple(item):
@@ -108,11 +106,13 @@ def _is_simple(index: Document) -> bool:
 
 
 class Catalog:
-    """The catalogs of a database, with the tables of one schema."""
+    """The content of a database's catalogs, with the tables of one schema."""
 
     def __init__(self, document: Document, schema: str | None = None, column: str | None = None) -> None:
-        """Use the given schema, or the schema with the most tables. Raises TenancyError if the database has no
-        tables."""
+        """Use the given schema, or the schema with the most tables.
+
+        Raises TenancyError if the database has no tables.
+        """
         self.document, self.column = document, column
         found = Counter(item["schema"] for item in document["relations"] if _is_root(item))
         if not found:

@@ -25,8 +25,8 @@ column_list AS (
   LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
   GROUP BY a.attrelid
 ),
--- The table of each partition. Keys that exist only on a partition are listed with the table, like the keys of the
--- whole table.
+-- The root table of each partition. Keys that exist only on a partition are listed with the root table, like the keys
+-- of the root table itself.
 whole AS (
   SELECT r.oid, r.relispartition AS is_part, CASE WHEN r.relispartition THEN pg_partition_root(r.oid)
     ELSE r.oid END AS relid
@@ -36,13 +36,13 @@ index_list AS (
   SELECT r.relid, json_agg(json_build_object(
       'name', c.relname,
       'definition', pg_get_indexdef(i.indexrelid),
-      -- An expression is null.
+      -- The name is null for an expression.
       'columns', (
         SELECT json_agg(a.attname ORDER BY k)
         FROM generate_series(1, i.indnkeyatts) AS k
         LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k - 1]),
       -- The columns that the elements use, or those that the predicate uses if the elements use none. pg_node_tree
-      -- contains their numbers.
+      -- contains the column numbers.
       'reads', (
         SELECT coalesce(json_agg(a.attname ORDER BY a.attnum), '[]')
         FROM pg_catalog.pg_attribute a
@@ -66,7 +66,7 @@ index_list AS (
   JOIN pg_catalog.pg_index i ON i.indrelid = r.oid
   JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
   JOIN pg_catalog.pg_am m ON m.oid = c.relam
-  -- A partition's part of the index of its table is omitted.
+  -- Omit a partition's index if it is not unique, or is attached to an index of the partitioned table.
   WHERE NOT r.is_part OR (NOT c.relispartition AND (i.indisunique OR i.indisexclusion))
   GROUP BY r.relid
 ),
@@ -84,7 +84,7 @@ foreign_key_list AS (
   FROM pg_catalog.pg_constraint k
   JOIN whole r ON r.oid = k.conrelid
   JOIN relation f ON f.oid = k.confrelid
-  -- A partition's part of the foreign key of its table is omitted.
+  -- Omit a foreign key that a partition inherits from the partitioned table.
   WHERE k.contype = 'f' AND k.conparentid = 0
   GROUP BY r.relid
 ),
@@ -143,8 +143,8 @@ relation_document AS (
   LEFT JOIN trigger_list t ON t.relid = r.oid
   LEFT JOIN over_list o ON o.relid = r.oid
 ),
--- Statements of the service, from sessions and, if it is loaded, from pg_stat_statements. The result contains only
--- names, and no values.
+-- Statements of the service, from pg_stat_activity and, if it is loaded, from pg_stat_statements. The result contains
+-- only names, no values.
 service_statement (query) AS (
   SELECT query FROM pg_catalog.pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
   UNION
@@ -167,7 +167,7 @@ upsert AS (
     substring(query FROM '(?i)\minsert\s+into\s+((?:"[^"]+"|\w+)(?:\s*\.\s*(?:"[^"]+"|\w+))?)') AS relation,
     substring(query FROM '(?i)\mon\s+conflict\s*\(([^()]*)\)') AS columns
   FROM service_statement
-  -- CREATE FUNCTION statements are omitted, because the query reads the functions from the catalogs.
+  -- Omit CREATE FUNCTION statements, because this query reads the functions from the catalogs.
   WHERE query !~* '^\s*create\M'
 ),
 function_document AS (
@@ -178,7 +178,7 @@ function_document AS (
       'kind', p.prokind,
       'language', l.lanname,
       'arguments', pg_get_function_arguments(p.oid),
-      -- Only the types, because the model identifies a function by its types.
+      -- Only the argument types, because the model identifies a function by these.
       'identity', (
         SELECT coalesce(string_agg(format_type(t.type, NULL), ', ' ORDER BY t.place), '')
         FROM unnest(p.proargtypes) WITH ORDINALITY AS t (type, place)),
@@ -200,7 +200,7 @@ SELECT json_build_object(
   'database', current_database(),
   'server_version_num', current_setting('server_version_num')::integer,
   'extensions', (SELECT coalesce(json_agg(extname ORDER BY extname), '[]') FROM pg_catalog.pg_extension),
-  -- Functions are in the order in which they were created.
+  -- Relations are ordered by OID, which is usually the order in which they were created.
   'relations', (SELECT coalesce(json_agg(document ORDER BY oid), '[]') FROM relation_document),
   'upserts', (
     SELECT coalesce(json_agg(u ORDER BY relation COLLATE "C", columns COLLATE "C"), '[]')

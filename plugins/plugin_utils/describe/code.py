@@ -1,4 +1,4 @@
-"""Functions that write to tenant tables, and other changes that the operator makes by hand before the migration."""
+"""Functions that write to tenant tables, and other changes that the operator makes manually before the migration."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from .described import Described, body_of
 
 
 def functions(described: Described) -> list[dict[str, Any]]:
-    """Return the entries of ``tenancy_functions``, each with title, entry and decision. If possible, the tenant is
-    added to the bodies."""
+    """Return the entries of ``tenancy_functions``, each with title, entry and decision.
+
+    The bodies include the tenant if possible.
+    """
     keys = {
         table.name: [tuple(key) for key in entries.keys(table)[1]] for table in described.tables.values()
     }  # fmt: skip
@@ -33,15 +35,16 @@ def functions(described: Described) -> list[dict[str, Any]]:
         entry |= {"language": item["language"]} if item["language"] != "plpgsql" else {}
         decision = "The current body does not use the tenant. Review the body below, which does."
         if proposed.left:
-            decision = f"It writes rows without the tenant. Add the tenant to: {visible(' / '.join(proposed.left))}"
+            left = visible(" / ".join(proposed.left))
+            decision = f"The body writes rows without the tenant. Add the tenant to: {left}"
         if not item["body"]:
-            decision += " Its SQL-standard body becomes a string."
+            decision += " The SQL-standard body becomes a string."
         found.append({"title": _title(item), "entry": {**entry, "body": proposed.body}, "decision": decision})
     return found
 
 
 def by_hand(described: Described) -> list[dict[str, Any]]:
-    """Return the changes to make by hand, each with why, decision, sql, ``commented`` and ``function``."""
+    """Return the changes to make manually, each with why, decision, sql, ``commented`` and ``function``."""
     return [*_extensions(described), *_functions_by_hand(described), *_relations(described)]
 
 
@@ -71,7 +74,7 @@ def _replaceable_body(function: Document, described: Described) -> str | None:
 
 
 def _tenant_of_row(function: Document, described: Described) -> str | None:
-    """Return the tenant of the trigger's row as SQL if only triggers of tenant tables call the function."""
+    """Return the tenant of the trigger's row as SQL if only row triggers of tenant tables call the function."""
     if not function["trigger"]:
         return None
     events: set[str] = set()
@@ -93,7 +96,7 @@ def _extensions(described: Described) -> list[dict[str, Any]]:
     excluded = [name for table in described.tables.values() for name in table.gist_exclusions()]
     if not excluded or "btree_gist" in described.catalog.document["extensions"]:
         return []
-    why = f"GiST needs it to compare the tenant column, which {', '.join(excluded)} will contain."
+    why = f"GiST needs this extension to compare the tenant column, which the migration adds to {', '.join(excluded)}."
     return [_hand(why, "CREATE EXTENSION btree_gist;", None)]
 
 
@@ -135,7 +138,7 @@ def _of_view(described: Described, title: str, item: Document, name: str) -> lis
             _hand(
                 f"The materialized view {title} contains the rows of all tenants, and no policy filters them.",
                 f"DROP MATERIALIZED VIEW {name};",
-                "Drop it, or give it an owner other than the service's role and revoke the service's privileges.",
+                "Drop the view, or give it to a role other than the service's and revoke the service's privileges.",
             )
         ]
     if item["schema"] != described.schema:
@@ -143,7 +146,7 @@ def _of_view(described: Described, title: str, item: Document, name: str) -> lis
             _hand(
                 f"The view {title} shows tenant tables with the privileges of its owner.",
                 f"ALTER VIEW {name} SET SCHEMA {bodies.quoted(described.schema)};",
-                f"Move it to {described.schema} and list it in tenancy_views, or drop it.",
+                f"Move the view to {described.schema} and list it in tenancy_views, or drop it.",
             )
         ]
     return []
@@ -154,7 +157,7 @@ def _of_table(described: Described, title: str, item: Document, name: str) -> li
         _hand(
             f"The table {title} inherits from {parent}, whose policies do not apply to it.",
             f"ALTER TABLE {name} NO INHERIT {_quoted(described.catalog.relations[parent])};",
-            "Remove the inheritance: a query of the parent then no longer shows its rows.",
+            "Remove the inheritance. A query of the parent then no longer shows the rows of this table.",
         )
         for parent in item["inherits"]
     ]
@@ -162,7 +165,7 @@ def _of_table(described: Described, title: str, item: Document, name: str) -> li
         _hand(
             f"The rewrite rule {rule} of {title} runs with the privileges of the table's owner.",
             f"DROP RULE {bodies.quoted(rule)} ON {name};",
-            "Drop it, and use a trigger.",
+            "Drop the rule, and use a trigger.",
         )
         for rule in item["rules"]
     ]

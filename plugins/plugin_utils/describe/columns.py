@@ -1,4 +1,4 @@
-"""Columns that are recognized by names and defaults: the tenant column, and the column with the time of writing."""
+"""Recognize columns by their names and defaults: the tenant column, and the column with a row's write time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TENANT = re.compile(
 )
 # A default that gives a column the tenant of the session.
 SESSION = re.compile(r"current_setting\('([^']+)'")
-# Names of the column with the time of writing, in the order of preference.
+# Names of the column with a row's write time, in order of preference.
 WRITTEN = tuple(
     re.compile(pattern)
     for pattern in (
@@ -25,7 +25,7 @@ WRITTEN = tuple(
 
 
 def written_at(columns: Mapping[str, Mapping[str, Any]]) -> str | None:
-    """Return the name of the column with the time of writing, or None."""
+    """Return the name of the column with a row's write time, or None."""
     times = {
         name: item for name, item in columns.items() if item["type"].startswith("timestamp") and not item["generated"]
     }
@@ -33,5 +33,5 @@ def written_at(columns: Mapping[str, Mapping[str, Any]]) -> str | None:
         for name in times:
             if pattern.fullmatch(name):
                 return name
-    # The column has a default of the server. Any other column may contain a different time, such as an end.
+    # The server fills in only a column with a default. Any other column may contain another time, such as an end time.
     return next((name for name, item in times.items() if item["not_null"] and item["default"]), None)

@@ -19,8 +19,10 @@ class Described:
     """The tenant tables in the catalogs, by title. The other tables are shared."""
 
     def __init__(self, document: Document, given: Mapping[str, Any] | None = None) -> None:
-        """Read the result of the query in ``catalog``. ``given`` contains the variables of the model that are already
-        decided."""
+        """Read the result of the query in ``catalog``.
+
+        ``given`` contains the variables of the model that are already decided.
+        """
         self.given = {name: value for name, value in (given or {}).items() if value not in (None, "")}
         schema = self.given.get("schema")
         found = self.given.get("column") or _existing_column(Catalog(document, schema))
@@ -28,7 +30,7 @@ class Described:
         self.catalog = Catalog(document, schema, found)
         self.schema = self.catalog.schema
         self.functions: list[Document] = document["functions"]
-        # The reason why each other table is shared.
+        # The reason why each shared table is shared.
         self.shared = dict.fromkeys(self.given.get("readable", ()), "shared by all tenants")
         for title, table in self.catalog.tables.items():
             own = frameworks.owner(table.name, table.columns)
@@ -48,10 +50,10 @@ class Described:
         self._triggered = {title: self._written_by_triggers(table) for title, table in self.tables.items()}
 
     def tenant_column(self) -> dict[str, Any]:
-        """Return the tenant column with name, type, setting, tenant, tenant_name, tables (that have it) and shared
-        columns.
+        """Return the tenant column with name, type, setting, tenant, tenant_name, tables and shared.
 
-        Raises TenancyError for an unsupported type, and for a value that is not a tenant.
+        ``tables`` is the number of tables that have the column. ``shared`` contains the other columns that most tables
+        have. Raises TenancyError for an unsupported type, and for a value that is not a tenant.
         """
         there = [table.columns[self.column] for table in self.tables.values() if self.column in table.columns]
         types = [name for name, _ in Counter(item["type"] for item in there).most_common() if name in TENANT_TYPES]
@@ -83,17 +85,15 @@ class Described:
         return {name: number for name, number in found.most_common() if 2 * number > len(self.tables) > 1}
 
     def triggered(self, title: str) -> Mapping[str, int]:
-        """Return the tables into which the triggers of a table insert rows for each new row, with the number of
-        rows."""
+        """Return the tables into which a table's triggers insert rows for each new row, with the number of rows."""
         return self._triggered[title]
 
     def is_triggered(self, title: str) -> bool:
-        """Return whether triggers of another table insert rows into this table."""
+        """Return whether another table's triggers insert rows into this table."""
         return any(title in found for source, found in self._triggered.items() if source != title)
 
     def is_over_tenants(self, title: str) -> bool:
-        """Return whether a view shows rows of tenants, or rows of relations about which the operator has not decided
-        yet."""
+        """Return whether a view shows rows of tenants, or of relations that await the operator's decision."""
         parts = {name for name, item in self.catalog.relations.items() if item["partition"]}
         held = (self.tables.keys() | parts | self.catalog.others().keys()) - self.shared.keys()
         return bool(self.catalog.below(title) & held)
@@ -114,14 +114,14 @@ class Described:
             for statement in bodies.written(texts[name], self.schema):
                 target = self.by_name.get(statement.table)
                 if statement.command == "insert into" and target and target is not table:
-                    # If several statements insert rows, only one of them may run, for example in IF and ELSE.
+                    # If several statements insert rows, perhaps only one of them runs, for example in IF and ELSE.
                     found[target.title] = max(found.get(target.title, 1), bodies.rows(texts[name], statement))
             left += sorted(bodies.calls(texts[name], texts) - seen)
         return found
 
 
 def body_of(function: Document) -> str:
-    """Return the body of a function. An SQL-standard body is only a part of the definition."""
+    """Return the body of a function, or the definition if the function has an SQL-standard body."""
     return str(function["body"] or function["definition"])
 
 

@@ -1,6 +1,6 @@
 """The differences between a database and its model after a release of the application.
 
-A draft of the database, made with the schema and the tenant column of the model, is compared with the model.
+This module makes a draft with the model's schema and tenant column, and compares the draft with the model.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from .draft import Draft, build
 
 Model = Mapping[str, Any]
 
-# A difference, with the sentence, the variable to change, the entry and the list in it, and the value to add. ``add``
-# is None if the operator must decide.
+# A difference: the sentence, the variable to change, its entry, the field of the entry, and the value to add.
+# ``add`` is None if the operator must decide.
 Difference = dict[str, Any]
 KINDS = ("surrogate_keys", "natural_keys")
 
@@ -24,7 +24,7 @@ def differences(document: Document, source: Model) -> list[Difference]:
     """Return the differences between the database and the model, each with say, variable, entry, field and add.
 
     ``document`` is the result of the query in ``catalog``. ``source`` contains the ``tenancy_*`` variables without
-    their prefix. The keys and foreign keys of a table are compared, but not its indexes, its sample and its triggers.
+    their prefix. The keys and foreign keys of a table are compared, but not its indexes, sample or triggers.
     """
     draft = build(document, source)
     catalog = Catalog(document, source["schema"], source["column"])
@@ -79,24 +79,28 @@ def _of_table(entry: Mapping[str, Any], draft: Draft, table: Table | None) -> It
 
 
 def _gone(entry: Mapping[str, Any], described: Mapping[str, Any], table: Table) -> Iterator[Difference]:
-    """Yield the properties that are in the entry but that the table does not have."""
+    """Yield the keys, foreign keys and columns in the entry that the table does not have."""
     name = entry["name"]
     there = [set(key) for key in table.unique_keys()]
     for kind in KINDS:
         for key in entry.get(kind, ()):
             if set(key) not in there:
-                yield _difference(f"{name} has no unique key {_list(key)}: remove it.", "tenancy_tables", name, kind)
+                say = f"{name} has no unique key {_list(key)}: remove the key from {kind}."
+                yield _difference(say, "tenancy_tables", name, kind)
     pairs = [_pairs(key) for key in described.get("foreign_keys", ())]
     for key in entry.get("foreign_keys", ()):
         if _pairs(key) not in pairs:
-            say = f"{name} has no foreign key {_list(key['columns'])} to {key['references']}: remove it."
+            say = (
+                f"{name} has no foreign key {_list(key['columns'])} to {key['references']}: remove the key from"
+                " foreign_keys."
+            )
             yield _difference(say, "tenancy_tables", name, "foreign_keys")
     fields = {"indexes": _indexed(entry), "sample": [*entry.get("sample", {})]}
     fields["written_at"] = [entry["written_at"]] if entry.get("written_at") else []
     for field, columns in fields.items():
         for column in columns:
             if column not in table.columns:
-                say = f"{name} has no column {column}, which {field} names: remove it there."
+                say = f"{name} has no column {column}: remove the column from {field}."
                 yield _difference(say, "tenancy_tables", name, field)
 
 
@@ -106,7 +110,7 @@ def _indexed(entry: Mapping[str, Any]) -> list[str]:
 
 
 def _relations(draft: Draft, source: Model, relations: Mapping[str, Document]) -> Iterator[Difference]:
-    """Yield new views and new relations without rows of tenants, and those in the model that do not exist."""
+    """Yield new views, new relations without tenants' rows, and relations in the model that do not exist."""
     readable = source.get("readable", ())
     views = {view["name"] for view in source.get("views", ())}
     for item in draft["views"]:
@@ -121,7 +125,7 @@ def _relations(draft: Draft, source: Model, relations: Mapping[str, Document]) -
             yield _difference(f"The view {view} of the model does not exist: remove its entry.", "tenancy_views", view)
     for title in readable:
         if title not in relations:
-            yield _difference(f"{title} does not exist: remove it.", "tenancy_readable", title)
+            yield _difference(f"{title} does not exist: remove it from tenancy_readable.", "tenancy_readable", title)
 
 
 def _is_in_model(title: str, source: Model) -> bool:
@@ -137,7 +141,7 @@ def _functions(draft: Draft, source: Model) -> Iterator[Difference]:
         if (entry["name"], entry["identity"]) not in known:
             say = f"The function {item['title']} is new. {item['decision']}"
             yield _difference(say, "tenancy_functions", add=entry)
-    # The audit reports relations that the service can read although no policy filters them.
+    # Only functions: the audit reports relations that the service can read although no policy filters them.
     for item in draft["before"]:
         if item["function"]:
             yield _difference(f"{item['why']} {item['decision']}", "by hand")
@@ -152,7 +156,7 @@ def _list(columns: Sequence[str]) -> str:
 
 
 def lines(found: Sequence[Difference]) -> list[str]:
-    """Return the differences as lines for the operator, each as a sentence with the lines to add to the model."""
+    """Return lines for the operator: a sentence for each difference, with the lines to add to the model."""
     shown: list[str] = []
     for item in found:
         shown += text.comment(item["say"])

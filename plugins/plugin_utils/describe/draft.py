@@ -1,7 +1,7 @@
 """A draft of the model, made from the catalogs of a database that has no model.
 
-Some questions cannot be answered from the catalogs. The operator decides these. The draft is complete, because it
-contains a choice for each decision. No choice lets one tenant see another tenant's rows.
+The operator decides the questions that the catalogs do not answer. The draft is complete, because it contains a choice
+for each decision. No such choice lets one tenant see another tenant's rows.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ RAISING = re.compile(
 )
 ERRCODE = re.compile(r"(?:errcode\s*=\s*'|sqlstate\s*'|raise\s+(?!sqlstate\b))(\w+)", re.IGNORECASE)
 SQLSTATE_LENGTH = 5
-# The names of errors that such a trigger often raises (PostgreSQL manual, appendix A).
+# The names of errors that such triggers often raise (PostgreSQL manual, appendix A).
 CONDITIONS = {
     "raise_exception": "P0001", "restrict_violation": "23001", "integrity_constraint_violation": "23000",
     "check_violation": "23514", "foreign_key_violation": "23503", "insufficient_privilege": "42501",
@@ -26,7 +26,7 @@ CONDITIONS = {
     "modifying_sql_data_not_permitted": "38002", "prohibited_sql_statement_attempted": "38003",
     "triggered_data_change_violation": "27000", "with_check_option_violation": "44000",
 }  # fmt: skip
-# Columns of lists that all tenants share, apart from the generated key.
+# The maximum number of columns in a list that all tenants share, apart from the generated key.
 FEW_COLUMNS = 3
 
 
@@ -70,8 +70,8 @@ def _entry(described: Described, title: str) -> dict[str, Any]:
 def keys(table: Table) -> tuple[list[list[str]], list[list[str]]]:
     """Return the surrogate and the natural keys of a table.
 
-    A surrogate key has a column with a random default. It has no column of a foreign key, because such a column has a
-    meaning.
+    A surrogate key has a column whose default is different in each row. It contains no foreign key column, because the
+    values of such a column have a meaning.
     """
     pointing = table.pointing()
     surrogate: list[list[str]] = []
@@ -88,7 +88,7 @@ def _foreign_keys(described: Described, table: Table) -> list[dict[str, Any]]:
         target = described.tables.get(item["references"])
         if target is None:
             continue
-        # Both sides are in the order of the referenced key.
+        # Both sides follow the order of the referenced key.
         pairs = dict(zip(item["key"], item["columns"], strict=True))
         key = next((list(key) for key in target.unique_keys() if set(key) == set(pairs)), item["key"])
         entry = {"columns": [pairs[name] for name in key], "references": target.name, "key": key}
@@ -98,16 +98,17 @@ def _foreign_keys(described: Described, table: Table) -> list[dict[str, Any]]:
 
 
 def _tenant_from(described: Described, table: Table, foreign_keys: Sequence[dict[str, Any]]) -> list[str] | None:
-    """Return the columns of the foreign key from which rows take their tenant, if the table lacks the adopted tenant
-    column."""
+    """Return the columns of the foreign key from which rows take their tenant, or None.
+
+    Only a table that lacks the adopted tenant column needs such a foreign key.
+    """
     if not described.adopted or table.has_tenant:
         return None
     return next((key["columns"] for key in foreign_keys if _leads(described, table, key, {table.name})), None)
 
 
 def _leads(described: Described, table: Table, key: Mapping[str, Any], seen: set[str]) -> bool:
-    """Return whether each row references, with a foreign key, a row that has a tenant or that takes its tenant from
-    another row."""
+    """Return whether the foreign key always leads to a row with a tenant, directly or through other foreign keys."""
     target = described.by_name[key["references"]]
     if target.name in seen or not all(table.columns[name]["not_null"] for name in key["columns"]):
         return False
@@ -117,7 +118,7 @@ def _leads(described: Described, table: Table, key: Mapping[str, Any], seen: set
 
 
 def _indexes(table: Table, natural: Sequence[Sequence[str]]) -> list[list[Any]]:
-    """Return the indexes to build per tenant, except those on foreign keys and those that a natural key replaces."""
+    """Return the indexes to build with the tenant column, except those on foreign keys or replaced by natural keys."""
     found: list[list[Any]] = []
     pointing = table.pointing()
     for index in table.indexes():
@@ -146,7 +147,7 @@ def _append_only(described: Described, table: Table) -> list[Any]:
 
 
 def _sqlstate(body: str) -> str | None:
-    """Return the SQLSTATE in a body, which contains its code or the name of the error."""
+    """Return the SQLSTATE that a body contains, as a code or as the name of an error."""
     named = [name.lower() for name in ERRCODE.findall(body)]
     found = [CONDITIONS.get(name, name.upper()) for name in named if name in CONDITIONS or len(name) == SQLSTATE_LENGTH]
     return found[-1] if found else None
@@ -160,22 +161,21 @@ def _decision(described: Described, title: str) -> str | None:
 
 
 def _chosen(table: Table) -> list[str]:
-    """Return the uuid keys that may be random values of the application."""
+    """Return a decision for each uuid key that the application may generate at random."""
     return [
-        f"The key ({visible(key[0])}) is a uuid without a default. If the application chooses it at random, move it to"
-        " surrogate_keys. Later releases can then add foreign keys to it."
+        f"The key ({visible(key[0])}) is a uuid without a default. If the application generates it at random, move the"
+        " key to surrogate_keys. Later releases can then add foreign keys that reference it."
         for key in keys(table)[1]
         if len(key) == 1 and table.columns[key[0]]["type"] == "uuid" and key[0] not in table.pointing()
     ]
 
 
 def _upserts(described: Described, table: Table) -> list[str]:
-    """Return a decision for each statement of the service that names the columns of a key that the migration
-    replaces."""
+    """Return a decision for each of the service's statements that names the columns of a key to be replaced."""
     natural = {frozenset(key) for key in keys(table)[1]}
     return [
-        f"The service stores rows with ON CONFLICT ({visible(item['columns'])}), which finds no key after the"
-        " migration. Deploy a release with ON CONFLICT ON CONSTRAINT first."
+        f"The service stores rows with ON CONFLICT ({visible(item['columns'])}), which matches no key after the"
+        " migration. First, deploy a release that uses ON CONFLICT ON CONSTRAINT."
         for item in described.catalog.document["upserts"]
         if bodies.names(item["relation"], ".") in ((table.name,), (described.schema, table.name))
         and frozenset(bodies.names(item["columns"], ",")) in natural
@@ -186,7 +186,10 @@ def _shared(described: Described, title: str, table: Table) -> str | None:
     """Return the reason why the operator must decide whether a table is a tenant table or shared, or None."""
     way = f"The draft makes it a tenant table. If it is shared, move {visible(title)} to tenancy_readable."
     if frameworks.is_session(table.name, table.columns):
-        return f"It contains sessions or a cache. A row is found by its key, often before the tenant is known. {way}"
+        return (
+            "The table contains sessions or a cache. The service finds a row by its key, often before it knows the"
+            f" tenant. {way}"
+        )
     if table.has_tenant:
         return None
     pointed = {
@@ -195,20 +198,23 @@ def _shared(described: Described, title: str, table: Table) -> str | None:
         if other is not table and any(key["references"] == title for key in other.foreign_keys())
     }
     if described.adopted and _tenant_from(described, table, _foreign_keys(described, table)) is None:
-        lacking = f"It lacks {visible(described.column)}, and no foreign key that always has a value leads to a tenant."
+        lacking = f"The table lacks {visible(described.column)}, and no NOT NULL foreign key leads to a tenant."
         return f"{lacking} {way}"
     if not pointed and not table.foreign_keys() and not described.is_triggered(title):
-        return f"No foreign key shows to which tenant its rows belong. {way}"
+        return f"No foreign key shows which tenant a row belongs to. {way}"
     own = [name for name in table.columns if not table.is_random(name)]
     is_list = len(own) <= FEW_COLUMNS and columns.written_at(table.columns) is None
     if pointed and not table.foreign_keys() and is_list:
-        return f"It may be a list that all tenants share: {visible(', '.join(sorted(pointed)))} reference it. {way}"
+        users = visible(", ".join(sorted(pointed)))
+        return f"The table may be a list that all tenants share. Tables that reference it: {users}. {way}"
     return None
 
 
 def readable(described: Described) -> list[dict[str, Any]]:
-    """Return the other relations that the service can read, each with title, why, decision, and ``commented`` if still
-    undecided."""
+    """Return the other relations that the service can read, each with title, why, decision and ``commented``.
+
+    ``commented`` is whether the operator must still decide about the relation.
+    """
     found: list[dict[str, Any]] = [
         {"title": title, "why": why, "decision": None, "commented": False} for title, why in described.shared.items()
     ]
@@ -217,8 +223,8 @@ def readable(described: Described) -> list[dict[str, Any]]:
             continue
         where = "a foreign table" if item["kind"] == "f" else f"a table outside the schema {described.schema}"
         decision = (
-            "No policy protects it. Revoke the service's privileges on it, or list it here so that every tenant can "
-            "read it."
+            "No policy protects this table. Revoke the service's privileges on it, or list it here so that every "
+            "tenant can read it."
         )
         found.append({"title": title, "why": where, "decision": decision, "commented": True})
     return found + [

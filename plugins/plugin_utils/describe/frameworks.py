@@ -20,7 +20,7 @@ def _own(framework: str, holds: str, *columns: str) -> Own:
 
 
 BOOKKEEPING, TYPES = "the migrations that were run", "the names of its models and permissions"
-# The tables by name. Two frameworks may use the same name: the first entry whose columns exist applies.
+# The tables by name. If two frameworks use the same name, the first entry whose columns exist applies.
 TABLES: dict[str, tuple[Own, ...]] = {
     "alembic_version": (_own("Alembic", BOOKKEEPING, "version_num"),),
     "django_migrations": (_own("Django", BOOKKEEPING, "app", "name", "applied"),),
@@ -47,8 +47,8 @@ TABLES: dict[str, tuple[Own, ...]] = {
     "databasechangelog": (_own("Liquibase", BOOKKEEPING, "id", "author", "filename"),),
     "databasechangeloglock": (_own("Liquibase", "its lock", "locked"),),
 }
-# The names of tables with sessions or a cache, each with columns of which one must exist. A service finds a row by its
-# key, often before it knows the tenant.
+# The names of tables with sessions or a cache, each with columns, at least one of which must exist. A service finds a
+# row by its key, often before it knows the tenant.
 SESSIONS: dict[str, frozenset[str]] = {
     "django_session": frozenset(("session_data",)),
     "sessions": frozenset(("payload", "data", "sess", "session_data", "expires", "expires_at", "last_activity")),

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 
 
 def referenced_first(links: Mapping[str, Collection[str]], nullable: Collection[tuple[str, str]]) -> list[str]:
-    """Return the tables in the order of their foreign keys, and in the given order if no foreign key decides.
+    """Return the tables in the order of their foreign keys. Tables without such an order keep the given one.
 
     ``links`` contains the tables that each table references, which may include the table itself. In a cycle, the table
     with the fewest foreign keys outside ``nullable`` comes first, because its row can be stored before the others.

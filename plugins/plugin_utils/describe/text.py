@@ -19,8 +19,8 @@ WIDTH = 120
 TEMPLATE = re.compile(r"\{\{|\{%|\{#")
 DECIDE = "# DECIDE"
 SETTINGS = """\
-# Settings for the terminal: copy this file to the directory in which you run ansible-playbook. Each playbook itself
-# prepares the connections to the hosts.
+# Settings for the terminal: copy this file to the directory in which you run ansible-playbook. The playbooks configure
+# the connections to the hosts themselves.
 [defaults]
 stdout_callback = aimemory.tenancy.terminal
 callback_result_format = yaml
@@ -50,7 +50,7 @@ _Dumper.add_representer(_Unsafe, lambda dumper, value: dumper.represent_scalar("
 
 
 def flow(value: Any) -> str:
-    """Return a value as YAML on one line, which Ansible reads as the same value."""
+    """Return a value as one line of YAML, which Ansible reads as the same value."""
     written = _dumped(value, allow_unicode=True)
     if visible(written, lines=True) != written:
         written = _dumped(value, allow_unicode=False)
@@ -95,7 +95,7 @@ def _field(name: str, value: Any) -> list[str]:
 
 
 def _block(name: str, value: str) -> list[str]:
-    """Return a string of several lines without any change."""
+    """Return a multi-line string as an unchanged YAML block."""
     lines = value.strip("\n").split("\n")
     lead = "!unsafe " if TEMPLATE.search(value) else ""
     shown = "".join(lines)
@@ -106,7 +106,7 @@ def _block(name: str, value: str) -> list[str]:
 
 
 def comment(text: str, indent: int = 0, lead: str = "#") -> list[str]:
-    """Return a comment, which may have several lines."""
+    """Return a comment, wrapped into lines."""
     first = f"{' ' * indent}{lead} "
     return textwrap.wrap(
         visible(text), WIDTH, initial_indent=first, subsequent_indent=f"{' ' * indent}#   ", break_long_words=False,
@@ -121,15 +121,16 @@ def tenancy(draft: Draft) -> str:
         "---",
         *comment(
             f"A draft that playbooks/describe.yml wrote from the catalogs of {draft['database']}. It leaves"
-            f" {left} decisions, each marked DECIDE. With the chosen values, no tenant sees another's rows."
+            f" {left} decisions, each marked DECIDE. With the chosen values, no tenant sees another"
+            " tenant's rows."
         ),
         *_head(draft),
         "",
         *_readable(draft["readable"]),
         "",
         *_tables(draft),
-        *_listed("views", draft["views"], "Views that the service reads, with the rows that the samples show in each."),
-        *_listed("functions", draft["functions"], "Functions that write tenant tables."),
+        *_listed("views", draft["views"], "Views that the service reads, each with the number of visible sample rows."),
+        *_listed("functions", draft["functions"], "Functions that write to tenant tables."),
     ]
     return "\n".join(lines) + "\n"
 
@@ -142,14 +143,14 @@ def _head(draft: Draft) -> list[str]:
             "contain the tenant."
         )
     else:
-        why = "No column shows to which tenant a row belongs, so this one is new. You choose its name."
+        why = "No column shows which tenant a row belongs to, so this column is new. Choose its name."
     shared = ", ".join(f"{name} ({number} tables)" for name, number in column["shared"].items())
     if shared:
         why += f" Most tables have {shared}."
     marks = {
         "column": (f"{DECIDE} (the tenant column):", f"{why} Run describe.yml again with -e tenancy_column=..."),
         "column_type": (f"{DECIDE} (its type):", "integer, bigint, smallint, uuid or text."),
-        "default_tenant": (f"{DECIDE} (the default tenant):", "Existing rows belong to it."),
+        "default_tenant": (f"{DECIDE} (the default tenant):", "Existing rows belong to this tenant."),
     }
     values = {
         "column": column["name"],
@@ -181,8 +182,8 @@ def _tenants(found: Mapping[str, str] | None) -> list[str]:
     if found is None:
         return []
     said = (
-        "own: a session reads only its tenant's row. read_all: it reads every row. A service that finds the tenant by"
-        " its host name needs read_all."
+        "own: a session reads only its tenant's row. read_all: a session reads every row. A service that finds the"
+        " tenant by host name needs read_all."
     )
     entry = {"table": found["name"], "key": found["key"], "policy": "own"}
     return [*comment(said, lead=f"{DECIDE} (the tenants' own table):"), f"tenancy_tenants: {flow(entry)}"]
@@ -192,7 +193,7 @@ def _readable(found: Sequence[Mapping[str, Any]]) -> list[str]:
     lines = ["# Relations that the service can read although they contain no tenant's rows."]
     chosen = [entry for entry in found if not entry["commented"]]
     if found and not chosen:
-        lines.append("# Remove the brackets if you name one.")
+        lines.append("# Remove the brackets if you list a relation.")
     lines.append("tenancy_readable:" if chosen else "tenancy_readable: []")
     for entry in found:
         name = flow(entry["title"])
@@ -206,8 +207,8 @@ def _readable(found: Sequence[Mapping[str, Any]]) -> list[str]:
 def _tables(draft: Draft) -> list[str]:
     lines = [
         *comment(
-            "Tables that others reference come first. For each entry under indexes the migration builds an index that"
-            " begins with the tenant column. Delete those that no query of a tenant needs."
+            "Referenced tables come first. For each entry under indexes, the migration builds an index that starts with"
+            " the tenant column. Delete the entries that no query of a tenant needs."
         ),
         "tenancy_tables:",
     ]
@@ -234,8 +235,8 @@ def before(draft: Draft) -> str:
     if not draft["before"]:
         return ""
     lines = [
-        "-- Changes that the migration does not make. Decide, remove the comment signs of the changes to make, and run",
-        "-- the file with psql as a superuser.",
+        "-- Changes that the migration does not make. Decide which changes to make, uncomment their statements, and",
+        "-- run the file with psql as a superuser.",
     ]
     for entry in draft["before"]:
         why = f"{entry['why']} DECIDE: {entry['decision']}" if entry["decision"] else entry["why"]

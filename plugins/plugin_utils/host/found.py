@@ -17,7 +17,7 @@ def of_inspection(inspected: Mapping[str, Any], wanted: Mapping[str, Any]) -> An
 
     ``wanted`` has the run's requirements for the host, as defined in roles/preflight/vars/main.yml. ``service`` is the
     result of ``service.found.of_witness``, with the password, or empty if the service cannot be inspected. ``refusals``
-    and ``notes`` are sentences. ``result`` is the role's fact, empty if the run is refused.
+    and ``notes`` are sentences. ``result`` is the role's fact, or empty if the run is refused.
     """
     witness = inspected["service"]
     service = {} if witness["problem"] else service_found.of_witness(witness, wanted["files"], wanted)
@@ -67,7 +67,7 @@ def _result(inspected: Mapping[str, Any], service: Mapping[str, Any], wanted: Ma
     return {
         "operator": wanted["operator"],
         "application_role": wanted["role"] if replaces else named,
-        # The role in DATABASE_URL, if the run gives the service another role.
+        # The role in DATABASE_URL, if the run replaces it with another role.
         "replaced_role": named if replaces else None,
         "app_role": server["app_role"],
         "bypassing_roles": server["bypassing_roles"],
@@ -77,9 +77,9 @@ def _result(inspected: Mapping[str, Any], service: Mapping[str, Any], wanted: Ma
         "server_version": server["version"],
         "server_version_num": server["version_num"],
         "database_size_bytes": size,
-        # The symbolic link that is the lock: only one run at a time may change the database.
+        # The symbolic link that acts as the lock: only one run at a time may change the database.
         "lock": wanted["lock"],
         "lock_holder": inspected["lock_holder"],
-        # The time limit of jobs on the server that dump and restore a large database; 0 if the calls wait for both.
+        # The time limit, in seconds, of jobs that dump and restore a large database. 0 if the calls wait for both.
         "job_seconds": wanted["watch_seconds"] if size >= wanted["watch_bytes"] else 0,
     }

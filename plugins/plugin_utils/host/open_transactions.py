@@ -9,9 +9,9 @@ Transactions = Sequence[Mapping[str, Any]]
 
 
 def refusals(found: Transactions, wanted: Mapping[str, Any]) -> list[str]:
-    """Return why prepared transactions stop a run: PostgreSQL never ends them.
+    """Return why prepared transactions, which PostgreSQL never ends, stop a run.
 
-    ``found`` are the transactions of the other_clients module; ``wanted`` has database and strategy. The online steps
+    ``found`` are the transactions from the other_clients module. ``wanted`` has database and strategy. The online steps
     wait for any prepared transaction, and LOCK TABLE waits for one with locks on the tables.
     """
     prepared = [item for item in found if _stops(item, wanted)]
@@ -26,7 +26,10 @@ def refusals(found: Transactions, wanted: Mapping[str, Any]) -> list[str]:
 
 
 def notes(found: Transactions, wanted: Mapping[str, Any]) -> list[str]:
-    """Return a sentence about each other open transaction, which may have ended when the run needs its locks."""
+    """Return a sentence about each other open transaction, which may end before the run needs its locks.
+
+    ``found`` and ``wanted`` are as in ``refusals``.
+    """
     return [
         f"{item['sentence'][:1].upper()}{item['sentence'][1:]}: {_effect(item)}."
         for item in found

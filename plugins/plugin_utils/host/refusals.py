@@ -14,9 +14,9 @@ from . import open_transactions
 
 Found = Mapping[str, Any]
 SERVERS = ("postgres", "postmaster")
-# PostgreSQL's error message when an ordinary role tries to set the parameters of the administrator's sessions.
+# PostgreSQL's error message if an ordinary role sets the parameters of the administrator's sessions.
 NO_SUPERUSER = "permission denied to set parameter"
-# PostgreSQL's message if it was built without libxml.
+# The message of a PostgreSQL server that was built without libxml.
 NO_LIBXML = "unsupported XML feature"
 
 
@@ -36,7 +36,7 @@ def of_route(verdict: Found, attempts: Found, database_url: Found, wanted: Found
     ``verdict`` is the result of ``service.route.judge``, and ``database_url`` the parts of the URL. ``attempts`` is the
     result of the attempts to bypass row security ({problem, findings}), which a run requires if row security is to
     isolate tenants afterwards. A rollback accepts a service that cannot log in, or is behind a pooler that shares
-    sessions.
+    sessions. ``wanted`` contains database, and isolating: whether row security is to isolate tenants.
     """
     accepted = {"ok"}
     if not wanted["isolating"]:
@@ -50,17 +50,17 @@ def of_route(verdict: Found, attempts: Found, database_url: Found, wanted: Found
         return [
             (
                 f"{database_url['user']} cannot log in over the service's own route ({where}): {attempts['problem']}."
-                " Check its password in DATABASE_URL, and pg_hba.conf."
+                " Check the role's password in DATABASE_URL, and check pg_hba.conf."
             )
         ]
     return of_attempts(attempts["findings"])
 
 
 def of_attempts(findings: Iterable[Found]) -> list[str]:
-    """Return why a login is refused if it reached a role that bypasses row security."""
+    """Return why a login is refused if ``findings`` show that it reached a role that bypasses row security."""
     reached = [finding["sentence"] for finding in findings if not finding["ok"]]
     return (
-        [f"The service's login can bypass row security: {'; '.join(reached)}. REVOKE that role from the login."]
+        [f"The service's login can bypass row security: {'; '.join(reached)}. Revoke that role from the login."]
         if reached
         else []
     )
@@ -69,7 +69,7 @@ def of_attempts(findings: Iterable[Found]) -> list[str]:
 def of_new_login(environment: str, state: Found, wanted: Found) -> list[str]:
     """Return why the service cannot get its own login.
 
-    ``environment`` is the text of its environment file, ``state`` that of the service role. ``wanted`` has service,
+    ``environment`` is the text of its environment file. ``state`` comes from the service role. ``wanted`` has service,
     file (the path), role, mark (the comment of a role that this runbook created) and existing_role (with its comment,
     or None).
     """
@@ -77,8 +77,8 @@ def of_new_login(environment: str, state: Found, wanted: Found) -> list[str]:
     if not state["url_rewritable"] or not re.search(r"(?m)^\s*(export\s+)?DATABASE_URL\s*=", environment):
         found.append(
             f"The run cannot give {wanted['service']} another login: its DATABASE_URL comes from"
-            f" {state['url_set_by'] or 'its code'}, and not from {wanted['file'] or 'an environment file'}. Specify"
-            " the file with -e service_environment_file=..., or let the unit read it (EnvironmentFile=)."
+            f" {state['url_set_by'] or 'its code'}, not from {wanted['file'] or 'an environment file'}. Specify the"
+            " file with -e service_environment_file=..., or add the file to the unit with EnvironmentFile=."
         )
     existing = wanted["existing_role"]
     if existing is not None and existing["comment"] != wanted["mark"]:
@@ -92,7 +92,7 @@ def of_new_login(environment: str, state: Found, wanted: Found) -> list[str]:
 def of_clients(clients: Found, wanted: Found) -> list[str]:
     """Return why other clients of the database stop a run or, in a dry run, would stop it.
 
-    ``clients`` is the result of the other_clients module; ``wanted`` has service, database, dry_run, terminates
+    ``clients`` is the result of the other_clients module. ``wanted`` has service, database, dry_run, terminates
     (whether the run terminates other clients), strategy and may_stop. If it is certain that the run will not stop the
     service, only other programs that use the service's role stop the run.
     """
@@ -105,30 +105,30 @@ def of_clients(clients: Found, wanted: Found) -> list[str]:
         found.append(
             f"Programs other than {service} are connected to {database} with its role: {in_role}. Their sessions are"
             " not renewed, and the change is not committed while an old session of this role exists. Close these"
-            " sessions, give the programs a login of their own, or let the run terminate the sessions with -e"
+            " sessions, give the programs their own login, or let the run terminate the sessions with -e"
             " service_terminate_clients=true."
         )
     if connected and not is_live and not wanted["terminates"]:
         found.append(
-            f"Clients other than {service} are connected to {database}: {connected}. While they are connected, a run"
-            " stops here, unless it terminates them (-e service_terminate_clients=true)."
+            f"Clients other than {service} are connected to {database}: {connected}. A run stops here while they are"
+            " connected, unless it terminates them with -e service_terminate_clients=true."
             if is_dry
             else f"Clients other than {service} are connected to {database}: {connected}. Close them, or let the run"
             " terminate them with -e service_terminate_clients=true."
         )
     if holding:
         found.append(
-            f"Sessions that the run does not terminate hold locks on tables of {database}: {holding}. Until they have"
-            " ended, a run stops here."
+            f"Sessions that the run does not terminate hold locks on tables of {database}: {holding}. A run stops"
+            " here until these sessions end."
             if is_dry
             else f"Sessions that the run does not terminate hold locks on tables of {database}: {holding}. Wait until"
-            " they have ended; pg_stat_activity shows their activity."
+            " these sessions end. pg_stat_activity shows their activity."
         )
     return found
 
 
 def of_lock(lock: Found, database: str) -> list[str]:
-    """Return why the run did not get the lock; ``lock`` is the result of the run_lock module."""
+    """Return why the run did not get the lock. ``lock`` is the result of the run_lock module."""
     if lock["held"]:
         return []
     if lock["alive"]:
@@ -142,8 +142,8 @@ def of_lock(lock: Found, database: str) -> list[str]:
     if lock["problem"]:
         return [
             (
-                f"The lock cannot be taken ({lock['problem']}): check why root cannot create a link in /run on the"
-                " server, or cannot reach PostgreSQL, and run again."
+                f"The lock cannot be taken ({lock['problem']}): check that root can create a link in /run on the"
+                " server and can connect to PostgreSQL. Then run the playbook again."
             )
         ]
     return [
@@ -178,7 +178,7 @@ def _unit(inspected: Found, service: Found, wanted: Found) -> list[str]:
 
 
 def _service(inspected: Found, service: Found, wanted: Found) -> list[str]:
-    """Return why the service does not use this database. If PostgreSQL does not respond, its error comes first."""
+    """Return why the service does not use this database. If this is unknown, ``_answer`` reports PostgreSQL's error."""
     found = service["result"]["location"]
     return [] if found["ok"] or found["pending"] else [found["sentence"]]
 
@@ -191,7 +191,7 @@ def _answer(inspected: Found, service: Found, wanted: Found) -> list[str]:
     if postgresql["problem"]:
         return [_silence(postgresql, service["result"]["state"]["listeners"], wanted)]
     if not service["result"]["location"]["ok"]:
-        # PostgreSQL may have started to respond only now.
+        # PostgreSQL may have become available only after the service was inspected.
         return [
             (
                 f"PostgreSQL on {host} did not answer when the sessions of {wanted['service']} were read"
@@ -210,7 +210,7 @@ def _silence(postgresql: Found, listeners: Iterable[str], wanted: Found) -> str:
         return (
             f"PostgreSQL on {host} refuses a session that only reads {database}: {said}. The event trigger"
             f" {', '.join(names)} runs at every login there: use ALTER EVENT TRIGGER {names[0]} DISABLE for the"
-            " time of the run, or let its function write nothing if transaction_read_only is on."
+            " duration of the run, or change its function to write nothing if transaction_read_only is on."
         )
     if NO_LIBXML in said:
         return (
@@ -245,16 +245,17 @@ def _server(inspected: Found, service: Found, wanted: Found) -> list[str]:
     if server["encoding"] != "UTF8":
         found.append(
             f"The encoding of {database} is {server['encoding']}: the run requires UTF8, so"
-            " convert the database first (pg_dump --encoding=UTF8, restored into one that was created with ENCODING"
-            " UTF8)."
+            " convert the database first. Make a dump with pg_dump --encoding=UTF8, and restore it into a database that"
+            " was created with ENCODING UTF8."
         )
     found += members.refusals(rows["members"][0]["members"])
     return found + _role(server["roles"], service["result"]["state"]["database_url"]["user"], wanted)
 
 
 def _clock(clock: float, times: Found, wanted: Found) -> list[str]:
-    """Return why the difference between the clocks stops the run. Times of both clocks are used in file names and in
-    queries of the journal.
+    """Return why the difference between the clocks stops the run.
+
+    File names and queries of the journal use the times of both clocks.
 
     The server's clock was read between two readings of this machine's clock. Only a time outside this interval shows a
     difference.
@@ -273,7 +274,7 @@ def _clock(clock: float, times: Found, wanted: Found) -> list[str]:
 
 
 def _role(roles: Mapping[str, bool], user: str, wanted: Found) -> list[str]:
-    """Return why the role in DATABASE_URL is rejected; ``roles`` has for each role whether it bypasses row security."""
+    """Return why the role in DATABASE_URL is rejected. ``roles`` shows whether each role bypasses row security."""
     if user not in roles:
         return [f"The user in DATABASE_URL, {visible(user)}, is not a role of this server: correct DATABASE_URL."]
     if roles[user] and wanted["isolating"] and not wanted["provides_login"]:
@@ -292,7 +293,7 @@ def _code(inspected: Found, service: Found, wanted: Found) -> list[str]:
 
 
 def _backup(inspected: Found, service: Found, wanted: Found) -> list[str]:
-    """Return the reasons that prevent a backup; each is independent of the others."""
+    """Return the reasons that prevent a backup. Each is independent of the others."""
     found = _pg_dump(inspected, wanted)
     if not wanted["backs_up"]:
         return found
@@ -328,7 +329,7 @@ def _directory(backups: Found, wanted: Found) -> list[str]:
 
 
 def _room(inspected: Found, wanted: Found) -> list[str]:
-    """Return the disks that lack free space.
+    """Return a sentence for each disk that lacks free space.
 
     A dump is at most as large as the database, and a test restore needs the same space again. The free space for a
     throwaway server is checked when it is created.

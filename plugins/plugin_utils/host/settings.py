@@ -1,4 +1,4 @@
-"""Checks of variables that an argument spec cannot express. Invalid values would make a run fail later."""
+"""Checks of variables that an argument spec cannot express. Without them, an invalid value makes a run fail later."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
 
-# The minimum of each number.
+# The minimum value of each number.
 MINIMUMS = {
     "backup_copy_max_bytes": 0,
     "backup_hash_max_bytes": 0,
@@ -19,7 +19,7 @@ MINIMUMS = {
     "preflight_max_clock_skew_seconds": 1,
     "rehearse_max_duration": 1,
     "report_watch_bytes": 0,
-    # The state of the job is read every second.
+    # The job's state is read once a second, so a limit below 2 s is too short.
     "report_watch_seconds": 2,
     "report_webhook_timeout": 1,
     "service_failsafe_seconds": 1,
@@ -46,7 +46,7 @@ MINIMUMS = {
     "tenancy_proof_max_rows": 0,
 }
 
-# Strings for programs on the server, which would report an error only after the stop.
+# Strings for programs on the server. These would report an invalid value only after the service is stopped.
 TEXTS = {
     "backup_directory": (r"/.*[^/]", "an absolute path that does not end in /, such as /var/backups/ai-memory"),
     "database_lock_timeout": (r"[1-9][0-9]{0,4} ?(ms|s)", "a time with its unit, such as 5s or 500ms"),
@@ -89,7 +89,7 @@ def names() -> list[str]:
 def invalid(values: Mapping[str, Any]) -> list[str]:
     """Return a sentence for each invalid value.
 
-    ``values`` are the values of ``names``. The value "" means that the variable is not set, so that its role's default
+    ``values`` are the values of ``names``. The value "" means that the variable is not set, so its role's default
     applies.
     """
     given = {name: value for name, value in values.items() if value != ""}
@@ -119,8 +119,8 @@ def _together(values: Mapping[str, Any]) -> Iterator[str]:
     prefix = values.get("service_smoke_prefix", "")
     if prefix and (len(prefix) < 8 or not str(values.get("service_smoke_user_id", "")).startswith(prefix)):
         yield (
-            f"service_smoke_prefix is {prefix}: service_smoke_user_id must start with it, and it must have at least 8"
-            " characters, or be empty."
+            f"service_smoke_prefix is {prefix}: it must be empty or have at least 8 characters, and"
+            " service_smoke_user_id must start with it."
         )
     if float(values.get("service_probe_interval", PROBE_INTERVAL)) < PROBE_INTERVAL:
         yield f"service_probe_interval is {values['service_probe_interval']}: it must be at least {PROBE_INTERVAL}."
@@ -128,9 +128,10 @@ def _together(values: Mapping[str, Any]) -> Iterator[str]:
         yield "service_smoke is read: service_read_endpoints must contain the endpoints to read."
     if values.get("service_renew") == "command" and not values.get("service_renew_command"):
         yield (
-            "service_renew is command: service_renew_command must be the words of the command that renews the sessions."
+            "service_renew is command: service_renew_command must contain the command that renews the sessions, as a"
+            " list of words."
         )
-    # The role's default is the default tenant, which an adopted column does not have.
+    # By default, service_smoke_tenant is the default tenant, which does not exist if the column is adopted.
     if (
         boolean(values.get("tenancy_column_adopted", False), strict=False)
         and values.get("service_smoke", "full") != "none"
@@ -143,5 +144,5 @@ def _together(values: Mapping[str, Any]) -> Iterator[str]:
     if not re.fullmatch(WEBHOOK, str(values.get("report_webhook_url", ""))):
         yield (
             "report_webhook_url is not the URL of a webhook (a secret, not shown here): it must start with"
-            " https:// (http:// only for this machine) and contain no blanks. If it is empty, nothing is sent."
+            " https:// (http:// only for this machine) and contain no spaces. If it is empty, nothing is sent."
         )

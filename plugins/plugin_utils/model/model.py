@@ -1,4 +1,4 @@
-"""The model, which lists the tables that get the tenant column, and their keys that contain it."""
+"""The model: the tables that get the tenant column, and the keys to which the migration adds the column."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TABLE_ENTRIES = {
 TENANTS_ENTRIES = {"table", "key", "policy", "sample", "sample_writes"}
 # In the tenants table, a session can change only the row of its tenant. It can read only this row, or all rows.
 TENANTS_POLICIES = ("own", "read_all")
-# The placeholder for the tenant in the sample of a tenants table.
+# The placeholder for the tenant in the sample of the tenants table.
 TENANT = "%tenant%"
 # The commands that a trigger may forbid, and the default SQLSTATE of RAISE EXCEPTION (PostgreSQL manual, appendix A).
 FORBIDDEN, RAISED = ("update", "delete"), "P0001"
@@ -30,7 +30,7 @@ FORBIDDEN, RAISED = ("update", "delete"), "P0001"
 LANGUAGES = ("plpgsql", "sql")
 # The placeholder for tenancy_schema in the body of a function.
 SCHEMA = "%schema%"
-# The names in messages for entries of the model that are not set by the variable tenancy_<entry>.
+# The names that messages use for entries of the model that a variable other than tenancy_<entry> sets.
 VARIABLES = {
     "database": "database_name",
     "application_role": "tenancy_app_role (or the user of DATABASE_URL)",
@@ -73,17 +73,17 @@ class Table:
     sample: Mapping[str, str | int]
     sample_writes: tuple[str, ...]
     written_at: str | None
-    # Whether an existing column with the name of the tenant column contains tenants, although no policy or default uses
-    # the setting.
+    # Whether a column with the tenant column's name already contains tenants, although no policy or default uses the
+    # setting.
     adopt: bool
     # The commands that triggers forbid, each with the SQLSTATE of the error.
     append_only: Mapping[str, str]
-    # The columns of the foreign key from which rows take their tenant, if the table lacks the column.
+    # The columns of the foreign key from which rows take their tenant, if the table lacks the tenant column.
     tenant_from: tuple[str, ...] | None = None
 
     @property
     def columns(self) -> set[str]:
-        """Return all columns in the entry of the table, except those of the sample."""
+        """Return all columns in the table's entry, except those in the sample."""
         keys = {name for key in (*self.surrogate_keys, *self.natural_keys) for name in key}
         indexed = {column.name for index in self.indexes for column in index}
         indexed |= {name for key in self.foreign_keys for name in key.columns}
@@ -97,8 +97,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Reader:
-    """A role other than the application role that gets a policy, for the rows of one tenant, or for reading all rows
-    (None)."""
+    """A role other than the application role, with a policy to use one tenant's rows, or to read all rows (None)."""
 
     role: str
     tenant: Tenant | None
@@ -111,8 +110,10 @@ class Reader:
 
 @dataclass(frozen=True)
 class Tenants:
-    """The table with one row for each tenant, with its key, its kind of policy, and the values of rows for the proof's
-    tenants."""
+    """The tenants table, which has one row for each tenant.
+
+    ``sample`` contains the values of the rows for the proof's tenants.
+    """
 
     name: str
     key: str
@@ -122,7 +123,7 @@ class Tenants:
 
     @property
     def table(self) -> Table:
-        """Return the tenants table as a table that has no keys with the tenant column."""
+        """Return the tenants table as a Table, without keys that contain the tenant column."""
         return Table(self.name, (), (), (), (), self.sample, self.sample_writes, None, adopt=False, append_only={})
 
 
@@ -193,7 +194,7 @@ class Model:
 
     @property
     def tenant_type(self) -> TenantType:
-        """Return the type of tenants."""
+        """Return the type of the tenant column."""
         return TENANT_TYPES[self.column_type]
 
     @property
@@ -208,19 +209,18 @@ class Model:
 
     @property
     def session_tenant(self) -> str:
-        """Return the tenant of the session as an SQL expression, which is NULL if the setting is unset, reset or
-        empty."""
+        """Return the session's tenant as an SQL expression: NULL if the setting is unset, reset or empty."""
         return self.tenant_type.session(self.setting)
 
     @property
     def bridge_value(self) -> str:
-        """Return the default tenant in the form of the bridge, which no session uses for the tenant."""
+        """Return the default tenant in the form of the bridge, which no session uses."""
         return self.tenant_type.bridge(self._default)
 
     @property
     def _default(self) -> Tenant:
         if self.default_tenant is None:
-            raise ModelError("There is no default tenant, since tenancy_column_adopted is true.")
+            raise ModelError("There is no default tenant, because tenancy_column_adopted is true.")
         return self.default_tenant
 
     @property
@@ -296,7 +296,7 @@ def _table(value: Any, number: int) -> Table:
         if set(key) <= set(sample):
             raise ModelError(
                 f"{where}: the sample names the surrogate key ({', '.join(key)}), but two rows of the proof must "
-                "have different values: remove it, and each row gets its own value."
+                "have different keys: remove it from the sample. The proof then generates a value for each row."
             )
     return Table(
         name=name,
@@ -314,8 +314,7 @@ def _table(value: Any, number: int) -> Table:
 
 
 def _without(column: Any, table: Table) -> Table:
-    """Return the table without the tenant column in its natural keys, because every natural key contains that column
-    anyway."""
+    """Return the table without the tenant column in its natural keys, because every natural key contains it anyway."""
     keys = [tuple(name for name in key if name != column) for key in table.natural_keys]
     return dataclasses.replace(table, natural_keys=tuple(dict.fromkeys(key for key in keys if key)))
 
@@ -346,7 +345,7 @@ def _tenants(value: Any, tables: Sequence[Table]) -> Tenants | None:
         )
     name = _named(value["table"], f"{where}: table")
     if name in {table.name for table in tables}:
-        raise ModelError(f"{where} names {name!r}, which is one of tenancy_tables: remove it there.")
+        raise ModelError(f"{where} names {name!r}, which is one of tenancy_tables: remove it from that list.")
     writes = tuple(value.get("sample_writes", []))
     if unknown := set(writes) - {table.name for table in tables}:
         raise ModelError(f"{where}: sample_writes names {min(unknown)!r}, which is not a tenant table.")
@@ -361,13 +360,13 @@ def _default_tenant(source: Mapping[str, Any], column_type: str, *, adopted: boo
         return TENANT_TYPES[column_type].tenant(given)
     if given not in (None, ""):
         raise ModelError(
-            f"tenancy_default_tenant must be null, not {given!r}, since tenancy_column_adopted is true: every row has "
-            "its tenant already."
+            f"tenancy_default_tenant must be null, not {given!r}, because tenancy_column_adopted is true: every row "
+            "already has a tenant."
         )
     if source.get("bridge"):
         raise ModelError(
-            "tenancy_bridge must be false, since tenancy_column_adopted is true: a session that sets no tenant has "
-            "none."
+            "tenancy_bridge must be false, because tenancy_column_adopted is true: a session that sets no tenant "
+            "has none."
         )
     return None
 
@@ -391,7 +390,7 @@ def _append_only(value: Any, where: str) -> dict[str, str]:
                 f"command, not {entry!r}."
             )
         if not isinstance(raised, str) or not SQLSTATE.fullmatch(raised):
-            raise ModelError(f"{where}: append_only: an sqlstate has five capitals or digits, not {raised!r}.")
+            raise ModelError(f"{where}: append_only: an sqlstate has five uppercase letters or digits, not {raised!r}.")
         found[command] = raised
     return found
 
@@ -401,7 +400,7 @@ def _foreign_key(value: Any, where: str) -> ForeignKey:
         raise ModelError(f"{where}: a foreign key must have columns, references and key, not {value!r}.")
     columns, key = (_names(value[part], f"{where}: the {part} of a foreign key") for part in ("columns", "key"))
     if len(columns) != len(key):
-        raise ModelError(f"{where}: a foreign key of {len(columns)} columns cannot reference a key of {len(key)}.")
+        raise ModelError(f"{where}: a foreign key with {len(columns)} columns cannot reference a key with {len(key)}.")
     return ForeignKey(columns, _named(value["references"], f"{where}: references"), key)
 
 
@@ -412,8 +411,8 @@ def _view(value: Any, number: int) -> View:
     rows = value["sample_rows"]
     if isinstance(rows, bool) or not isinstance(rows, int) or rows < 1:
         raise ModelError(
-            f"{where}: sample_rows must be an integer of at least 1, not {rows!r}: a view that shows a tenant no "
-            "row proves nothing."
+            f"{where}: sample_rows must be an integer of at least 1, not {rows!r}: a view that shows no "
+            "rows to a tenant proves nothing."
         )
     return View(_named(value["name"], where), rows)
 
@@ -424,9 +423,9 @@ def _reader(value: Any, number: int, column_type: str) -> Reader:
         raise ModelError(f"{where} must have a role, and either a tenant or tenants: all, not {value!r}.")
     role = _named(value["role"], f"{where}: role")
     if role.lower() == "public":
-        raise ModelError(f"{where}: a policy of PUBLIC applies to the service, too: name each role.")
+        raise ModelError(f"{where}: a policy for PUBLIC also applies to the service: list each role.")
     if value.get("tenants", "all") != "all":
-        raise ModelError(f"{where}: tenants must be all, not {value['tenants']!r}: use tenant for a single one.")
+        raise ModelError(f"{where}: tenants must be all, not {value['tenants']!r}: for a single tenant, use tenant.")
     if "tenants" in value:
         return Reader(role, None)
     try:
@@ -439,7 +438,7 @@ def _readers(source: Mapping[str, Any], column_type: str) -> tuple[Reader, ...]:
     found = tuple(_reader(value, number, column_type) for number, value in enumerate(source.get("readers", [])))
     own = {source.get("application_role")} & {reader.role for reader in found}
     if own:
-        raise ModelError(f"tenancy_readers names {min(map(str, own))!r}, the role of the service: remove it there.")
+        raise ModelError(f"tenancy_readers names {min(map(str, own))!r}, the service's role: remove it from the list.")
     if len({reader.role for reader in found}) != len(found):
         raise ModelError("tenancy_readers lists a role twice.")
     return found
@@ -502,7 +501,7 @@ def _tables(source: Mapping[str, Any], *, adopted: bool) -> tuple[Table, ...]:
             )
         if table.tenant_from is not None and not adopted:
             raise ModelError(
-                f"tenancy_tables, table {table.name!r}: tenant_from needs tenancy_column_adopted: true; without it "
+                f"tenancy_tables, table {table.name!r}: tenant_from needs tenancy_column_adopted: true; without it, "
                 "existing rows belong to the default tenant."
             )
     _require_referenced_keys(parsed)

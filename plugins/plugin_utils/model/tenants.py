@@ -1,4 +1,4 @@
-"""The types that a tenant may have, and the forms of a tenant: in SQL, as PostgreSQL prints it, and in the bridge."""
+"""The types of a tenant, and its forms: in SQL, as PostgreSQL prints it, and in the bridge."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ...module_utils.errors import ModelError
 from ...module_utils.quoting import literal
 
 Tenant = int | str
-# An invalid setting: identity, the session that makes the attempt, the value of the setting, and its possible errors.
+# An invalid setting: identity, the session that makes the attempt, the value of the setting, and the possible errors.
 InvalidSetting = tuple[str, str, str, tuple[str, ...]]
 
 # Outcomes in the form that proof.sql reports. For error codes, see the PostgreSQL manual, appendix A.
@@ -48,11 +48,11 @@ class TenantType(ABC):
 
     @abstractmethod
     def bridge(self, tenant: Tenant) -> str:
-        """Return the tenant in another form with the same meaning, which no session uses."""
+        """Return the tenant in an equivalent form that no session uses."""
 
     @abstractmethod
     def plain(self, spelled: str) -> str:
-        """Return the usual form of a tenant in the form of ``bridge``."""
+        """Return the usual form of a tenant that is given in the form of ``bridge``."""
 
     @abstractmethod
     def unused_tenants(self) -> Iterator[str]:
@@ -78,7 +78,7 @@ class Number(TenantType):
         if value > self.largest:
             raise ModelError(
                 f"tenancy_default_tenant {value} does not fit into a column of type {self.name}, whose largest value "
-                f"is {self.largest}: choose a smaller one, or another tenancy_column_type."
+                f"is {self.largest}: choose a smaller number, or another tenancy_column_type."
             )
         return value
 
@@ -95,7 +95,7 @@ class Number(TenantType):
         return spelled.lstrip("0") or spelled
 
     def unused_tenants(self) -> Iterator[str]:
-        """Yield the largest numbers that fit into all of the number types."""
+        """Yield numbers in descending order, starting with the largest one that fits into every number type."""
         return map(str, range(2**15 - 1, 0, -1))
 
     def invalid_settings(self) -> list[InvalidSetting]:
@@ -115,8 +115,8 @@ class Uuid(TenantType):
         """Return the uuid in lower case."""
         if not isinstance(value, str) or not self.FORM.fullmatch(value):
             raise ModelError(
-                "tenancy_default_tenant must be a uuid such as 3f0c8a52-9d1e-4b7a-8c35-6e2f1d0b9a74, since "
-                f"tenancy_column_type is uuid, not {value!r}."
+                "tenancy_default_tenant must be a uuid such as 3f0c8a52-9d1e-4b7a-8c35-6e2f1d0b9a74, not "
+                f"{value!r}, because tenancy_column_type is uuid."
             )
         return value.lower()
 
@@ -152,8 +152,8 @@ class Text(TenantType):
         """Return the string."""
         if not isinstance(value, str) or not value or value.startswith(" "):
             raise ModelError(
-                "tenancy_default_tenant must be a non-empty string that does not start with a blank, since "
-                f"tenancy_column_type is text, not {value!r}."
+                "tenancy_default_tenant must be a non-empty string that does not start with a space, not "
+                f"{value!r}, because tenancy_column_type is text."
             )
         return value
 
@@ -174,7 +174,7 @@ class Text(TenantType):
         return spelled.lstrip(" ")
 
     def unused_tenants(self) -> Iterator[str]:
-        """Yield strings that mention the proof."""
+        """Yield numbered strings that name the proof."""
         return (f"isolation proof {number}" for number in itertools.count(1))
 
     def invalid_settings(self) -> list[InvalidSetting]:

@@ -27,8 +27,10 @@ EVERY = " WHERE true"
 
 
 def made(table: Table | View, tenant: str | None, found: Iterable[Row], *, keep: bool = False) -> list[Attempt]:
-    """Return the attempts of a tenant on a table or a view. ``keep`` says whether later attempts see the stored
-    rows."""
+    """Return the attempts of a tenant on a table or a view.
+
+    ``keep`` is whether later attempts see the stored rows.
+    """
     return [
         {
             "id": f"{table.name}.{identity}", "table": table.name, "sentence": sentence,

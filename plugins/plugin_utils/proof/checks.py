@@ -1,8 +1,8 @@
-"""Evaluation of a CHECK or a partition bound for a row, without a database.
+"""Evaluate a CHECK or a partition bound for a row, without a database.
 
 PostgreSQL prints every type in these expressions. It qualifies every name that is not built in, so an unqualified name
-is built in. This module knows only common operators and functions. Any other one makes the result UNKNOWN. Points in
-time are in UTC.
+is built in. This module supports only common operators and functions. Any other one makes the result UNKNOWN. Times
+are in UTC.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Present(Unknown):
 
 UNKNOWN = Unknown()
 PRESENT = Present()
-# The value of now(). It is later than the default dates of samples, and earlier than their dates in the future.
+# The value of now(): later than the default dates in samples, and earlier than their future dates.
 NOW = datetime(2026, 1, 1)
 
 _TOKEN = re.compile(
@@ -76,7 +76,7 @@ class Expression:
 
 
 def value(text: str | None, type_name: str) -> Any:
-    """Return the value of a string in a type. ``type_name`` has no modifiers."""
+    """Return the value that a string has in the type ``type_name``, which has no modifiers."""
     if text is None:
         return None
     try:
@@ -133,8 +133,10 @@ def _elements(text: str) -> list[str]:
 
 
 def holds(expression: str, row: Mapping[str, Any]) -> bool | Unknown:
-    """Return whether a CHECK accepts a row, which maps columns to values. PostgreSQL rejects a row only if the CHECK is
-    false."""
+    """Return whether a CHECK accepts a row, which maps columns to values.
+
+    PostgreSQL rejects a row only if the CHECK is false.
+    """
     found = evaluate(expression, row)
     return found if isinstance(found, Unknown) else found is not False
 
@@ -194,7 +196,7 @@ class _Parser:
         return self.tokens[self.place] if self.place < len(self.tokens) else ("end", "")
 
     def _take(self, *texts: str) -> bool:
-        """Consume the given words or symbols if they come next, and return whether they did."""
+        """Consume the given words or symbols if they come next. Return whether they came next."""
         there = self.tokens[self.place : self.place + len(texts)]
         if [text if kind in ("word", "sign") else None for kind, text in there] != list(texts):
             return False
@@ -314,7 +316,7 @@ class _Parser:
         return " ".join(words)
 
 
-# These operators test only whether a value is NULL.
+# These functions test only whether values are NULL.
 COUNTING = ("num_nonnulls", "num_nulls")
 _TYPE_WORDS = ("varying", "precision", "without", "with", "time", "zone")
 
@@ -336,7 +338,7 @@ def _value(found: Expression, row: Mapping[str, Any]) -> Any:
             return False
         return given if isinstance(given, Unknown) else given is wanted
     if kind == "call" and parts[0] == "satisfies_hash_partition":
-        # A table that is partitioned by hash has a partition for every row.
+        # A hash-partitioned table has a partition for every row.
         return True
     given = [_value(part, row) for part in parts if isinstance(part, Expression)]
     counts = kind == "call" and parts[0] in COUNTING
@@ -401,7 +403,7 @@ def _cast(type_name: str, given: Any) -> Any:
     if isinstance(given, str):
         if type_name.endswith("[]"):
             return [value(text, type_name.removesuffix("[]").strip()) for text in _elements(given)] or UNKNOWN
-        # A label of an enum, or a value of a domain over text.
+        # The string is a label of an enum, or a value of a domain over text.
         is_plain = type_name in _NUMBERS | _TIMES | _SPANS | _DOCUMENTS | {"boolean"}
         return value(given, type_name) if is_plain else given
     if isinstance(given, Decimal) and type_name in _NUMBERS:

@@ -1,8 +1,8 @@
 """The order in which the proof stores its rows: if possible, a row comes after the rows that it references.
 
 In a cycle of foreign keys, one of them references a later row. If one of the foreign keys may be NULL, the row is
-stored with NULL there. Otherwise one must be deferrable: a single attempt stores all rows of the cycle, and PostgreSQL
-checks the foreign key at the end.
+stored with NULL there. Otherwise, one must be deferrable: a single attempt stores all rows of the cycle, and
+PostgreSQL checks the foreign key at the end.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ class Order:
     """The tables in the order in which their rows are stored.
 
     ``left`` contains, by table, the foreign keys that reference a later table and remain NULL. ``deferred`` contains
-    those that need a value immediately. ``twice`` contains the names of the tables in which each tenant has two rows.
+    the keys that must have a value when the row is stored. ``twice`` contains the names of the tables in which each
+    tenant has two rows.
     """
 
     tables: tuple[Table, ...]
@@ -38,8 +39,10 @@ class Order:
         return [key for key in table.foreign_keys if key not in self.left[table.name]]
 
     def pointers(self, names: Sequence[str]) -> list[Table]:
-        """Return the named tables and all tables whose rows reference them, directly or indirectly, in the order of
-        deletion."""
+        """Return, in the order of deletion, the named tables and all tables that reference them.
+
+        The references may be indirect.
+        """
         found = set(names)
         while more := {
             table.name
@@ -50,21 +53,23 @@ class Order:
         return [table for table in reversed(self.tables) if table.name in found]
 
     def circle(self, table: Table) -> list[Table]:
-        """Return, in order, the tables whose rows are stored in the same attempt. Without a cycle, this is only the
-        table itself."""
+        """Return, in order, the tables whose rows are stored in the same attempt.
+
+        Without a cycle, this is only the table itself.
+        """
         reached = {one.name: {other.name for other in self.pointers([one.name])} for one in self.tables}
         members = [one for one in self.tables if one.name in reached[table.name] and table.name in reached[one.name]]
         return members if any(self.deferred[one.name] for one in members) else [table]
 
 
 def of(model: Model, documents: Mapping[str, Document]) -> Order:
-    """Return the order. ``documents`` contains the documents of the tables in the state by name, if they are known."""
+    """Return the order. ``documents`` contains the known documents of the tables in the state, by name."""
     waiting, stored = list(model.tables), list[Table]()
     while waiting:
         there = {table.name for table in stored}
         lacking = {table.name: _lacking(table, there) for table in waiting}
-        # A table whose referenced tables are all stored comes first. Next come foreign keys that remain NULL, and then
-        # deferred ones. The rows that triggers write come before the samples of their table.
+        # A table whose referenced tables are all stored comes first. Next come tables with foreign keys that remain
+        # NULL, and then tables with deferred ones. A table with a trigger comes before the tables that it writes to.
         written = {name for table in waiting for name in table.sample_writes if name != table.name}
         chosen = min(
             waiting,
@@ -96,15 +101,17 @@ def _rank(table: Table, lacking: Sequence[ForeignKey], document: Document) -> in
 
 
 def is_optional(table: Table, key: ForeignKey, document: Document) -> bool:
-    """Return whether the foreign key of the table's row may be NULL."""
+    """Return whether the foreign key may be NULL in the table's row."""
     keys = {name for own in (*table.surrogate_keys, *table.natural_keys) for name in own}
     needed = {item["name"] for item in document.get("attributes", []) if item["not_null"] or item["has_default"]}
     return any(name not in keys and name not in needed for name in key.columns)
 
 
 def pairs(table: Table, document: Document) -> list[tuple[ForeignKey, ForeignKey]]:
-    """Return pairs of foreign keys to the same table that a CHECK compares, so that they may have to reference
-    different rows."""
+    """Return pairs of foreign keys to the same table that may have to reference different rows.
+
+    A CHECK compares the keys of each pair.
+    """
     rules = [checks.mentioned(item["expression"]) for item in document.get("checks", [])]
     return [
         (one, other)
@@ -121,12 +128,12 @@ def _is_deferrable(key: ForeignKey, document: Document) -> bool:
 
 
 def refused(state: State, model: Model) -> list[str]:
-    """Return one sentence for each foreign key in a cycle in which no row can be stored first."""
+    """Return one sentence for each foreign key that prevents the first row of a cycle from being stored."""
     documents = {table.name: catalog.table(state, table.name) or {} for table in model.tables}
     order = of(model, documents)
     return [
         f"The foreign key ({', '.join(key.columns)}) of {model.schema}.{table.name} is part of a cycle of foreign "
-        "keys whose columns are all NOT NULL, and it cannot be deferred, so no row can be stored first. Make the key "
+        "keys whose columns are all NOT NULL, and it is not deferrable, so no row can be stored first. Make the key "
         "deferrable: ALTER TABLE … ALTER CONSTRAINT … DEFERRABLE."
         for table in order.tables
         for key in order.deferred[table.name]

@@ -1,6 +1,6 @@
-"""Regular expressions of PostgreSQL: matching of strings, and generation of strings that match.
+"""PostgreSQL's regular expressions: match strings against patterns, and generate strings that match.
 
-This module knows the common syntax, which Python shares (PostgreSQL manual, 9.7.3 "POSIX Regular Expressions").
+This module supports the syntax that Python shares (PostgreSQL manual, 9.7.3 "POSIX Regular Expressions").
 """
 
 from __future__ import annotations
@@ -10,27 +10,30 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-# Ordinary characters without a special meaning, and the characters to choose from a class, in two orders.
+# The preferred characters for an example of a character class, in two orders.
 ALPHABETS = ("aA0x_-. @/:#+", "bB1y-_.  @/:#+")
 PRINTABLE = "".join(map(chr, range(32, 127)))
-# The numbers of repetitions to try for a quantifier without a limit.
+# The numbers of repetitions to try for a quantifier without an upper limit.
 TIMES = (1, 3, 8)
-# Longer strings are not matched, because nested quantifiers take exponential time.
+# Longer strings are not matched against nested quantifiers, because this can take exponential time.
 LONGEST_NESTED = 16
 CLASSES = {
     "alpha": "a-zA-Z", "digit": "0-9", "alnum": "a-zA-Z0-9", "upper": "A-Z", "lower": "a-z", "space": r"\s",
     "xdigit": "0-9A-Fa-f", "word": r"\w", "blank": r" \t", "punct": r"!-/:-@\[-`{-~",
 }  # fmt: skip
 SHORTHANDS = "dDwWsS"
-# Anchors: the beginning and the end of the string, and of a word.
+# Anchors at the start and the end of the string, and at word boundaries.
 ANCHORS = {"A": r"\A", "Z": r"\Z", "m": r"\b", "M": r"\b", "y": r"\b"}
 _REPEATED = re.compile(r"(?:[*+?]|\{(\d+)(,(\d*))?\})\??")
 
 
 @dataclass(frozen=True)
 class Pattern:
-    """A pattern in Python's syntax, a string that matches, and whether it contains a quantifier without a limit, or one
-    within another."""
+    """A pattern in Python's syntax, with a string that matches.
+
+    ``repeats`` is whether the pattern contains a quantifier without an upper limit. ``nested`` is whether it
+    contains such a quantifier within another one.
+    """
 
     python: str = ""
     example: str = ""
@@ -92,7 +95,7 @@ class _Parser:
         return True
 
     def alternatives(self) -> Pattern:
-        """Return the alternatives up to a closing parenthesis, with an example for the first alternative."""
+        """Parse alternatives up to a closing parenthesis. The example of the result matches the first alternative."""
         found = [self._sequence()]
         while self._take("|"):
             found.append(self._sequence())

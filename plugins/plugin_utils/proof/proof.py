@@ -1,9 +1,9 @@
 """The isolation proof: attempts of the application role to reach another tenant's rows in the real database.
 
-An attempt is one statement with its allowed outcomes: a number of rows or an SQLSTATE. The application role runs it
-with row security on. ``proof.sql`` makes the attempts, ``transaction`` rolls back their effects, and this module
-decides which outcomes are allowed. Each kind of attempt has a positive control, which must succeed, because a proof in
-which every attempt fails proves nothing.
+An attempt is one statement with its allowed outcomes: a number of rows or an SQLSTATE. The application role runs the
+statement with row security on. ``proof.sql`` makes the attempts, and ``transaction`` rolls back their effects. This
+module decides which outcomes are allowed. Each kind of attempt has a positive control, which must succeed, because a
+proof in which every attempt fails proves nothing.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ Document = Mapping[str, Any]
 
 # The beginning of the definition of a BEFORE INSERT trigger, as PostgreSQL prints it.
 BEFORE_INSERT = re.compile(r'CREATE TRIGGER (?:"(?:[^"]|"")+"|\S+) BEFORE INSERT ')
-# The number of rows to read from a table that is too large for counting all rows while it is locked.
+# The number of rows to read from a table that is too large to count all rows while the table is locked.
 PROBED = 1000
 
 
@@ -88,7 +88,7 @@ class Means:
         return self.samples[table.name].values
 
     def updated(self, table: Table) -> str:
-        """Return the column that attempts update."""
+        """Return the column that the attempts update."""
         document = self.documents.get(table.name, {})
 
         def may(column: str) -> bool:
@@ -102,12 +102,11 @@ class Means:
         return document is not None and lacks(document, privilege, columns)
 
     def allows(self, outcomes: Outcomes, *needs: Need) -> Outcomes:
-        """Return the allowed outcomes of a statement: only "permission denied" if the role lacks one of the privileges
-        ``needs``."""
+        """Return ``outcomes``, or only "permission denied" if the role lacks one of the privileges ``needs``."""
         return REFUSED if any(self.lacks(*need) for need in needs) else outcomes
 
     def pointing(self, table: Table, key: ForeignKey) -> Mapping[str, str]:
-        """Return the columns of the sample row that references another row with the foreign key ``key``."""
+        """Return the columns of a sample row that references another row with the foreign key ``key``."""
         return self._other_sample(table, pointing=key).values
 
     def variant(self, table: Table, columns: Sequence[str]) -> dict[str, str]:
@@ -122,7 +121,7 @@ class Means:
         }
 
     def second(self, table: Table) -> Mapping[str, str]:
-        """Return the columns of the second row of a tenant."""
+        """Return the columns of a tenant's second row, each with its value as SQL."""
         return self._other_sample(table, unlike=self.samples[table.name]).values
 
     def _other_sample(self, table: Table, **more: Any) -> Sample:
@@ -130,14 +129,15 @@ class Means:
         return samples.of(self.model, table, document, self.types, self.documents, **more)
 
     def inserts(self, table: Table) -> list[Need]:
-        """Return the privileges that are needed to store the sample: on its columns, and on the keys that it
-        references."""
+        """Return the privileges needed to store the sample: on its columns, and on the keys that it references."""
         parents = [(self.table(key.references), "SELECT", key.key) for key in self.order.used(table)]
         return [(table, "INSERT", sorted(self.values(table))), *parents]
 
     def stores(self, table: Table, *seen: str) -> bool:
-        """Return whether the role can store the sample and the rows that it references. ``seen`` are tables that are
-        already checked."""
+        """Return whether the role can store the sample and the rows that it references.
+
+        ``seen`` are the tables that have already been checked.
+        """
         lacking: list[Need] = [(table, "INSERT", (name,)) for name in self.samples[table.name].missing]
         return (
             not any(self.lacks(*need) for need in [*self.inserts(table), *lacking])
@@ -155,8 +155,7 @@ class Means:
         return unique_keys.arbiters(document, self.model, table)
 
     def defers(self, table: Table) -> bool:
-        """Return whether the table has a deferrable key, with which PostgreSQL refuses ON CONFLICT DO NOTHING
-        (55000)."""
+        """Return whether the table has a deferrable key, for which ON CONFLICT DO NOTHING fails (55000)."""
         return any(unique_keys.is_key(index) and index["key"]["deferrable"] for index in self._indexes(table))
 
     def _indexes(self, table: Table) -> Sequence[Document]:
@@ -164,8 +163,10 @@ class Means:
         return found
 
     def rows(self, table: Table, *seen: str) -> int:
-        """Return the number of rows that a tenant has after the samples are stored. ``seen`` are tables that are
-        already counted."""
+        """Return the number of rows that a tenant has after the samples are stored.
+
+        ``seen`` are the tables that have already been counted.
+        """
         tenants = self.model.tenants
         by_tenants = tenants.sample_writes.count(table.name) if tenants is not None else 0
         again = table.name in self.order.twice and self.stores(table)
@@ -182,8 +183,7 @@ class Means:
         return [writer for writer in self.model.tables if table.name in writer.sample_writes]
 
     def is_single(self, table: Table, *seen: str) -> bool:
-        """Return whether a tenant can have only one row, because one of its keys consists of foreign keys to single
-        rows."""
+        """Return whether a tenant can have only one row, because foreign keys to single rows form a unique key."""
         pointing = {
             name
             for key in self.order.used(table)
@@ -200,21 +200,25 @@ class Means:
         return not self.writers(parent) or self.is_single(parent, *seen)
 
     def replaces(self, table: Table) -> bool:
-        """Return whether the sample of the table replaces the same row, which a trigger wrote before."""
+        """Return whether the sample of the table replaces a row with the same key that a trigger wrote earlier."""
         tenants = self.model.tenants
         by_tenants = tenants is not None and table.name in tenants.sample_writes
         return self.is_single(table) and (by_tenants or bool(self.writers(table)))
 
     def others(self, table: Table, other: str) -> list[tuple[str, str]]:
-        """Return the tenants whose rows a tenant tries to reach: the other tenant of the proof, and a tenant that has
-        rows."""
+        """Return the tenants whose rows a tenant tries to reach, each with the words for its label.
+
+        These are the other tenant of the proof and, if one is known, a tenant that has rows.
+        """
         known = catalog.known_tenant(self.model, self.documents.get(table.name, {}))
         words = "the default" if self.model.default_tenant is not None else "an existing"
         return [("another", other), *([(words, known)] if known is not None else [])]
 
     def forbids(self, table: Table, command: str, outcomes: Outcomes) -> Outcomes:
-        """Return the allowed outcomes of ``command`` (update or delete) on a tenant's own rows. A trigger may forbid
-        the command."""
+        """Return the allowed outcomes of ``command`` (update or delete) on a tenant's own rows.
+
+        A trigger may forbid the command.
+        """
         raised = table.append_only.get(command)
         # Instead of raising an error, a trigger may return NULL, which skips the row.
         return (f"error {raised}", *NOTHING) if raised is not None else outcomes
@@ -231,8 +235,10 @@ class Means:
         return (*outcomes, f"error {raised}") if raised is not None and once else outcomes
 
     def conflicts(self, table: Table, outcomes: Outcomes, more: Outcomes) -> Outcomes:
-        """Return the allowed outcomes of storing a row with an existing key. If a trigger can change the key, they
-        include ``more``."""
+        """Return the allowed outcomes of storing a row with an existing key.
+
+        They include ``more`` if a trigger can change the key.
+        """
         triggers = self.documents.get(table.name, {}).get("triggers", [])
         changes = any(item["enabled"] and item["row"] and BEFORE_INSERT.match(item["definition"]) for item in triggers)
         return (*outcomes, *more) if changes else outcomes
@@ -251,20 +257,21 @@ def gaps(state: State, model: Model) -> list[str]:
 def _gaps(model: Model, means: Means, table: Table) -> list[str]:
     name, role = f"{model.schema}.{table.name}", model.application_role
     if means.lacks(table, "SELECT"):
-        return [f"{role} has no privilege to read {name}: there, the proof shows only which statements are refused."]
+        return [f"{role} has no privilege to read {name}. There, the proof shows only which statements are refused."]
     found = []
     if not means.stores(table):
         found.append(
-            f"{role} has no privilege to store the sample in {name}: there, the proof cannot use a tenant's own rows. "
-            "It shows only that the default tenant reads its rows."
+            f"{role} has no privilege to store the sample in {name}. There, the proof cannot use a tenant's own rows, "
+            "and shows only that the default tenant reads its rows."
         )
     refused = [command for command in ("UPDATE", "DELETE") if means.lacks(table, command)]
     refused += [f"{command.upper()} (append_only)" for command in table.append_only]
     if refused:
-        found.append(f"{' and '.join(refused)} in {name} must be refused, even for a tenant's own rows.")
+        commands = " and ".join(refused)
+        found.append(f"The proof expects {commands} in {name} to be refused, even for a tenant's own rows.")
     return found + [
-        f"The proof does not try to reference another tenant's row with {name} ({', '.join(key.columns)}), since "
-        f"{reason}."
+        f"The proof does not try to reference another tenant's row with {name} ({', '.join(key.columns)}), "
+        f"because {reason}."
         for key in table.foreign_keys
         if (reason := _why_untried(means, table, key)) is not None
     ]
@@ -277,7 +284,7 @@ def _means(state: State, model: Model) -> Means:
 
 
 def _granted(document: Document, model: Model) -> Document:
-    """Return the document of a table after the plan, in which privileges on columns include the tenant column."""
+    """Return the document of a table after the plan, whose column privileges include the tenant column."""
     rights = document["rights"]
     given = {name: rights[name] for name in ("SELECT", "INSERT") if rights}
     more = {name: [*allowed, model.column] for name, allowed in given.items() if allowed and allowed is not True}
@@ -311,7 +318,7 @@ def document(
 ) -> dict[str, Any]:
     """Return the proof as plain data, in the form that ``transaction.run`` needs.
 
-    ``seconds`` limits the time of all attempts together. ``url_options`` are the options of the service's DATABASE_URL.
+    ``seconds`` limits the total time of all attempts. ``url_options`` are the options of the service's DATABASE_URL.
     In tables with more than ``max_rows`` rows, the proof reads only ``probed`` rows of the default tenant instead of
     counting all.
     """
@@ -350,14 +357,16 @@ def _content_attempt(state: State, model: Model, table: Table, max_rows: int, pr
 
 
 def _content(state: State, model: Model, table: Table, max_rows: int, probed: int, *, as_owner: bool = True) -> str:
-    """Return the query for the number of the default tenant's rows: all its rows for the owner, otherwise the rows that
-    the tenant reads."""
+    """Return the query that counts the default tenant's rows.
+
+    With ``as_owner``, the query counts all of these rows, otherwise those that the tenant reads.
+    """
     tenant = catalog.known_tenant(model, catalog.required(state, table.name))
     target, default = qualified(model.schema, table.name), literal(str(tenant))
     column = identifier(model.column)
     is_probed = catalog.required(state, table.name)["rows"] > max_rows
     # A row without a tenant counts as a row of the default tenant, so it is reported as missing if that tenant cannot
-    # read it. An index cannot be used for this condition. A NOT NULL column has no such row.
+    # read it. The condition cannot use an index, so a probe omits it. A NOT NULL column contains no such row.
     compared = column if is_probed else f"coalesce({column}, {default})"
     where = f" WHERE {compared} {EQUAL} {default}" if as_owner else ""
     others = f"pg_catalog.count(*) FILTER (WHERE ({column} {EQUAL} {default}) IS NOT TRUE)" if not as_owner else "0"
@@ -367,7 +376,7 @@ def _content(state: State, model: Model, table: Table, max_rows: int, probed: in
 
 
 def partitions(state: State, model: Model) -> dict[str, list[Relation]]:
-    """Return the partitions of each partitioned table, by the name of the table."""
+    """Return the partitions of each partitioned table, by table name."""
     found = {table.name: catalog.partitions(state, table) for table in catalog.tables(state, model)}
     return {name: parts for name, parts in found.items() if parts}
 
@@ -383,7 +392,7 @@ def attempts(
     """Return the attempts of two tenants that have no rows, in order.
 
     An attempt is a dict with id, table, sentence, tenant, sql, expected and keep. If tenant is None, the session resets
-    the setting. expected contains the allowed outcomes, and keep says whether later attempts see the rows. Some have
+    the setting. expected contains the allowed outcomes. keep is whether later attempts see the rows. Some attempts have
     ``theirs``, a query that runs first as another tenant. Its result is the parameter $1 of sql.
 
     ``parted`` are the partitions of partitioned tables, and ``types`` are the types in the state. ``documents`` are the
@@ -392,7 +401,7 @@ def attempts(
     """
     means = _of_documents(model, documents or {}, types or {})
     relations: list[Table | View] = [*model.tables, *model.views]
-    # A session that has never set a tenant can be tested only before the first attempt that sets one.
+    # A session that has never set a tenant can be tested only before the first attempt that sets a tenant.
     tried = [attempt for relation in relations for attempt in _unset(model, means, relation)]
     tried += tenants_rows.stored(means, one, other)
     tried += [attempt for table in means.order.tables for attempt in _stored(means, table, one, other)]
@@ -407,7 +416,7 @@ def attempts(
 def _unset(model: Model, means: Means, relation: Table | View) -> list[Attempt]:
     """Return the attempt of a session that has never set a tenant."""
     allowed = means.allows(NOTHING, (relation, "SELECT", ())) if isinstance(relation, Table) else NOTHING
-    read = ("read.unset", "A session that sets no tenant reads", _read(model, relation), allowed)
+    read = ("read.unset", "A session that sets no tenant reads rows", _read(model, relation), allowed)
     return made(relation, None, [read])
 
 
@@ -433,14 +442,14 @@ def _stored(means: Means, table: Table, one: str, other: str) -> list[Attempt]:
 
 
 def _replaced(means: Means, table: Table) -> list[Table]:
-    """Return the tables in which the sample replaces rows that triggers wrote, in the order of deletion."""
+    """Return, in the order of deletion, the tables in which the sample replaces rows that triggers wrote."""
     if not means.replaces(table):
         return []
     return [one for one in means.order.pointers([table.name]) if one is table or means.writers(one)]
 
 
 def _store(means: Means, circle: Sequence[Table]) -> list[str]:
-    """Return the statements that store the rows of the tables in a cycle of foreign keys, or a single row."""
+    """Return the statements that store the row of a single table, or the rows of all tables in a cycle."""
     found = ["SET CONSTRAINTS ALL DEFERRED"] if len(circle) > 1 else []
     for place, table in enumerate(circle):
         values = {**means.values(table), **means.samples[table.name].first}
@@ -455,7 +464,7 @@ def _store(means: Means, circle: Sequence[Table]) -> list[str]:
 
 
 def _chosen(model: Model, before: Table, key: ForeignKey) -> dict[str, str]:
-    """Return the key of an earlier row that the row references."""
+    """Return the key of a later row, with the values that an earlier row already uses to reference it."""
     source = f"{qualified(model.schema, before.name)} ORDER BY {', '.join(map(identifier, key.columns))} LIMIT 1"
     pairs = zip(key.columns, key.key, strict=True)
     return {pointed: f"(SELECT {identifier(column)} FROM {source})" for column, pointed in pairs}
@@ -479,13 +488,15 @@ def _of_table(
         *made(table, one, _around(model, table)),
         *made(table, one, _written(model, means, table)),
         *made(table, other, _written(model, means, table, ".same")),
-        *made(table, None, _without("reset", "A session that reset its tenant", model, means, table, ())),
+        *made(table, None, _without("reset", "A session that has reset its tenant", model, means, table, ())),
         *made(table, "", _without("empty", "A session whose tenant is empty", model, means, table, ())),
     ]
     for identity, who, setting, errors in model.tenant_type.invalid_settings():
         tried += made(table, setting, _without(identity, who, model, means, table, errors))
     tried += made(table, one, _in_partitions(model, means, table, parts, other))
-    tried += made(table, None, [_from_partition(part, "reset", "A session that reset its tenant") for part in parts])
+    tried += made(
+        table, None, [_from_partition(part, "reset", "A session that has reset its tenant") for part in parts]
+    )
     return tried + made(
         table, "", [_from_partition(part, "empty", "A session whose tenant is empty") for part in parts]
     )
@@ -498,11 +509,11 @@ def _of_view(model: Model, view: View, one: str, other: str) -> list[Attempt]:
     tried = [
         *made(view, one, [("own.read", "A tenant reads its own rows through the view", read, through)]),
         *made(view, other, [("own.read.same", sentence, read, through)]),
-        *made(view, None, [("read.reset", "A session that reset its tenant reads", read, NOTHING)]),
-        *made(view, "", [("read.empty", "A session whose tenant is empty reads", read, NOTHING)]),
+        *made(view, None, [("read.reset", "A session that has reset its tenant reads rows", read, NOTHING)]),
+        *made(view, "", [("read.empty", "A session whose tenant is empty reads rows", read, NOTHING)]),
     ]
     for identity, who, setting, errors in model.tenant_type.invalid_settings():
-        tried += made(view, setting, [(f"read.{identity}", f"{who} reads", read, (*NOTHING, *errors))])
+        tried += made(view, setting, [(f"read.{identity}", f"{who} reads rows", read, (*NOTHING, *errors))])
     return tried
 
 
@@ -546,7 +557,7 @@ def _own(model: Model, means: Means, table: Table) -> list[Row]:
     """Return the positive controls, in which a tenant uses only its own rows."""
     target, name = qualified(model.schema, table.name), means.updated(table)
     column, every = identifier(name), _every(means, table)
-    # Rows that reference these rows are deleted first.
+    # Delete the rows that reference these rows first.
     gone = means.order.pointers([table.name])
     delete = "; ".join(room.delete(means, gone))
     deleted = _every(means, gone[-1])
@@ -564,7 +575,7 @@ def _own(model: Model, means: Means, table: Table) -> list[Row]:
         ("own.delete", "A tenant deletes its own rows and no others", delete,
          means.allows(deleted, *((item, "DELETE", ()) for item in gone))),
     ]  # fmt: skip
-    # If the tenant has no row, no row has the key.
+    # Without a row of the tenant, there is no key to conflict with.
     for key in means.arbiters(table) if means.stores(table) else ():
         upserts: list[Need] = [
             *means.inserts(table), (table, "UPDATE", (_upserted(means, table, key),)),
@@ -647,7 +658,7 @@ def _towards(model: Model, means: Means, table: Table, one: str, other: str) -> 
             (f"delete.{name}", f"A tenant deletes rows of {whose} tenant", f"DELETE FROM {target}{where}",
              means.allows(deleted, reads, (table, "DELETE", ()))),
         ]  # fmt: skip
-    # A tenant without rows cannot give any away.
+    # A tenant without rows has no rows to give away.
     given = REFUSED if means.rows(table) else NOTHING_OR_REFUSED
     raised = table.append_only.get("update")
     found += [
@@ -670,8 +681,7 @@ def _towards(model: Model, means: Means, table: Table, one: str, other: str) -> 
 
 
 def _why_untried(means: Means, table: Table, key: ForeignKey) -> str | None:
-    """Return the reason why the proof does not try to reference another tenant's row with a foreign key, or None if it
-    does."""
+    """Return why the proof does not try to reference another tenant's row with a foreign key, or None if it does."""
     document = means.documents.get(table.name, {})
     found = _of_state(means, document, key)
     if not found and any(_of_state(means, part, key) for part in document.get("partitions", [])):
@@ -679,14 +689,14 @@ def _why_untried(means: Means, table: Table, key: ForeignKey) -> str | None:
     if not all(item.get("enforced", True) for item in found):
         return "that foreign key is NOT ENFORCED"
     if any(key in pair and not _is_symmetric(means, table, pair) for pair in order.pairs(table, document)):
-        return "a CHECK compares it with another"
+        return "a CHECK compares that foreign key with another one"
     if not means.stores(means.table(key.references)) or room.of(means, table, key) is None:
-        return "it cannot store or delete rows there"
+        return "it cannot store or delete the rows that this needs"
     return None
 
 
 def _is_symmetric(means: Means, table: Table, pair: tuple[ForeignKey, ForeignKey]) -> bool:
-    """Return whether two foreign keys that a CHECK compares may exchange the rows that they reference."""
+    """Return whether the CHECKs accept a row even if its two foreign keys exchange the rows that they reference."""
     rules = [item["expression"] for item in means.documents[table.name]["checks"]]
     one, other = pair
     rows = [
@@ -728,7 +738,7 @@ def _theirs(means: Means, key: ForeignKey, made_room: Room) -> str:
 
 
 def _point(means: Means, table: Table, key: ForeignKey, made_room: Room) -> str:
-    """Return the statements of one attempt, in which the tenant uses the key of the other tenant, which is $1."""
+    """Return the statements of one attempt, in which the tenant uses the key of the other tenant ($1)."""
     schema, parent = means.model.schema, means.table(key.references)
     # json_populate_record with the row type of the table gives each value its original type.
     theirs = f"(pg_catalog.json_populate_record(NULL::{qualified(schema, table.name)}, $1))"
@@ -755,7 +765,7 @@ def _around(model: Model, table: Table) -> list[Row]:
 def _written(model: Model, means: Means, table: Table, suffix: str = "") -> list[Row]:
     """Return the controls for triggers: the rows that they write must belong to the tenant of the stored row."""
     return [
-        (f"own.trigger.{target.name}{suffix}", f"The trigger writes {target.name} for the tenant of the row",
+        (f"own.trigger.{target.name}{suffix}", f"The trigger writes to {target.name} for the tenant of the row",
          _read(model, target), means.allows(_every(means, target), (target, "SELECT", ())))
         for target in model.tables
         if target.name in table.sample_writes and means.stores(table)
@@ -768,7 +778,7 @@ def _without(identity: str, who: str, model: Model, means: Means, table: Table, 
     # Without a tenant, a session sees no row to reference, and no partition may accept NULL.
     parted = NO_PARTITION if means.documents.get(table.name, {}).get("partitions") else ()
     return [
-        (f"read.{identity}", f"{who} reads", _read(model, table), read),
+        (f"read.{identity}", f"{who} reads rows", _read(model, table), read),
         (
             f"insert.{identity}",
             f"{who} stores a row",

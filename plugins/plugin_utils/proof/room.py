@@ -1,8 +1,8 @@
 """The rows to delete or change before the proof tries to reference another tenant's row.
 
-The tenant may have a row with the same natural key, which would be referenced instead. It may also have a row with the
-same keys as the referencing row. If a key must be unique across all tenants, for example because it is also a foreign
-key, the other tenant deletes its row.
+The tenant may have a row with the same natural key, which would be referenced instead. The tenant may also have a row
+with the same keys as the referencing row. If a key must be unique across all tenants, for example because it is also a
+foreign key, the other tenant deletes its row.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 class Room:
     """The changes before a row references another tenant's row.
 
-    ``deleted`` are the tables from which the tenant deletes its rows, and ``deleted_by_other`` those from which the
-    other tenant does. ``released`` are foreign key columns of rows that must remain, because the referencing row needs
-    them. They are set to NULL. ``changed`` contains new values for the tenant's row in the referenced table. ``values``
-    contains the values of the referencing row that differ from the sample, by column.
+    ``deleted`` are the tables from which the tenant deletes its rows, and ``deleted_by_other`` the tables from which
+    the other tenant deletes its rows. ``released`` are the foreign key columns to set to NULL in rows that must remain
+    because the referencing row needs them. ``changed`` contains new values for the tenant's row in the referenced
+    table. ``values`` contains the values of the referencing row that differ from the sample, by column.
     """
 
     deleted: Sequence[Table] = ()
@@ -38,15 +38,14 @@ class Room:
     values: Mapping[str, str] = field(default_factory=dict)
 
     def needs(self, parent: Table) -> list[Need]:
-        """Return the privileges that are needed for these changes."""
+        """Return the privileges that these changes require. ``parent`` is the referenced table."""
         deletes: list[Need] = [(table, "DELETE", ()) for table in (*self.deleted, *self.deleted_by_other)]
         releases: list[Need] = [(table, "UPDATE", columns) for table, columns in self.released]
         return [*deletes, *releases, *([(parent, "UPDATE", tuple(self.changed))] if self.changed else [])]
 
 
 def of(means: Means, table: Table, key: ForeignKey) -> Room | None:
-    """Return the changes after which only the foreign key ``key`` can reject the row of ``table``, or None if this is
-    impossible."""
+    """Return the changes after which only ``key`` can reject the row of ``table``, or None if this is impossible."""
     parent = means.table(key.references)
     rows, changed, values = list[Table](), dict[str, str](), _apart(means, table, key)
     released = list[tuple[Table, tuple[str, ...]]]()
@@ -76,7 +75,7 @@ def of(means: Means, table: Table, key: ForeignKey) -> Room | None:
     forbidden = forbidden or _lacks_rows(means, table, key, deleted)
     if forbidden or parent in by_other or (changed and (parent in deleted or "update" in parent.append_only)):
         return None
-    # Otherwise the referencing row would lack a row of its own tenant.
+    # Without these rows, the referencing row would lack a row of its own tenant to reference.
     if _needed(means, table, key, [one for one in deleted if one is not table]):
         return None
     return Room(deleted, released, changed, by_other, values)
@@ -129,8 +128,7 @@ def _needed(means: Means, table: Table, key: ForeignKey, gone: Sequence[Table]) 
 
 
 def _lacks_rows(means: Means, table: Table, key: ForeignKey, deleted: Sequence[Table]) -> bool:
-    """Return whether a column of another foreign key must have a value, even though all rows that it could reference
-    are deleted."""
+    """Return whether another foreign key needs a value, but all rows that it could reference are deleted."""
     required = {
         item["name"] for item in means.documents.get(table.name, {}).get("attributes", []) if item["not_null"]
     }  # fmt: skip
@@ -142,8 +140,10 @@ def _lacks_rows(means: Means, table: Table, key: ForeignKey, deleted: Sequence[T
 
 
 def _apart(means: Means, table: Table, key: ForeignKey) -> dict[str, str]:
-    """Return NULL for the columns of other foreign keys that share a column with this one, because those would reject
-    the row first."""
+    """Return NULL for the columns of other foreign keys that share a column with ``key``.
+
+    Otherwise, those foreign keys would reject the row first.
+    """
     document = means.documents.get(table.name, {})
     return {
         name: "NULL"
@@ -155,7 +155,7 @@ def _apart(means: Means, table: Table, key: ForeignKey) -> dict[str, str]:
 
 
 def release(means: Means, released: Iterable[tuple[Table, tuple[str, ...]]]) -> list[str]:
-    """Return the statements that set these foreign key columns to NULL in a tenant's rows."""
+    """Return the statements that set the ``released`` foreign key columns to NULL in a tenant's rows."""
     return [
         f"UPDATE {qualified(means.model.schema, table.name)} SET "
         f"{', '.join(f'{identifier(name)} = NULL' for name in names)}{EVERY}"
@@ -167,7 +167,7 @@ def delete(means: Means, tables: Iterable[Table]) -> list[str]:
     """Return the statements that delete a tenant's rows from ``tables``, in this order."""
     tables, order_ = list(tables), means.order
     deferred = any(order_.deferred[table.name] for table in tables)
-    # A column that is NULL in the samples can only have a value if code in the database has set it.
+    # A column that is NULL in the samples can have a value only if code in the database has set it.
     filled_in = [(table, tuple(_filled_in(means, table, tables))) for table in means.model.tables]
     released = release(means, [(table, names) for table, names in filled_in if names])
     deletes = [f"DELETE FROM {qualified(means.model.schema, table.name)}{EVERY}" for table in tables]

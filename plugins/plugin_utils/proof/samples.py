@@ -1,4 +1,4 @@
-"""The sample row of a tenant table, which the proof stores as two tenants.
+"""The sample row of a tenant table, which the proof stores for two tenants.
 
 ``sample`` in the model contains the values that cannot be derived. The values of all other required columns are derived
 from the catalogs. Natural keys also get values, so that both tenants use the same key. Each value is SQL: a constant of
@@ -21,31 +21,31 @@ from . import checks, order, patterns
 
 Document = Mapping[str, Any]
 
-# The maximum number of combinations to try for CHECKs over several columns.
+# The maximum number of combinations of values to try for CHECKs on several columns.
 TRIED = 5_000
 RANDOM = "pg_catalog.replace(pg_catalog.gen_random_uuid()::pg_catalog.text, '-', '')"
-# This number is far from the values of a sequence.
+# A random number that is far from the values of a sequence.
 RANDOM_NUMBER = "pg_catalog.int4mi(2147483647, pg_catalog.int4and(pg_catalog.hashtext({}), 1073741823))".format(
     "pg_catalog.gen_random_uuid()::pg_catalog.text"
 )
-# With this number of random letters, two equal values are unlikely.
+# With at least this number of random characters, two equal values are unlikely.
 LETTERS = 8
 TEXTS = ("text", "varchar", "bpchar", "citext", "name", "char")
 
 
-# The placeholder for the keys of a row that is its own parent.
+# The alias of the subquery with the keys of a row that references itself.
 ITSELF = "itself"
 
 
 class Pointer(str):
-    """SQL for a column that references a row, instead of a constant of its type."""
+    """SQL that selects a referenced key, instead of a constant of the column's type."""
 
     __slots__ = ()
 
 
 @dataclass(frozen=True)
 class Sample:
-    """The sample row, with the SQL of each column, and the reason for each required column without a value.
+    """The sample row: the SQL of each column, and the reason why a required column has no value.
 
     ``first`` contains values for columns that reference a row that is stored later. ``itself`` contains, by column,
     keys that occur twice in the values, because the row references itself.
@@ -67,11 +67,11 @@ def of(
     pointing: ForeignKey | None = None,
     unlike: Sample | None = None,
 ) -> Sample:
-    """Return the sample row of a table. ``document`` is its document in the state, and ``types`` are the types in the
-    state.
+    """Return the sample row of a table.
 
-    ``others`` are the documents of the other tables, by name. The row must reference another row with the foreign key
-    ``pointing``, and should differ from the row ``unlike``.
+    ``document`` is the table's document in the state, and ``types`` are the types in the state. ``others`` are
+    the documents of the other tables, by name. The row must reference another row with the foreign key ``pointing``,
+    and should differ from the row ``unlike``.
     """
     return _Deriving(model, table, document, types, others, pointing, unlike).sample()
 
@@ -100,8 +100,10 @@ def refused(model: Model, table: Table, document: Document) -> list[str]:
 
 
 def updated(model: Model, table: Table, sample: Sample, document: Document, may: Callable[[str], bool]) -> str:
-    """Return a column for attempts to update: if possible, a column that the role ``may`` update and that is not part
-    of a key."""
+    """Return a column for attempts to update.
+
+    If possible, the role ``may`` update this column, and it is not part of a key.
+    """
     keys = {
         model.column,
         *itertools.chain(*table.surrogate_keys, *table.natural_keys, *(key.columns for key in table.foreign_keys)),
@@ -114,7 +116,7 @@ def updated(model: Model, table: Table, sample: Sample, document: Document, may:
 
 
 class _Deriving:
-    """The derivation of the sample row of one table."""
+    """Derives the sample row of one table."""
 
     def __init__(
         self,
@@ -151,7 +153,7 @@ class _Deriving:
         }
 
     def sample(self) -> Sample:
-        """Return the row."""
+        """Return the sample row."""
         self._point_to_own()
         self._randomise()
         self._look_up()
@@ -173,7 +175,7 @@ class _Deriving:
         return found["kind"] == "domain" and (found["not_null"] or self._forbids_null(found["of"]["type"]))
 
     def _point_to_own(self) -> None:
-        """Let foreign keys reference the sample rows of the session's tenant."""
+        """Make foreign keys reference the sample rows of the session's tenant."""
         mentioned = {name for rule in self._rules() for name in checks.mentioned(rule)}
         for key in self.order.used(self.table):
             for column, own in self._own(key).items():
@@ -189,20 +191,19 @@ class _Deriving:
             self._point_to_second(second)
 
     def _holds_for(self, one: ForeignKey, other: ForeignKey, first: int, second: int) -> bool:
-        """Return whether the CHECKs accept a row whose two foreign keys reference the ``first`` and the ``second`` row
-        of a table."""
+        """Return whether the CHECKs accept a row whose foreign keys reference the rows ``first`` and ``second``."""
         row = dict.fromkeys(one.columns, Decimal(first)) | dict.fromkeys(other.columns, Decimal(second))
         rules = [rule for rule in self._rules() if {*row} & checks.mentioned(rule)]
         return all(checks.holds(rule, row) is not False for rule in rules)
 
     def _point_to_second(self, key: ForeignKey) -> None:
-        """Let a foreign key reference the second row of the session's tenant."""
+        """Make a foreign key reference the second row of the session's tenant."""
         for column, own in self._own(key).items():
             if column not in self.table.sample:
                 self.values[column] = own.replace(" LIMIT 1)", " OFFSET 1 LIMIT 1)")
         target = next(table for table in self.model.tables if table.name == key.references)
         if any(name in target.sample for natural in target.natural_keys for name in natural):
-            why = f"two rows of {target.name} are needed, and its sample gives both the same natural key"
+            why = f"the proof needs two rows of {target.name}, but its sample gives both the same natural key"
             self.missing |= dict.fromkeys(key.columns, why)
 
     def _own(self, key: ForeignKey) -> dict[str, str]:
@@ -218,7 +219,7 @@ class _Deriving:
         return name in self.attributes and name not in keys and not self.attributes[name]["not_null"]
 
     def _point_ahead(self, key: ForeignKey) -> None:
-        """Choose a key for a row that is stored later."""
+        """Choose a random key for a row that is stored later."""
         known = {item["name"]: item for item in self.others.get(key.references, {}).get("attributes", [])}
         for column, pointed in zip(key.columns, key.key, strict=True):
             sql = self._random_of(known[pointed]) if pointed in known else None
@@ -230,7 +231,7 @@ class _Deriving:
                 self.first[column] = sql
 
     def _point_to_itself(self) -> None:
-        """If a row must reference a row of its own table, let it reference itself."""
+        """If a row must reference a row of the same table, make it reference itself."""
         for key in self.table.foreign_keys:
             if key.references != self.table.name or order.is_optional(self.table, key, self.document):
                 continue
@@ -277,8 +278,7 @@ class _Deriving:
         return None
 
     def _look_up(self) -> None:
-        """Let foreign keys to tables that are not tenant tables reference an existing row, or the tenant of the
-        session."""
+        """Give foreign keys to the tenants table the session's tenant, and those to shared tables an existing key."""
         tenants = self.model.tenants
         for key in self.document.get("foreign_keys", []) if tenants is not None else []:
             name = key["columns"][0]
@@ -326,7 +326,7 @@ class _Deriving:
         """Return the CHECKs, and the condition under which a partition accepts the row."""
         rules = [item["expression"] for item in self.document.get("checks", [])]
         bounds = self.document.get("bounds") or []
-        # A default partition without other partitions has no bound.
+        # If the default partition is the only partition, it has no bound.
         return [*rules, " OR ".join(f"({bound})" for bound in bounds)] if bounds and None not in bounds else rules
 
     def _nullable(self) -> list[str]:
@@ -340,7 +340,7 @@ class _Deriving:
         ]  # fmt: skip
 
     def _choose(self, names: Sequence[str], tried: Mapping[str, Sequence[str | None]], rules: Sequence[str]) -> None:
-        """Give the columns the first combination of values that all rules about them accept."""
+        """Give the columns the first combination of values that all their rules accept."""
         others = {name: self._unnamed(name) for name in self.attributes if name not in names}
         refusing = ""
         for texts in itertools.islice(itertools.product(*(tried[name] for name in names)), TRIED):
@@ -355,7 +355,7 @@ class _Deriving:
         self.missing |= dict.fromkeys(lacking, f"CHECK {refusing}")
 
     def _unnamed(self, name: str) -> Any:
-        """Return the known value of a column that is not derived: its value in the model, its default, or NULL."""
+        """Return the value of a column that is not derived: its value in the model, its default, or NULL."""
         if name in self.known:
             return self.known[name]
         attribute = self.attributes[name]
@@ -385,8 +385,10 @@ class _Deriving:
         return checks.value(text, type_name)
 
     def _base(self, attribute: Document) -> tuple[str, str]:
-        """Return the type of a column, and the type as printed with modifiers. For a domain, return those of its base
-        type."""
+        """Return the type of a column, and the type as printed with modifiers.
+
+        For a domain, return those of its base type.
+        """
         type_name, formatted = attribute["type"], attribute["formatted"]
         while self.types[type_name]["kind"] == "domain":
             of = self.types[type_name]["of"]
@@ -432,7 +434,7 @@ class _Deriving:
         return []
 
     def _why_none(self, name: str) -> str:
-        """Return the reason why no value for a column is known, independent of the values of other columns."""
+        """Return the reason why no value can be derived for a column, regardless of the values of other columns."""
         type_name = self.attributes[name]["type"]
         while self.types[type_name]["kind"] == "domain":
             found = self.types[type_name]
@@ -443,13 +445,15 @@ class _Deriving:
 
 
 def _accepts(rule: str, row: Mapping[str, Any], given: set[str]) -> bool:
-    """Return whether a rule accepts a row. An unknown result also counts if the rule uses no column in ``given``."""
+    """Return whether a rule accepts a row. An unknown result is enough if the rule uses no column in ``given``."""
     return _holds(rule, row) or (checks.holds(rule, row) is not False and given.isdisjoint(checks.mentioned(rule)))
 
 
 def _holds(rule: str, row: Mapping[str, Any]) -> bool:
-    """Return whether a rule accepts or may accept a row: only PostgreSQL can evaluate the application's own
-    functions."""
+    """Return whether a rule accepts a row, or may accept it.
+
+    Only PostgreSQL can evaluate the application's own functions, so a rule that calls them may accept the row.
+    """
     found = checks.holds(rule, row)
     return found is True or (found is not False and checks.calls_own_code(rule))
 
@@ -531,7 +535,7 @@ def _of_base(kind: str, formatted: str, table: str, place: int, told: Sequence[s
 
 
 def _numbers(kind: str, modifiers: Sequence[int], place: int, told: Sequence[str]) -> list[str]:
-    """Return numbers, including the constants in CHECKs, adjacent numbers, and the means between the constants."""
+    """Return numbers, including the constants in CHECKs, adjacent numbers, and the midpoints between the constants."""
     given = [number for text in told if isinstance(number := checks.value(text, "numeric"), Decimal)]
     beside = [number + step for number in given for step in (0, 1, -1)]
     between = [(one + other) / 2 for one, other in zip(sorted(given), sorted(given)[1:], strict=False)]
@@ -559,8 +563,7 @@ def _length(kind: str, formatted: str) -> int | None:
 
 
 def _texts(length: int | None, title: str, place: int, told: Sequence[str]) -> list[str]:
-    """Return strings, including strings with the lengths in CHECKs, the constants in CHECKs, and strings that match
-    them as patterns."""
+    """Return strings, including those with the lengths in CHECKs, their constants, and matches of their patterns."""
     sizes = [int(text) + step for text in told if text.isdecimal() and int(text) <= LONGEST for step in (0, -1, 1)]
     made = [title, *(_sized(title, place, size) for size in sizes if size > 0)]
     made = [*made, *told, *itertools.chain(*map(patterns.examples, told)), "proof@example.com", ""]
@@ -574,8 +577,7 @@ def _sized(title: str, place: int, size: int) -> str:
 
 
 def _times(kind: str, place: int, told: Sequence[str]) -> list[str]:
-    """Return points in time, including the constants in CHECKs, the days before and after them, and a time in the
-    future."""
+    """Return points in time, including constants in CHECKs, the days around them, and a time in the future."""
     own = [(date(2025, 1, 1) + timedelta(days=days)).isoformat() + TIMES[kind] for days in (place, place + 1)]
     given = [time for text in told if isinstance(time := checks.value(text, "timestamp with time zone"), datetime)]
     beside = [time + timedelta(days=days) for time in given for days in (0, 1, -1)]
@@ -609,7 +611,7 @@ def lacking(
 ) -> list[str]:
     """Return one sentence for each value that must be added to the table's sample in the model.
 
-    ``may`` says whether the role can store a column. ``others`` are the documents of the other tables in the state.
+    ``may`` returns whether the role can store a column. ``others`` are the documents of the other tables in the state.
     """
     deriving = _Deriving(model, table, document, types, others)
     missing = deriving.sample().missing

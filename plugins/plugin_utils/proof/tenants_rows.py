@@ -21,8 +21,10 @@ Document = Mapping[str, Any]
 
 
 def sample(means: Means, tenants: Tenants) -> samples.Sample:
-    """Return the row without its key. The columns of other unique keys get random values, because these keys are unique
-    across all tenants."""
+    """Return the row without its key.
+
+    The columns of other unique keys get random values, because these keys are unique across all tenants.
+    """
     document = means.documents.get(tenants.name, {})
     keys = [tuple(index["names"]) for index in document.get("indexes", []) if index["unique"] and index["plain"]]
     unique = tuple(key for key in keys if tenants.key not in key)
@@ -33,7 +35,7 @@ def sample(means: Means, tenants: Tenants) -> samples.Sample:
 
 
 def insert(means: Means, tenants: Tenants, tenant: str) -> str:
-    """Return the statement that stores the row of a tenant."""
+    """Return the statement that stores a tenant's row."""
     model, attributes = means.model, means.documents.get(tenants.name, {}).get("attributes", [])
     given = {name: literal(str(value).replace(TENANT, tenant)) for name, value in tenants.sample.items()}
     values = {**sample(means, tenants).values, **given, tenants.key: f"{literal(tenant)}::{model.column_type}"}
@@ -50,8 +52,10 @@ def may_insert(means: Means, tenants: Tenants) -> bool:
 
 
 def by_owner(means: Means, one: str, other: str) -> dict[str, Any] | None:
-    """Return the role, table and statements with which the owner stores the rows, or None if the login can store
-    them."""
+    """Return the role, table and statements with which the owner stores the rows.
+
+    Return None if the login can store the rows.
+    """
     tenants = means.model.tenants
     if tenants is None or tenants.name not in means.documents or may_insert(means, tenants):
         return None
@@ -67,7 +71,7 @@ def stored(means: Means, one: str, other: str) -> list[Attempt]:
     tenants = means.model.tenants
     if tenants is None or not may_insert(means, tenants):
         return []
-    sentence = "A tenant stores its row of the tenants table"
+    sentence = "A tenant stores its row in the tenants table"
     return [
         *made(tenants.table, one, [("own.insert", sentence, insert(means, tenants, one), ONE)], keep=True),
         *made(tenants.table, other, [("own.insert.same", sentence, insert(means, tenants, other), ONE)], keep=True),
@@ -75,7 +79,7 @@ def stored(means: Means, one: str, other: str) -> list[Attempt]:
 
 
 def _updated(means: Means, tenants: Tenants) -> str:
-    """Return the column that attempts update: if possible, a column that the service can update."""
+    """Return the column that the attempts update: if possible, one that the service can update."""
     document = means.documents.get(tenants.name, {})
 
     def may(name: str) -> bool:
@@ -102,7 +106,7 @@ def attempts(means: Means, one: str, other: str) -> list[Attempt]:
 
     theirs = NOTHING if tenants.policy == "own" else ONE
     found: Sequence[Row] = [
-        ("own.read", "A tenant reads its row of the tenants table", f"SELECT FROM {target}{where(one)}",
+        ("own.read", "A tenant reads its row in the tenants table", f"SELECT FROM {target}{where(one)}",
          means.allows(ONE, reads)),
         ("read.another", "A tenant reads the row of another tenant in the tenants table",
          f"SELECT FROM {target}{where(other)}", means.allows(theirs, reads)),
@@ -115,6 +119,6 @@ def attempts(means: Means, one: str, other: str) -> list[Attempt]:
          REFUSED),
         ("truncate", "A tenant empties the tenants table", f"TRUNCATE {target}", REFUSED),
     ]  # fmt: skip
-    unset = [("read.unset", "A session that reset its tenant reads", f"SELECT FROM {target}{where(other)}",
-              means.allows(theirs, reads))]  # fmt: skip
+    unset = [("read.unset", "A session that has reset its tenant reads a row of the tenants table",
+              f"SELECT FROM {target}{where(other)}", means.allows(theirs, reads))]  # fmt: skip
     return [*made(table, one, found), *made(table, None, unset)]

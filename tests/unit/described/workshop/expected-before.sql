@@ -1,5 +1,5 @@
--- Changes that the migration does not make. Decide, remove the comment signs of the changes to make, and run
--- the file with psql as a superuser.
+-- Changes that the migration does not make. Decide which changes to make, uncomment their statements, and
+-- run the file with psql as a superuser.
 
--- GiST needs it to compare the tenant column, which one_at_a_time will contain.
+-- GiST needs this extension to compare the tenant column, which the migration adds to one_at_a_time.
 CREATE EXTENSION btree_gist;
