@@ -14,7 +14,7 @@ import turns
 from production import ROOT
 
 PLAYBOOKS = ("migrate.yml", "rollback.yml", "playbooks/verify.yml", "playbooks/backup.yml", "playbooks/support.yml")
-LEFT_OUT = [["--tags=foo"], ["--skip-tags=always"], ["--start-at-task=run | End the run with its outcome"], ["--step"]]
+LEFT_OUT = [["--tags=foo"], ["--skip-tags=always"], ["--start-at-task=end | Fail the run if a task failed"], ["--step"]]
 UNSET = [[], *LEFT_OUT[:1], LEFT_OUT[2]]
 
 
@@ -48,7 +48,7 @@ def test_a_run_without_the_projects_settings_is_refused(playbook: str, options: 
     words = refusal(playbook, str(ROOT / "inventory/lab.yml"), *options, config="", directory=tmp_path)
     # A playbook in the root directory finds the collection next to itself, so the run is refused for its options.
     if not (options and "/" not in playbook):
-        assert "Ansible does not find the collection aimemory.tenancy, or its roles." in words
+        assert "Ansible cannot find the collection aimemory.tenancy or its roles." in words
         assert f"chmod o-w {ROOT}" in words
         assert "run the playbook from the repository's root directory" in words
     assert "PLAY [Prepare" not in words
@@ -103,7 +103,7 @@ def test_a_limit_without_a_host_is_refused() -> None:
 @pytest.mark.parametrize("batches", ["0", '[1, "x"]'])
 def test_batches_that_no_hosts_can_be_counted_by_are_refused(batches: str) -> None:
     words = refusal("migrate.yml", str(ROOT / "inventory/lab.yml"), f'-e{{"run_batches": {batches}}}')
-    assert "run_batches must be numbers of hosts or percentages, each at least 1" in words
+    assert "run_batches must be a list of host counts or percentages, each at least 1" in words
     assert "PLAY [Migrate" not in words
 
 

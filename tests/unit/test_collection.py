@@ -116,4 +116,4 @@ def test_the_bundle_contains_the_collections_in_the_pinned_versions() -> None:
 
 @pytest.mark.parametrize("playbook", ["playbooks/verify.yml", "aimemory.tenancy.verify"])
 def test_a_playbook_is_found_by_path_and_by_name(playbook: str) -> None:
-    assert "Check the checkout" in ansible("ansible-playbook", "--list-tasks", playbook)
+    assert "Check the installation and the inventory" in ansible("ansible-playbook", "--list-tasks", playbook)

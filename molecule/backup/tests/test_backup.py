@@ -120,7 +120,7 @@ def test_a_dump_that_cannot_be_restored_is_no_backup(machine: Host) -> None:
         before, backups = (machine.catalogs(), machine.service_pid(), machine.rows()), machine.backups()
         run = machine.playbook("migrate.yml", "-emigrate_confirm=YES", check=False)
         assert run.record["failure"]["phase"] == "backup"
-        assert "The backup failed, and nothing of it was kept: The test restore failed:" in run.words
+        assert "The backup failed, and nothing was kept: The test restore failed:" in run.words
         assert "Nothing was changed: the service and the database are as they were." in run.words
         assert machine.backups() == backups
         assert machine.databases() == set()
@@ -135,7 +135,7 @@ def test_a_dump_that_cannot_be_restored_is_no_backup(machine: Host) -> None:
 def test_a_dump_without_a_tenant_table_is_no_backup(machine: Host) -> None:
     backups = machine.backups()
     run = machine.playbook(BACKUP, '-e{"tenancy_tables": [{"name": "nothing", "sample": {"a": 1}}]}', check=False)
-    assert "nothing of it was kept: The dump lacks the rows of nothing: correct tenancy_tables" in run.words
+    assert "nothing was kept: The dump lacks the rows of nothing: correct tenancy_tables" in run.words
     assert machine.backups() == backups
 
 
@@ -197,7 +197,7 @@ def test_what_was_written_between_dump_and_stop_is_named_and_kept(machine: Host)
         run = machine.playbook("migrate.yml", "-emigrate_confirm=YES", *QUICK)
     changed = "public.caller_profiles (1 rows added or changed, 1 rows of the backup changed or deleted since)"
     assert f"Written between the backup and the change: {changed}." in run.words
-    assert "rollback_mode=schema keeps it; rollback_mode=restore leaves it behind." in run.words
+    assert "rollback_mode=schema keeps these changes; rollback_mode=restore loses them." in run.words
     # Between the stop and the start, the run only changes the database.
     names = [phase["name"] for phase in run.record["phases"]]
     assert names[names.index("cutover") :] == ["cutover", "stop", "apply", "start", "written", "verify", "journal"]

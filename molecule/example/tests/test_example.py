@@ -123,7 +123,7 @@ def test_a_description_touches_nothing_and_writes_a_draft(
     assert rental.untouched()[0][0] == untouched[0][0]
     shutil.copy(written, undescribed / "group_vars/ai_memory/tenancy.yml")
     described = rental.playbook("playbooks/describe.yml", place, inventory=undescribed / "production.yml")
-    assert "None: the model names all that the database has." in described.words
+    assert "None: the model matches the database." in described.words
 
 
 def test_the_migration_proves_the_isolation_and_verifies(rental: Rental, migrated: Run) -> None:
@@ -238,7 +238,7 @@ def test_the_draft_migrates_and_leads_back(rental: Rental, before: str, undescri
     assert run.record["outcome"] == "SUCCESS"
     assert rental.call("/boats/out")["out"] == 80
     described = rental.playbook("playbooks/describe.yml", inventory=inventory)
-    assert "None: the model names all that the database has." in described.words
+    assert "None: the model matches the database." in described.words
     rental.playbook("playbooks/verify.yml", "-everify_proof=true", inventory=inventory)
     rental.playbook("rollback.yml", "-erollback_mode=schema", *CONFIRMED, inventory=inventory)
     assert rental.schema() == before

@@ -148,7 +148,7 @@ def test_a_service_that_logs_elsewhere_is_not_said_to_log_no_errors(machine: Hos
     with machine.drop_in("StandardOutput=null\nStandardError=null"):
         run = machine.playbook(*MIGRATE, check=False)
     assert run.record["failure"]["phase"] == "journal"
-    assert "The journal has no line of ai-memory itself since the start" in run.words
+    assert "The journal has no line from ai-memory itself since the start" in run.words
     assert run.record["outcome"] == "PARTIAL"
 
 

@@ -89,7 +89,7 @@ def test_an_error_of_postgresql_fails_the_run(machine: Host, line: str, shown: s
     assert failure.endswith(f"]: {shown}")
     assert failure in run.record["failure"]["message"]
     # The command in the message shows the line itself.
-    command = run.record["failure"]["message"].partition("Read them on the server: ")[2]
+    command = run.record["failure"]["message"].partition("Read the lines on the server: ")[2]
     assert line in machine.run(f"sudo {command}")
 
 

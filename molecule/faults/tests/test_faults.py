@@ -152,10 +152,10 @@ class Case:
 
 UNCHANGED = "Database: unchanged, nothing was committed."
 ILL = "Service: ai-memory DOES NOT RESPOND. On the server: systemctl status ai-memory"
-KEPT_NOTHING = "The backup failed, and nothing of it was kept"
+KEPT_NOTHING = "The backup failed, and nothing was kept"
 FULL = "No space left on device"
 WAITED = "canceling statement due to lock timeout"
-DUMP, CUTOVER = "take | Dump the database", "cutover | Stop the service"
+DUMP, CUTOVER = "take | Dump the database", "cutover | Change the database"
 UNDO_UNIT = f"rm -r {UNIT}; systemctl daemon-reload"
 
 CASES = [

@@ -123,7 +123,7 @@ def test_an_unreachable_host_prevents_later_batches(fleet: Fleet, tmp_path: Path
     assert "lab17 SUCCESS nothing to do" in lost.words, lost.output
     assert "lab15 LOST contact lost in phase preflight" in lost.words, lost.output
     assert "lab15b - not started" in lost.words, lost.output
-    refused = "Not started: lab15 did not end in SUCCESS. Fix the problem, or exclude it with --limit all:!lab15 ,"
+    refused = "Not started: lab15 did not end in SUCCESS. Fix the problem or use --limit all:!lab15 ,"
     assert refused in lost.words
 
 

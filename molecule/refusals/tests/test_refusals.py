@@ -336,7 +336,7 @@ def test_an_answer_that_is_not_yes_in_capitals_cancels_the_run(machine: Host, an
         run = Run(machine.name, "migrate.yml", terminal=terminal)
         run.wait()
     assert run.returncode == 2
-    assert f"this will modify the database ai_memory of {machine.name}" in run.words
+    assert f"this will modify the database ai_memory on {machine.name}" in run.words
     assert "6,035 rows in 5 tables." in run.words
     assert "Type YES to confirm" in run.words
     assert run.words.count("Not confirmed: nothing was touched.") == 1

@@ -88,7 +88,7 @@ def test_a_webhook_that_is_silent_or_gone_is_reported_and_harmless(machine: Host
 
     with listening(status=404, then=first_silent) as receiver:
         run = machine.playbook(*BACKUP, told(tmp_path, receiver.url, report_webhook_timeout=1))
-    assert "WARNING: The webhook was not notified of the start: it did not answer" in run.words
+    assert "WARNING: The webhook was not notified of the start: it did not respond in time" in run.words
     assert "WARNING: The webhook was not notified of the success: it responded with HTTP status 404." in run.words
     assert run.record["outcome"] == "SUCCESS"
     assert_kept(run)

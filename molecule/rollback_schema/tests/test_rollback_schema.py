@@ -55,7 +55,7 @@ def test_the_snapshot_is_kept_where_only_the_administrator_reads_it(machine: Hos
 def test_check_shows_the_rollback_and_changes_nothing(machine: Host, before: str) -> None:
     untouched = machine.untouched()
     run = machine.playbook("rollback.yml", "-erollback_mode=schema", "--check")
-    assert "BACK TO: the schema of " in run.words
+    assert "ROLLBACK TO: the schema of " in run.words
     assert "Drop customer_id; all rows remain" in run.words
     assert machine.untouched() == untouched
 
@@ -83,7 +83,7 @@ def test_obstacles_are_named(machine: Host, before: str, made: str, unmade: str,
 def test_a_snapshot_that_is_not_there_is_missed(machine: Host, before: str) -> None:
     untouched = machine.untouched()
     run = machine.playbook(*ROLLBACK, "-etenancy_snapshot_file=/var/backups/none.json", check=False)
-    assert "No snapshot of an earlier schema was found as /var/backups/none.json" in run.words
+    assert "No snapshot of an earlier schema was found at /var/backups/none.json" in run.words
     assert machine.untouched() == untouched
 
 

@@ -79,7 +79,7 @@ def test_without_a_request_it_goes_on_and_says_what_is_not_proven(machine: Host)
     assert run.record["outcome"] == "SUCCESS"
     assert run.record["api"]["mode"] == "none"
     (sentence,) = run.record["api"]["unproven"]
-    assert "That ai-memory works through its API is not proven" in sentence
+    assert "The test does not prove that ai-memory works through its API" in sentence
     assert "API: NOT PROVEN in full (service_smoke=none)" in run.words
     assert "- [ ] API endpoints respond correctly (NOT PROVEN: see below)" in run.log
 

@@ -68,7 +68,7 @@ def test_a_job_that_fails_says_why(machine: Host) -> None:
     backups, catalogs = machine.backups(), machine.catalogs()
     run = machine.playbook(*WATCHED, check=False)
     assert run.record["failure"]["phase"] == "backup"
-    assert "The backup failed, and nothing of it was kept" in run.record["failure"]["message"]
+    assert "The backup failed, and nothing was kept" in run.record["failure"]["message"]
     assert 'relation "limits" does not exist' in run.record["failure"]["message"]
     assert machine.backups() == backups
     assert machine.catalogs() == catalogs

@@ -1,13 +1,13 @@
--- The GRANT statements for the role. The service uses the tenant tables, their sequences and the functions behind their
--- triggers, and it can read further relations.
--- Named arguments: role, schema, tables, functions, readable (JSON lists of names; readable ones with their schema).
--- (A percent sign is doubled because named arguments are in use.)
+-- Returns the GRANT statements for the role. The service uses the tenant tables, their sequences and the functions of
+-- their triggers, and can read further relations.
+-- Named arguments: role, schema, and the JSON arrays of names tables, functions and readable. The names in readable
+-- include the schema. (A percent sign is doubled because of the named arguments.)
 WITH named AS (
   SELECT name, to_regclass(format('%%I.%%I', %(schema)s, name)) AS relid
   FROM json_array_elements_text(%(tables)s::json) AS name
 ),
 used AS (
-  -- Identity and serial columns own their sequence; a default may name another.
+  -- Identity and serial columns own their sequences. A default may use another sequence.
   SELECT objid AS oid FROM pg_depend
   WHERE classid = 'pg_class'::regclass AND refclassid = 'pg_class'::regclass AND deptype IN ('a', 'i')
     AND refobjid IN (SELECT relid FROM named)

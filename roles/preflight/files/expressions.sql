@@ -1,6 +1,7 @@
--- Finds the expressions of the database that an administrator's session would evaluate when it reads a table, or would
--- store again. Returns one JSON object, and reads only the catalogs. Named arguments: schema, tables (JSON array),
--- column, functions (JSON array of the model's functions). (A percent sign is doubled because of the named arguments.)
+-- Finds the expressions of the database that an administrator's session would evaluate when it reads a table, and those
+-- that the change would store again. Returns one JSON object, and reads only the catalogs. Named arguments: schema,
+-- tables (JSON array), column, functions (JSON array of the model's functions). (A percent sign is doubled because of
+-- the named arguments.)
 WITH RECURSIVE ordinary AS (SELECT oid FROM pg_roles WHERE NOT rolsuper),
 -- An ordinary role can neither create nor change a built-in function or a function in C.
 code AS (
@@ -113,14 +114,14 @@ written AS (
 SELECT json_build_object(
   'computed', (
     SELECT coalesce(json_agg(json_build_object('what', what, 'source', source) ORDER BY what), '[]') FROM computed),
-  -- Few databases contain such an expression. In all others, no function body is read.
+  -- Few databases contain such an expression. In all other databases, the query reads no function body.
   'functions', (
     SELECT coalesce(json_agg(json_build_object(
         'oid', p.oid::bigint, 'name', p.oid::regprocedure::text, 'symbol', p.proname,
         'owner', pg_get_userbyid(p.proowner), 'arguments', p.pronargs,
         -- Whether the planner may replace a call with the function's body (inline_function in PostgreSQL's source).
         'inlined', p.lanname = 'sql' AND NOT p.prosecdef AND p.proconfig IS NULL AND p.prokind = 'f',
-        -- The arguments and the result may be cast although the body contains no cast.
+        -- A call may cast the arguments and the result even if the body contains no cast.
         'plain_types', NOT EXISTS (
           SELECT FROM pg_type t
           WHERE t.oid IN (SELECT unnest(p.proargtypes) UNION ALL SELECT p.prorettype)

@@ -1,8 +1,9 @@
 -- Finds tables and materialized views that a dump leaves out because they were added to an extension later.
--- Returns one JSON array, and reads only the catalogs. The owner of an extension can add objects to it.
--- Objects that the extension's script created belong to a superuser, even if an ordinary role created a trusted
--- extension. Any others are configuration tables, whose rows are dumped. Only the script can mark them as such.
--- Named arguments: schema, tables (JSON array). (A percent sign is doubled because named arguments are in use.)
+-- Returns one JSON array, and reads only the catalogs. The owner of an extension can add objects to the extension.
+-- Except for tenant tables, the query ignores two kinds of objects. Objects from the extension's script belong to a
+-- superuser, even if an ordinary role created the trusted extension. The rows of configuration tables are dumped, and
+-- only the script can mark a table as a configuration table.
+-- Named arguments: schema, tables (JSON array). (A percent sign is doubled because of the named arguments.)
 WITH RECURSIVE tenant (oid) AS (
   SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE n.nspname = %(schema)s AND c.relname IN (SELECT json_array_elements_text(%(tables)s))

@@ -3,7 +3,7 @@
 SELECT json_build_object(
   'version', current_setting('server_version'),
   'version_num', current_setting('server_version_num')::int,
-  -- Raises an error if the server was built without libxml, because XMLTABLE reads the state.
+  -- Raises an error if the server was built without libxml, because the query of the state uses XMLTABLE.
   'reads_xml', '<row/>'::xml IS DOCUMENT,
   'standby', pg_is_in_recovery(),
   'clock', extract(epoch FROM clock_timestamp())::float,

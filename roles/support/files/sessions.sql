@@ -1,5 +1,5 @@
--- Sessions, the sessions that they wait for, their times in seconds, and the first word of each statement. Changes
--- nothing.
+-- Sessions, the sessions that block them, the durations of transactions and statements in seconds, and the first word
+-- of each statement. Changes nothing.
 SELECT coalesce(json_agg(json_build_object(
     'pid', pid, 'type', backend_type, 'role', usename, 'database', datname, 'state', state,
     'wait_event_type', wait_event_type, 'waits_for', pg_blocking_pids(pid),

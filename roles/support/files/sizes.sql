@@ -1,4 +1,4 @@
--- Sizes in bytes, and PostgreSQL's estimates of the numbers of rows. Changes nothing.
+-- Sizes in bytes, and PostgreSQL's estimated row counts. Changes nothing.
 SELECT json_build_object(
   'databases', (SELECT json_object_agg(datname, pg_database_size(oid)) FROM pg_database WHERE datallowconn),
   'tables', (
