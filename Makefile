@@ -19,7 +19,7 @@ PYTHON ?= $(shell lab/find-python)
 LIBRARIES := libossp-uuid16
 PACKAGES := podman runc conmon netavark aardvark-dns iptables nftables mmdebstrap debian-archive-keyring \
   openssh-client openssl $(LIBRARIES)
-# The tests show the report in one of these browsers. The first is Debian's.
+# The tests open the report in one of these browsers. The first is Debian's package.
 BROWSERS := chromium chromium-browser google-chrome
 PLAYBOOKS := migrate.yml rollback.yml $(wildcard playbooks/*.yml) $(wildcard lab/*.yml)
 PYTHON_FILES := benchmarks docs lab/release.py collections/ansible_collections/aimemory/tenancy/plugins tests/unit \
@@ -30,7 +30,7 @@ PGVECTOR_bookworm :=
 # The major versions of the throwaway servers in tests/servers.
 SERVERS := 13 14 15 16 17 18
 
-# The base images are intermediate files, which make would otherwise remove.
+# Keep the base images, which make otherwise removes as intermediate files.
 .SECONDARY:
 
 .PHONY: help setup images prepare demo check test test-faults bench lint types compatible unit postgresql servers \
@@ -155,7 +155,7 @@ docs: setup ## generate the reference pages
 	PYTHONPATH=collections python docs/refusals.py
 	PYTHONPATH=collections python docs/filters.py
 
-# SHOTS selects the runs to capture again, such as "run-80 failed-run-60". The captures are kept.
+# SHOTS selects the runs to capture again, such as "run-80 failed-run-60". All other captures are reused.
 CAPTURES := .cache/captures
 screenshots: setup .lab/image-trixie .lab/browser ## run on lab17, and take screenshots of terminals and report
 	ansible-playbook lab/up.yml --limit lab17,localhost
