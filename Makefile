@@ -38,7 +38,7 @@ SERVERS := 13 14 15 16 17 18
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.* ## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand --tabs=14
 
-setup: $(VENV)/complete ## make the Python environment .venv, which contains the collections
+setup: $(VENV)/complete ## create the Python environment .venv, which contains the collections
 
 .lab/libraries: lab/install-packages Makefile
 	mkdir -p .lab && chmod 0700 .lab
@@ -121,7 +121,7 @@ OLDEST = $(filter-out $(PYTHON),$(shell lab/find-python 3.11 2> /dev/null))
 oldest: ## run the unit tests with Python 3.11 and the oldest ansible-core, if installed
 	$(if $(OLDEST),$(MAKE) VENV=.venv-3.11 PYTHON=$(OLDEST) compatible unit,\
 	  @echo "Skipped the tests with the oldest ansible-core: Python 3.11 is missing, or is the default.")
-oldest-setup: ## make the environment of Python 3.11
+oldest-setup: ## create the environment for Python 3.11
 	$(if $(OLDEST),$(MAKE) VENV=.venv-3.11 PYTHON=$(OLDEST) setup)
 
 # Two jobs, because each of the first three prerequisites keeps one core busy.
@@ -138,8 +138,8 @@ check: setup $(SERVERS:%=.lab/postgresql-%.tar.gz) ## run lint, unit tests and t
 
 test: prepare check oldest scenarios ## run every test; TESTS=all runs every variant on both hosts
 
-# The "faults" scenario runs a fixed sample of the interruptions. This target runs all of them, divided among the hosts.
-test-faults: lab ## interrupt runs in every way: about two hours
+# The "faults" scenario causes a fixed sample of the faults. This target causes all of them, divided among the hosts.
+test-faults: lab ## kill runs at every task, and cause other faults: about two hours
 	FAULTS=all FAULTS_RECORD=$(CURDIR)/.cache/faults.jsonl python -m pytest --hosts=lab17,lab15 \
 	  --ansible-inventory=$(CURDIR)/$(ANSIBLE_INVENTORY) --connection=ansible \
 	  --numprocesses 2 --dist loadscope molecule/faults/tests molecule/live/tests/test_kills.py
@@ -168,7 +168,7 @@ release: setup ## build the archive, the checksum and the notes of the version i
 lock: ## write the hash-locked requirements
 	lab/lock-requirements
 
-clean: ## remove everything that the other targets made, except Debian packages
+clean: ## remove everything that the other targets created, except Debian packages
 	-podman rm --force --time 1 $$(podman ps --all --quiet --filter name=^ai-memory-lab)
 	-podman rmi --force $(BASES:%=localhost/ai-memory-lab:%) $(BASES:%=localhost/debian:%)
 	rm -rf .lab .venv .venv-3.11 .cache .hypothesis .ansible .mypy_cache .pytest_cache .ruff_cache release
