@@ -9,7 +9,7 @@ export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 export ANSIBLE_HOME := $(CURDIR)/.cache/ansible
 VENV ?= .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
-# crun refuses hybrid cgroups. On other machines, podman's own settings apply.
+# crun refuses hybrid cgroups, so those machines use runc. Elsewhere, podman's own settings apply.
 ifneq ($(shell stat -fc %T /sys/fs/cgroup),cgroup2fs)
 export CONTAINERS_CONF := $(CURDIR)/lab/containers.conf
 endif
@@ -19,7 +19,7 @@ PYTHON ?= $(shell lab/find-python)
 LIBRARIES := libossp-uuid16
 PACKAGES := podman runc conmon netavark aardvark-dns iptables nftables mmdebstrap debian-archive-keyring \
   openssh-client openssl $(LIBRARIES)
-# The tests show the report in one of these browsers. The first is Debian's.
+# The tests open the report in one of these browsers. The first is Debian's package.
 BROWSERS := chromium chromium-browser google-chrome
 PLAYBOOKS := migrate.yml rollback.yml $(wildcard playbooks/*.yml) $(wildcard lab/*.yml)
 PYTHON_FILES := benchmarks docs lab/release.py collections/ansible_collections/aimemory/tenancy/plugins tests/unit \
@@ -30,7 +30,7 @@ PGVECTOR_bookworm :=
 # The major versions of the throwaway servers in tests/servers.
 SERVERS := 13 14 15 16 17 18
 
-# The base images are intermediate files, which make would otherwise remove.
+# Keep the base images, which make otherwise removes as intermediate files.
 .SECONDARY:
 
 .PHONY: help setup images prepare demo check test test-faults bench lint types compatible unit postgresql servers \
@@ -38,7 +38,7 @@ SERVERS := 13 14 15 16 17 18
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.* ## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand --tabs=14
 
-setup: $(VENV)/complete ## make the Python environment .venv, which contains the collections
+setup: $(VENV)/complete ## create the Python environment .venv, which contains the collections
 
 .lab/libraries: lab/install-packages Makefile
 	mkdir -p .lab && chmod 0700 .lab
@@ -49,7 +49,7 @@ setup: $(VENV)/complete ## make the Python environment .venv, which contains the
 	lab/install-packages $(PACKAGES)
 	touch $@
 
-# Ubuntu has no such package, so any installed browser is accepted.
+# Ubuntu has no chromium package, so any installed browser from the list is accepted.
 .lab/browser: .lab/packages
 	command -v $(BROWSERS) > /dev/null || lab/install-packages $(firstword $(BROWSERS))
 	touch $@
@@ -70,7 +70,7 @@ $(VENV)/complete: requirements/py311-dev.txt requirements/py312-dev.txt
 	  --build-arg PGVECTOR=$(PGVECTOR_$*) lab/image
 	touch $@
 
-# Only npm has a PostgreSQL 13. Any npm is accepted.
+# Only npm provides binaries of PostgreSQL 13. Any version of npm works.
 .lab/npm: .lab/libraries
 	command -v npm > /dev/null || lab/install-packages npm
 	touch $@
@@ -102,7 +102,7 @@ lint: setup types ## check format, types, YAML, Ansible and English
 types: setup ## check types
 	mypy $(PYTHON_FILES)
 
-# These results may depend on the versions of Python and ansible-core.
+# The results may depend on the versions of Python and ansible-core, so `oldest` also runs this target.
 compatible: types ## check types and the syntax of the playbooks
 	for playbook in $(PLAYBOOKS); do ansible-playbook --syntax-check "$$playbook" > /dev/null; done
 
@@ -111,52 +111,53 @@ unit: setup ## run the unit tests
 
 postgresql: setup $(SERVERS:%=.lab/postgresql-%.tar.gz) ## download PostgreSQL 13 to 18 for the throwaway servers
 
-# The planner and its SQL also run on PostgreSQL versions that no lab host has.
-servers: postgresql ## run the tests on throwaway servers of PostgreSQL 13 to 18
+# These tests cover the PostgreSQL versions that no lab host has.
+servers: postgresql ## run the tests on throwaway servers with PostgreSQL 13 to 18
 	python -m pytest --numprocesses 2 tests/servers
 
-# The tests also run with the oldest supported ansible-core if its Python version is installed. The scenarios run only
+# If Python 3.11 is installed, the unit tests also run with the oldest supported ansible-core. The scenarios run only
 # with the newest.
 OLDEST = $(filter-out $(PYTHON),$(shell lab/find-python 3.11 2> /dev/null))
 oldest: ## run the unit tests with Python 3.11 and the oldest ansible-core, if installed
 	$(if $(OLDEST),$(MAKE) VENV=.venv-3.11 PYTHON=$(OLDEST) compatible unit,\
-	  @echo "No second environment: Python 3.11 is missing, or is the one used above.")
-oldest-setup: ## make the environment of Python 3.11
+	  @echo "Skipped the tests with the oldest ansible-core: Python 3.11 is missing, or is the default.")
+oldest-setup: ## create the environment for Python 3.11
 	$(if $(OLDEST),$(MAKE) VENV=.venv-3.11 PYTHON=$(OLDEST) setup)
 
-# Each of the first three targets keeps one core busy.
+# Two jobs, because each of the first three prerequisites keeps one core busy.
 prepare: ## install and build everything that make test needs
 	$(MAKE) --jobs 2 --output-sync=target images setup oldest-setup .lab/browser $(SERVERS:%=.lab/postgresql-%.tar.gz)
 
 scenarios: lab .lab/browser .lab/postgresql-16.tar.gz ## run the scenarios on the lab hosts
 	lab/run-scenarios
 
-# Run this before every commit: it needs no lab host. ansible-lint keeps one core busy, and so does each test.
+# Run this target before every commit. It needs no lab host. Two jobs, because ansible-lint and each test keep one core
+# busy.
 check: setup $(SERVERS:%=.lab/postgresql-%.tar.gz) ## run lint, unit tests and tests on servers
 	$(MAKE) --jobs 2 --output-sync=target lint unit servers
 
-test: prepare check oldest scenarios ## run every test; TESTS=all takes every variant on both hosts
+test: prepare check oldest scenarios ## run every test; TESTS=all runs every variant on both hosts
 
-# The "faults" scenario runs a fixed sample of the interruptions. This target runs all of them, divided among the hosts.
-test-faults: lab ## interrupt runs in every way: about two hours
+# The "faults" scenario causes a fixed sample of the faults. This target causes all of them, divided among the hosts.
+test-faults: lab ## kill runs at every task, and cause other faults: about two hours
 	FAULTS=all FAULTS_RECORD=$(CURDIR)/.cache/faults.jsonl python -m pytest --hosts=lab17,lab15 \
 	  --ansible-inventory=$(CURDIR)/$(ANSIBLE_INVENTORY) --connection=ansible \
 	  --numprocesses 2 --dist loadscope molecule/faults/tests molecule/live/tests/test_kills.py
 
-# The results are measurements: no test depends on them.
-bench: lab ## measure runs beside SQL by hand and a shell script
+# No test depends on these measurements.
+bench: lab ## compare runs with manual SQL and a shell script
 	PYTHONPATH=benchmarks:collections:tests/unit:molecule/shared \
 	  python benchmarks/run.py $(BENCH)
 
-docs: setup ## write the generated pages
+docs: setup ## generate the reference pages
 	python docs/variables.py
 	PYTHONPATH=collections python docs/audit.py
 	PYTHONPATH=collections python docs/refusals.py
 	PYTHONPATH=collections python docs/filters.py
 
-# SHOTS selects the runs to capture again, such as "run-80 failed-run-60". The captures are kept.
+# SHOTS selects the runs to capture again, such as "run-80 failed-run-60". All other captures are reused.
 CAPTURES := .cache/captures
-screenshots: setup .lab/image-trixie .lab/browser ## run on lab17, and photograph the terminals and the report
+screenshots: setup .lab/image-trixie .lab/browser ## run on lab17, and take screenshots of terminals and report
 	ansible-playbook lab/up.yml --limit lab17,localhost
 	PYTHONPATH=molecule/shared:collections python docs/captures.py $(CAPTURES) $(SHOTS)
 	PYTHONPATH=molecule/shared:collections python docs/screenshots.py $(CAPTURES)
@@ -167,7 +168,7 @@ release: setup ## build the archive, the checksum and the notes of the version i
 lock: ## write the hash-locked requirements
 	lab/lock-requirements
 
-clean: ## remove everything that the other targets made, except Debian packages
+clean: ## remove everything that the other targets created, except Debian packages
 	-podman rm --force --time 1 $$(podman ps --all --quiet --filter name=^ai-memory-lab)
 	-podman rmi --force $(BASES:%=localhost/ai-memory-lab:%) $(BASES:%=localhost/debian:%)
 	rm -rf .lab .venv .venv-3.11 .cache .hypothesis .ansible .mypy_cache .pytest_cache .ruff_cache release

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Build the release of the version in galaxy.yml: its archive, its checksum and its notes.
+"""Build the release for the version in galaxy.yml: the archive, its checksum and the release notes.
 
 The archive depends only on the commit, and on the version of zlib that compresses it. ``ansible-galaxy`` packs the
 committed files. This program packs them again in a fixed order, with the commit's time and without an owner.
@@ -26,7 +26,7 @@ UNRELEASED = "Unreleased"
 
 
 def git(root: Path, *arguments: str) -> str:
-    """Return the output of git in a repository."""
+    """Return the output of a git command in the repository ``root``, without trailing whitespace."""
     return subprocess.run(["git", *arguments], cwd=root, check=True, capture_output=True, text=True).stdout.rstrip()
 
 
@@ -37,7 +37,7 @@ def sections(changelog: str) -> dict[str, str]:
 
 
 def refusals(root: Path, version: str) -> list[str]:
-    """Return why the version cannot be released from the repository, each with a remedy."""
+    """Return the reasons why the version cannot be released, each with its remedy."""
     found, notes = [], sections((root / CHANGELOG).read_text())
     changed = git(root, "status", "--porcelain").splitlines()
     if changed:
@@ -49,12 +49,15 @@ def refusals(root: Path, version: str) -> list[str]:
     if git(root, "tag", "--list", f"v{version}") and git(root, "rev-list", "-1", f"v{version}") != git(
         root, "rev-parse", "HEAD"
     ):
-        found.append(f"The tag v{version} is another commit: raise the version in galaxy.yml.")
+        found.append(f"The tag v{version} points to another commit: raise the version in galaxy.yml.")
     return found
 
 
 def built(root: Path) -> dict[str, bytes]:
-    """Return the content of the archive that ansible-galaxy builds from the commit, by path; directories are empty."""
+    """Return the archive that ansible-galaxy builds from HEAD as the content of its members, by path.
+
+    The content of a directory is empty.
+    """
     with tempfile.TemporaryDirectory() as directory:
         source = Path(directory, "source")
         source.mkdir()
@@ -70,7 +73,7 @@ def built(root: Path) -> dict[str, bytes]:
 
 
 def ordered(content: dict[str, bytes]) -> dict[str, bytes]:
-    """Return the archive's content with its list of files in a fixed order, and the checksum of that list."""
+    """Return the archive's content, with FILES.json in a fixed order and its new checksum in MANIFEST.json."""
     listed, manifest = json.loads(content["FILES.json"]), json.loads(content["MANIFEST.json"])
     listed["files"].sort(key=lambda item: item["name"])
     files = _json(listed)
@@ -101,7 +104,7 @@ def packed(content: dict[str, bytes], time: int) -> bytes:
 
 
 def main(root: Path) -> str:
-    """Write the release below the directory ``release``, and return a sentence about it, or the refusals."""
+    """Write the release below ``release/`` and return a summary; raise SystemExit if it cannot be released."""
     about = yaml.safe_load((root / "galaxy.yml").read_text())
     version = about["version"]
     refused = refusals(root, version)

@@ -1,6 +1,6 @@
 -- The AI-Memory database before the migration, with the columns, defaults, names and comments of the production
--- database. Run as the owner, in a database with the extension uuid-ossp. The psql variable `embedding` is the type of
--- the embeddings.
+-- database. Run this file as the owner, in a database with the uuid-ossp extension. The psql variable `embedding` is
+-- the type of the embeddings.
 CREATE TABLE memories (
   id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
   type text NOT NULL,
@@ -16,7 +16,8 @@ CREATE TABLE memories (
 CREATE INDEX idx_memories_k ON memories (k);
 CREATE INDEX idx_memories_type ON memories (type);
 CREATE INDEX idx_memories_created_at ON memories (created_at);
--- As in production, the index is built on the empty table. Its lists are then useless, and PostgreSQL warns about that.
+-- As in production, the index is built on the empty table, so its lists are useless. Suppress pgvector's notice about
+-- that.
 SELECT starts_with(:'embedding', 'vector') AS has_pgvector \gset
 \if :has_pgvector
 SET client_min_messages = warning;
@@ -103,7 +104,7 @@ BEGIN
     avg_openness, avg_conscientiousness, avg_extraversion, avg_agreeableness, avg_neuroticism,
     avg_formality, avg_directness, avg_detail_orientation, avg_patience, avg_technical_comfort,
     recent_frustration, recent_satisfaction, recent_urgency)
-  -- Without GROUP BY there is one row, also of a caller who has no metrics.
+  -- Without GROUP BY, the query returns one row even for a caller without metrics.
   SELECT p_user_id, count(*), now(),
     avg(openness), avg(conscientiousness), avg(extraversion), avg(agreeableness), avg(neuroticism),
     avg(formality), avg(directness), avg(detail_orientation), avg(patience), avg(technical_comfort),

@@ -1,5 +1,5 @@
--- Exactly 5,755 / 123 / 45 / 67 / 45 rows, the same in every run, because every value derives from a row number. The
--- psql variable `embedding` is the type of the embeddings. The memories do not expire for years.
+-- Seed the five tables with 5,755, 123, 45, 67 and 45 rows. Every value derives from a row number, so the rows are
+-- always the same. The psql variable `embedding` is the type of the embeddings. The memories do not expire for years.
 CREATE FUNCTION pg_temp.pick(text[], bigint) RETURNS text LANGUAGE sql IMMUTABLE AS
   'SELECT $1[1 + abs(hashint8($2)::bigint) % array_length($1, 1)]';
 CREATE FUNCTION pg_temp.caller(n bigint) RETURNS text LANGUAGE sql IMMUTABLE AS
@@ -45,7 +45,7 @@ SELECT md5('profile' || n)::uuid, pg_temp.caller(n), timestamp '2025-01-06 08:00
   timestamp '2025-01-06 08:00:00' + n * interval '5 hours', timestamp '2025-06-02 08:00:00' + n * interval '31 hours'
 FROM generate_series(0, 44) AS n;
 
--- The trigger writes the averages: one row for each of the 45 callers.
+-- For these rows, the trigger writes the averages: one row for each of the 45 callers.
 INSERT INTO personality_metrics (id, user_id, call_id, measured_at, openness, conscientiousness, extraversion, agreeableness,
   neuroticism, formality, directness, detail_orientation, patience, technical_comfort, frustration_level,
   satisfaction_level, urgency_level, created_at)

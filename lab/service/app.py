@@ -1,7 +1,7 @@
 """A sample AI-Memory service in two releases. It has the faults of the real service, each marked FAULT.
 
-AI_MEMORY_RELEASE is ``legacy`` or ``tenant_aware``. It simulates a language model, which LLM_SECONDS makes slow and
-LLM_DOWN makes unavailable.
+AI_MEMORY_RELEASE is ``legacy`` or ``tenant_aware``. The service simulates a language model. LLM_SECONDS delays the
+model's responses, and LLM_DOWN makes the model unavailable.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ app = FastAPI()
 
 
 class Database:
-    """FAULT: each worker keeps one autocommit connection, so a request finds the setting of the previous request."""
+    """FAULT: all requests to a worker share one connection, so a request inherits the tenant of the previous one."""
 
     def __init__(self) -> None:
-        """Connect at the first statement, not earlier."""
+        """Prepare the object; the first statement opens the connection."""
         self._connection: Any = None
 
     def run(self, sql: str, values: tuple[Any, ...] = (), tenant: int | None = None) -> list[Row]:
-        """Run one statement; the tenant-aware release first sets the tenant, if one is given."""
+        """Run one statement and return its rows; the tenant-aware release first sets the tenant, if it is given."""
         if self._connection is None or self._connection.closed:
             url = os.environ["DATABASE_URL"]
             self._connection = psycopg2.connect(url + ("&" if "?" in url else "?") + "sslmode=require")
@@ -66,7 +66,7 @@ database = Database()
 
 
 async def embedding(text: str) -> list[float]:
-    """Return an embedding from the language model: the same numbers for the same text."""
+    """Return the language model's embedding of a text, which is always the same for the same text."""
     await asyncio.sleep(float(os.environ.get("LLM_SECONDS", "0")))
     if os.environ.get("LLM_DOWN"):
         raise ConnectionError("the language model refused the connection")
@@ -75,7 +75,7 @@ async def embedding(text: str) -> list[float]:
 
 
 def _tenant(request: Request) -> int:
-    """Return the tenant in a request's token; the older release needs no token and does not know about tenants."""
+    """Return the tenant in a request's token; the older release needs no token and has only tenant 1."""
     if not TENANT_AWARE:
         return 1
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
@@ -90,7 +90,7 @@ def _tenant(request: Request) -> int:
 
 
 def _claims(token: str) -> Row:
-    """Return the claims of a token that is signed with our secret (RFC 7519, HS256). Raises ValueError."""
+    """Return the claims of a token (RFC 7519, HS256); raise ValueError if it is expired or not signed by us."""
     signed, _, signature = token.rpartition(".")
     head, _, body = signed.partition(".")
     wanted = hmac.new(os.environ["JWT_SECRET_KEY"].encode(), signed.encode(), hashlib.sha256).digest()
@@ -107,7 +107,7 @@ def _decoded(part: str) -> bytes:
 
 
 def answered(endpoint: Callable[..., Awaitable[Row]]) -> Callable[..., Awaitable[Row]]:
-    """FAULT: the response to an error has HTTP status 200."""
+    """Wrap an endpoint to report success or an error. FAULT: the response to an error has HTTP status 200."""
 
     @functools.wraps(endpoint)
     async def call(*arguments: Any, **named: Any) -> Row:
@@ -122,7 +122,7 @@ def answered(endpoint: Callable[..., Awaitable[Row]]) -> Callable[..., Awaitable
     return call
 
 
-# FAULT: a writer without a tenant writes for tenant 1, and some callers pass no tenant.
+# FAULT: without a tenant, a row is stored for tenant 1, and some endpoints pass no tenant.
 async def _store(body: Row, user_id: str | None, customer_id: int = 1) -> Row:
     return {"id": _insert_memory(body, user_id, await embedding(body["content"]), customer_id)}
 
@@ -178,7 +178,7 @@ def _touch_profile(user_id: str, tenant: int) -> None:
 
 
 def _read(sql: str, values: tuple[Any, ...], tenant: int | None = None) -> list[Row]:
-    """FAULT: an error is suppressed, and looks like an unknown caller."""
+    """Return the rows of a query. FAULT: an error is suppressed, so it looks like an unknown caller."""
     try:
         return database.run(sql, values, tenant)
     except Exception:
@@ -196,7 +196,7 @@ def _memories(where: str, values: tuple[Any, ...], limit: int, tenant: int | Non
 
 @app.on_event("startup")
 def delete_expired_memories() -> None:
-    """Delete the memories older than their ttl_days. FAULT: it sets no tenant; an error is only logged."""
+    """Delete expired memories. FAULT: the statement sets no tenant, and an error is only logged."""
     log.error("language model connection refused: embeddings are computed later")
     try:
         gone = database.run(
@@ -210,7 +210,7 @@ def delete_expired_memories() -> None:
 
 @app.get("/health")
 async def health() -> Row:
-    """FAULT: the status is that of the language model alone, and the memories are counted without a tenant."""
+    """Return the health. FAULT: the status depends only on the language model, and the count sets no tenant."""
     try:
         await embedding("health")
         status = "healthy"
@@ -257,7 +257,7 @@ async def create_memory(request: Request) -> Row:
 @app.delete("/v1/memories")
 @answered
 async def delete_memories(user_id: str) -> Row:
-    """Delete a caller's memories. FAULT: no token; it uses the tenant of the previous request."""
+    """Delete a caller's memories. FAULT: it needs no token and uses the tenant of the previous request."""
     return {"deleted": len(database.run("DELETE FROM memories WHERE user_id = %s RETURNING id", (user_id,)))}
 
 
@@ -271,7 +271,7 @@ async def list_user_memories(request: Request, user_id: str, limit: int = 50) ->
 @app.post("/v1/memories/user")
 @answered
 async def create_user_memory(request: Request) -> Row:
-    """Store one caller's memory. FAULT: it requires a token but ignores its tenant."""
+    """Store one caller's memory. FAULT: it requires a token but ignores the token's tenant."""
     _tenant(request)
     body = await request.json()
     return await _store(body, body["user_id"])
@@ -280,14 +280,14 @@ async def create_user_memory(request: Request) -> Row:
 @app.get("/v1/memories/shared")
 @answered
 async def list_shared_memories(limit: int = 50) -> Row:
-    """Return the memories without a caller. FAULT: no token; it uses the tenant of the previous request."""
+    """Return the memories without a caller. FAULT: it needs no token and uses the tenant of the previous request."""
     return {"memories": _memories("user_id IS NULL AND scope = 'shared'", (), limit)}
 
 
 @app.post("/v1/memories/shared")
 @answered
 async def create_shared_memory(request: Request) -> Row:
-    """Store a memory without a caller. FAULT: no token; it is stored for tenant 1."""
+    """Store a memory without a caller. FAULT: it needs no token and always uses tenant 1."""
     return await _store(await request.json(), None)
 
 
@@ -302,7 +302,7 @@ async def profile(request: Request, user_id: str) -> Row:
 @app.post("/v2/process-call")
 @answered
 async def process_call(request: Request) -> Row:
-    """Store summary and scores of a call. FAULT: only the profile gets the token's tenant."""
+    """Store a call's summary and scores. FAULT: only the profile is stored under the token's tenant."""
     tenant, body = _tenant(request), await request.json()
     summary = _insert_summary(body, await embedding(body["summary"]))
     _insert_metrics(body)
@@ -314,7 +314,7 @@ async def process_call(request: Request) -> Row:
 @app.get("/v2/summaries/{user_id}")
 @answered
 async def summaries(user_id: str, limit: int = 20) -> Row:
-    """Return a caller's summaries. FAULT: no token; it uses the tenant of the previous request."""
+    """Return a caller's summaries. FAULT: it needs no token and uses the tenant of the previous request."""
     sql = f"SELECT {SUMMARY} FROM call_summaries WHERE user_id = %s ORDER BY call_date DESC LIMIT %s"
     return {"summaries": _read(sql, (user_id, limit))}
 
@@ -322,7 +322,7 @@ async def summaries(user_id: str, limit: int = 20) -> Row:
 @app.post("/v2/summaries/search")
 @answered
 async def search(request: Request) -> Row:
-    """Return the summaries nearest in meaning. FAULT: no token; it uses the tenant of the previous request."""
+    """Return the summaries closest to a query. FAULT: it needs no token and uses the tenant of the previous request."""
     body = await request.json()
     vector = await embedding(body["query"])
     # Without pgvector, as on the lab's PostgreSQL 15, the order is arbitrary.
@@ -335,7 +335,7 @@ async def search(request: Request) -> Row:
 @app.get("/v2/personality/{user_id}")
 @answered
 async def personality(user_id: str) -> Row:
-    """Return a caller's averages. FAULT: no token; it uses the tenant of the previous request."""
+    """Return a caller's averages. FAULT: it needs no token and uses the tenant of the previous request."""
     rows = _read(f"SELECT {AVERAGES} FROM personality_averages WHERE user_id = %s", (user_id,))
     return {"personality": rows[0] if rows else None}
 
@@ -343,7 +343,7 @@ async def personality(user_id: str) -> Row:
 @app.post("/v2/context/enriched")
 @answered
 async def enriched_context(request: Request) -> Row:
-    """Return the data about a caller that an agent gets before it answers."""
+    """Return the data about a caller that an agent receives before it responds."""
     tenant, body = _tenant(request), await request.json()
     memories = _memories("user_id = %s", (body["user_id"],), int(body.get("limit", 10)), tenant)
     callers = _read(f"SELECT {PROFILE} FROM caller_profiles WHERE user_id = %s", (body["user_id"],), tenant)

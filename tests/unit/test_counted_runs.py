@@ -43,13 +43,13 @@ def runs(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(("most", "returncode"), [(2, 1), (3, 0)])
 def test_more_runs_than_allowed_fail(runs: Path, most: int, returncode: int) -> None:
     done = subprocess.run([LAB / "count-runs", runs, str(most)], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (returncode, f"3 runs of playbooks; at most {most}.\n")
+    assert (done.returncode, done.stdout) == (returncode, f"3 playbook runs; the limit is {most}.\n")
 
 
 def test_no_run_is_within_every_maximum(tmp_path: Path) -> None:
     (tmp_path / "runs").touch()
     done = subprocess.run([LAB / "count-runs", tmp_path / "runs", "0"], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (0, "0 runs of playbooks; at most 0.\n")
+    assert (done.returncode, done.stdout) == (0, "0 playbook runs; the limit is 0.\n")
 
 
 def test_the_scenarios_are_counted() -> None:

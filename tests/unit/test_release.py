@@ -143,7 +143,7 @@ def test_a_version_that_is_tagged_elsewhere_is_refused(repository: Path) -> None
     subprocess.run(["rm", "-r", str(repository / "release")], check=True)
     (repository / "README.md").write_text("# Other tools\n")
     commit(repository)
-    assert "The tag v1.2.0 is another commit: raise the version in galaxy.yml." in refused(repository)
+    assert "The tag v1.2.0 points to another commit: raise the version in galaxy.yml." in refused(repository)
 
 
 def test_this_repository_has_notes_for_its_version() -> None:
