@@ -1,4 +1,4 @@
-"""Health checks of a service: one response, and its time limit."""
+"""Health requests to a service, each with a time limit."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import urllib.request
 from dataclasses import dataclass, field, replace
 from http.client import HTTPException
 
-# The service is on this host: proxies in the environment are ignored.
+# The service runs on this host, so proxies in the environment are ignored.
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 HEALTHY = frozenset(("healthy", "ok", "up", "pass", "passing", "alive", "running", "ready", "success"))
 _OK = 200
@@ -55,7 +55,7 @@ def _ask(url: str, timeout: float) -> Answer:
 
 
 def ask_while_late(url: str, request_timeout: float, timeout: float) -> Answer:
-    """Send a request, and retry after timeouts for ``timeout`` seconds: a slow service is not unhealthy."""
+    """Send a request, and retry it after timeouts for ``timeout`` seconds, because a slow service may be healthy."""
     deadline = time.monotonic() + timeout
     while True:
         answer = ask(url, request_timeout)

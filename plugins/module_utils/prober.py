@@ -1,7 +1,7 @@
 """The process that sends probes to a service: read requests at fixed times, and occasional health requests.
 
 ``bundle`` writes this file and its imports as a program, because the files of an Ansible module disappear when the
-module ends. The program writes one line for each event (``Sample``): only times, a status and a verdict.
+module ends. The program writes one line for each event, with only times, a status and a verdict.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PACKAGE = __name__.rpartition(".")[0]
 CONFIGURATION, SAMPLES, PROGRAM = "configuration.json", "samples", "prober.zip"
 # The modification time of this file is the run's last sign of life: a run that waits for a long job touches it.
 ALIVE = "alive"
-# The kinds of lines. If no response follows a BEGUN line, the read request was never answered.
+# The kinds of lines. If no READ line follows a BEGUN line, the read request got no response.
 BEGUN, READ, HEALTH, ENDED = "begun", "read", "health", "ended"
 # The verdicts on one request: good, unanswered (two kinds), an error (also HTTP 200 with success: false), and less data
 # than before the run.
@@ -72,7 +72,7 @@ class Prober:
         self._over = self._lost = False
 
     def end(self, *_: Any) -> None:
-        """Send no further request."""
+        """Stop sending requests."""
         self._over = True
 
     def run(self) -> None:
@@ -118,7 +118,7 @@ class Prober:
 
 
 def main(directory: str) -> None:
-    """Run the program in a directory that belongs to root alone."""
+    """Run the program in a directory that only root can access."""
     place = Path(directory)
     configuration = place / CONFIGURATION
     wanted = json.loads(configuration.read_text(encoding="utf-8"))
