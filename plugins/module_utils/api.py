@@ -1,4 +1,4 @@
-"""Requests to a service's API from its own host: signed with the service's own secret, without any proxy.
+"""Send requests to a service's API on its own host, signed with the service's secret, without any proxy.
 
 The ``verdict`` on a response is one of
 
@@ -48,12 +48,12 @@ REQUEST = {
     "path": {"type": "str", "required": True}, "body": {"type": "dict"}, "claims": {"type": "dict"},
     "marker": {"type": "str", "default": ""},
 }  # fmt: skip
-# How many characters of a response are shown, and how many bytes are read.
+# The maximum number of characters of a response that are shown, and of bytes that are read.
 SHOWN, _MAX_BYTES = 300, 4 * 2**20
 # The minimum length of a value that identifies a row, such as a caller's number, an id or a sentence.
 _MIN_IDENTIFYING = 12
 _REMOVED = "[removed]"
-# A shorter secret could be an ordinary word, which would then be removed from all strings.
+# A shorter secret could be an ordinary word, and redaction would remove this word from all strings.
 _MIN_SECRET = 8
 
 
@@ -124,7 +124,7 @@ class Conversation:
         response = self._connection.getresponse()
         received = response.read(_MAX_BYTES)
         if not response.isclosed():
-            # The next response would begin with the rest of this one.
+            # Otherwise, the next response would begin with the rest of this one.
             self._connection.close()
         return response.status, received
 
@@ -140,7 +140,7 @@ class Conversation:
 
 
 class Caller:
-    """The sender of requests, with the operator's headers and a token that contains the claims of the request."""
+    """The sender of requests. Adds the operator's headers, and a token that contains the claims of the request."""
 
     def __init__(self, headers: Mapping[str, str], secret: str, seconds: int) -> None:
         """Initialize with the secret, or "" if tokens cannot be signed, and the validity of a token in seconds."""
@@ -161,7 +161,7 @@ class Caller:
         return {"Authorization": f"Bearer {token}", **self._headers}
 
     def redacted(self, text: str) -> str:
-        """Return a string without the headers, the tokens and the secret, because a service may quote them."""
+        """Remove the headers, the tokens and the secret from a string, because a service may quote them."""
         for value in sorted((value for value in self._known if len(value) >= _MIN_SECRET), key=len, reverse=True):
             for form in (value, json.dumps(value)[1:-1]):
                 text = text.replace(form, _REMOVED)
@@ -264,7 +264,7 @@ def holds(answer: Answer, marker: str) -> bool:
 
 
 def shown(answer: Answer, caller: Caller) -> str:
-    """Return a response as the operator sees it: its status and the beginning of its body."""
+    """Return a response for the operator: its status and the beginning of its body."""
     if not answer.status:
         return messages.visible(answer.problem)
     body = caller.redacted(answer.body.decode("utf-8", "replace"))

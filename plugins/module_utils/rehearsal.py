@@ -60,7 +60,7 @@ def room(size_bytes: int, mode: str) -> int:
 def cost(asked: Mapping[str, Any], size_bytes: int, mode: str, max_seconds: int, directory: str) -> dict[str, Any]:
     """Return ``{seconds, bytes, lines, obstacles}`` for a rehearsal.
 
-    ``asked`` is the result of the rehearsal_cost module: ``free_bytes``, ``shared`` (with the backups), ``load``,
+    ``asked`` is the result of the rehearsal_cost module: ``free_bytes``, ``shared`` (with backups), ``load``,
     ``processors``, ``last`` (a manifest or None). ``lines`` describe the cost; ``obstacles`` are sentences that explain
     why the rehearsal is refused.
     """
@@ -79,7 +79,7 @@ def cost(asked: Mapping[str, Any], size_bytes: int, mode: str, max_seconds: int,
             f"rehearse_directory is {directory}: it must be an absolute path of letters, digits and ._- in which every"
             " name begins with a letter, a digit or a dot, such as /var/backups."
         )
-    # A dump in the same directory takes its space first.
+    # A dump on the same file system takes up its space first.
     needed = room(size_bytes, mode) + (size_bytes if asked["shared"] else 0)
     took = seconds(size_bytes, asked["last"], mode)
     free = int(asked["free_bytes"])
@@ -92,7 +92,7 @@ def cost(asked: Mapping[str, Any], size_bytes: int, mode: str, max_seconds: int,
         )
     if took > max_seconds:
         obstacles.append(
-            f"The rehearsal will take about {took:,} s, more than rehearse_max_duration ({max_seconds:,} s): "
+            f"The rehearsal takes about {took:,} s, more than rehearse_max_duration ({max_seconds:,} s): "
             f"increase the limit with -e rehearse_max_duration={took * 2}, or rehearse only the definitions with "
             "-e migrate_rehearse=schema."
         )
@@ -110,7 +110,7 @@ def cost(asked: Mapping[str, Any], size_bytes: int, mode: str, max_seconds: int,
 
 
 def uncarried(state: Mapping[str, Any]) -> list[str]:
-    """Return the names of the objects in a state that a dump does not contain: invalid indexes."""
+    """Return the names of invalid indexes, which are the only objects in a state that a dump does not contain."""
     return sorted(
         index["name"]
         for table in state["tables"].values()
@@ -120,7 +120,7 @@ def uncarried(state: Mapping[str, Any]) -> list[str]:
 
 
 def _without_tablespaces(sql: str, state: Mapping[str, Any]) -> str:
-    """Return a statement as the plan in the copy contains it, because the throwaway server has no tablespaces."""
+    """Return a statement without tablespaces, as in the plan for the copy: the throwaway server has none."""
     places = {
         index.get("tablespace")
         for table in state["tables"].values()

@@ -23,7 +23,7 @@ try:
 except ImportError:
     psycopg2 = None
 
-# The name of a run's sessions, by which a later run recognizes a session that still exists.
+# The application_name of a run's sessions, by which a later run recognizes a session that still exists.
 APPLICATION = "tenancy runbook"
 
 # Settings at the start of a session override those of the role and the database (PostgreSQL manual, 20.1.3).
@@ -49,11 +49,11 @@ SETTINGS: Mapping[str, str] = {
     "default_transaction_read_only": "off",
     "default_transaction_isolation": "read committed",
     "default_transaction_deferrable": "off",
-    # The planner then does not use CHECK constraints, and does not evaluate their constants.
+    # With "off", the planner does not use CHECK constraints, and does not evaluate their constants.
     "constraint_exclusion": "off",
 }
-# A read-only session cannot write by accident, and sees one state of the database. A query fails if row security would
-# filter its result.
+# A read-only session cannot write by accident, and sees a single state of the database. A query fails if row security
+# would filter its result.
 READING: Mapping[str, str] = {
     "default_transaction_read_only": "on",
     "default_transaction_isolation": "repeatable read",
@@ -181,7 +181,7 @@ def prepare(connection: Any) -> None:
         acts_as, logged_in_as, is_superuser = cursor.fetchone()
         if acts_as != logged_in_as:
             raise SessionError(
-                f"The session of {logged_in_as} works as {acts_as}: ALTER ROLE {logged_in_as} RESET role."
+                f"The session of {logged_in_as} acts as {acts_as}: run ALTER ROLE {logged_in_as} RESET role."
             )
         if is_superuser:
             cursor.execute(QUERY)

@@ -16,7 +16,7 @@ from .errors import TenancyError
 # count.
 Found = dict[str, Any]
 
-# The table is first locked by its name, so that the table that is checked is also the table that is read.
+# The table is first locked by its name, so that the same table is checked and then read.
 COLUMNS = """
 SELECT c.relkind,
        (SELECT t.typtype = 'b' AND t.typnamespace = 'pg_catalog'::pg_catalog.regnamespace
@@ -81,7 +81,7 @@ def read(
 
 
 def of_caller(found: Sequence[Found], caller: str) -> list[Found]:
-    """Return only the rows of one caller."""
+    """Return the tables with only the rows of one caller."""
     return [{**table, "tenants": [item for item in table["tenants"] if item["caller"] == caller]} for table in found]
 
 

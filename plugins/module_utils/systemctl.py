@@ -1,4 +1,4 @@
-"""Calls of systemctl on the server."""
+"""Run systemctl on the server."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ RunCommand = Callable[..., tuple[int, str, str]]
 
 
 class SystemctlError(OSError):
-    """systemctl failed; the message is that of systemctl."""
+    """systemctl failed; the message is its error output."""
 
 
 def now() -> str:

@@ -1,5 +1,4 @@
-"""The entries of a dump, and the role that restores each of them: an owner's code never gets more privileges than its
-owner.
+"""The entries of a dump, and the role that restores each entry. No code gets more privileges than its owner.
 
 PostgreSQL parses, plans or evaluates a definition when it creates the object. A default whose type is an array of a
 domain calls the domain's CHECK, a generated column is planned, and a partition's bound is evaluated. A constraint reads
@@ -57,7 +56,7 @@ AFTER_DATA = frozenset({
     "CHECK CONSTRAINT", "CONSTRAINT", "FK CONSTRAINT", "INDEX", "INDEX ATTACH", "POLICY", "PUBLICATION",
     "PUBLICATION TABLE", "PUBLICATION TABLES IN SCHEMA", "ROW SECURITY", "RULE", "STATISTICS", "TRIGGER",
 })  # fmt: skip
-# The last kinds before the event triggers, because event triggers would fire for every later statement.
+# The last kinds before the event triggers, which come at the end because later statements would fire them.
 FINISH = frozenset({"ACL", "COMMENT", "DEFAULT ACL", "SECURITY LABEL", "STATISTICS DATA"})
 LEFT_OUT = frozenset({"DATABASE", "DATABASE PROPERTIES"})
 # Kinds that would connect to other servers.
