@@ -25,8 +25,8 @@ class AgeError(TenancyError):
 def encrypt(directory: str, user: str, identity: str) -> None:
     """Encrypt the files of a backup into one archive with the key ``identity``, and verify the archive.
 
-    To verify the archive, decrypt it and compare its content with the files. tar writes to age and reads from age, so
-    the unencrypted archive is never on disk. The unencrypted files are kept. Raises AgeError and OSError.
+    The archive is decrypted again, and its content is compared with the files. The unencrypted archive is never on
+    disk, because tar writes to age and reads from age. The unencrypted files are kept. Raises AgeError and OSError.
     """
     recipient = _recipient(directory, user, identity)
     archive = f"{directory}/{ARCHIVE}"

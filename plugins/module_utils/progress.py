@@ -1,7 +1,7 @@
 """Measure the progress of a dump or a restore by the tables that are being read or written.
 
 The progress is the share of the tables' bytes that are copied. For a table that is being copied, the share of its rows
-is used, because the size of the copy differs from the size of the table.
+counts instead, because the copy and the table differ in size.
 """
 
 from __future__ import annotations

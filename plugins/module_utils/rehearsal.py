@@ -60,9 +60,9 @@ def room(size_bytes: int, mode: str) -> int:
 def cost(asked: Mapping[str, Any], size_bytes: int, mode: str, max_seconds: int, directory: str) -> dict[str, Any]:
     """Return ``{seconds, bytes, lines, obstacles}`` for a rehearsal.
 
-    ``asked`` is the result of the rehearsal_cost module: ``free_bytes``, ``shared`` (with backups), ``load``,
-    ``processors``, ``last`` (a manifest or None). ``lines`` describe the cost; ``obstacles`` are sentences that explain
-    why the rehearsal is refused.
+    ``asked`` is the result of the rehearsal_cost module: ``free_bytes``, ``shared`` (whether backups are on the same
+    file system), ``load``, ``processors``, ``last`` (a manifest or None). ``lines`` describe the cost; ``obstacles``
+    are sentences that explain why the rehearsal is refused.
     """
     if mode not in ("full", "schema", "none"):
         raise TenancyError(f"migrate_rehearse is {mode}: it must be full, schema or none.")

@@ -2,8 +2,8 @@
 
 The program runs in a transient systemd unit, which restarts the program if it is killed. Its only argument is a
 directory. In it, the program reads ``order.json``, updates ``state.json``, and finally writes ``result.json``. After a
-restart, the program continues from its state and the observed workers, and corrects the effect of a signal that was
-sent twice or not at all. It needs no installed code except the standard library.
+restart, the program continues from its state and the observed workers. In this way, it corrects the effect of a signal
+that was sent twice or not at all. It needs no installed code except the standard library.
 """
 
 from __future__ import annotations
@@ -282,7 +282,7 @@ class Renewer:
             ) from error
 
     def _after_the_end(self) -> str:
-        """Return a sentence about the service after its master ended. Start the service if it failed, as a run would."""
+        """Return a sentence about the service after its master ended; start it if it failed, as a run would."""
         deadline, state = time.monotonic() + RESTARTED, shown("ActiveState", self.unit)
         while state in ("activating", "deactivating") and time.monotonic() < deadline:
             time.sleep(PAUSE)
@@ -363,7 +363,7 @@ def shown(name: str, unit: str) -> str:
 
 
 def prepare() -> None:
-    """On SIGTERM, exit through the cleanup that resumes a paused worker. Allow this process to hold many connections."""
+    """On SIGTERM, exit through the cleanup that resumes a paused worker; allow this process to hold many sockets."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -27,8 +27,8 @@ PAUSED = 0.12
 ATTEMPTS = 8
 READING = 0.01
 HIGHEST = -20
-# The seconds for the last responses of a worker, and then for the responses on the connections that it handed over.
-# gunicorn's default timeout is the same.
+# The seconds for the last responses of a worker. Its handed-over connections get the same time afterwards. This is also
+# gunicorn's default.
 LAST = 30.0
 # The seconds after which the child process that ends a worker counts as lost.
 LOST = 2 * LAST + ATTEMPTS * (PAUSED + READING) + 5
@@ -40,8 +40,7 @@ def end(pid: int, reduce: Callable[[], None], proc: Path = Path("/proc")) -> Non
     ``reduce`` tells gunicorn to run one worker less. gunicorn then ends its oldest worker itself, unless that worker
     has ended. If requests arrive in every pause, only ``reduce`` is called, because the end of a paused worker would
     lose all these requests. The same applies if the worker has already ended, because gunicorn would replace it.
-    Returns after at most LAST seconds, even if the worker has not ended. Raises OSError, for example if gunicorn has
-    ended.
+    Returns after LAST seconds if the worker has not ended by then. Raises OSError, for example if gunicorn has ended.
     """
     work = partial(_end, pid, reduce, proc)
     try:

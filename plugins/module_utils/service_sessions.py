@@ -1,7 +1,7 @@
 """Find the sessions of the service's logins, and those among them that are older than a change.
 
-A session keeps the role settings from its login. To find the sessions that still have the old settings, the current
-sessions are compared with those that existed immediately after the commit of the change.
+A session keeps the role settings from its login. To find the sessions with old settings, the current sessions are
+compared with those that existed immediately after the commit of the change.
 """
 
 from __future__ import annotations

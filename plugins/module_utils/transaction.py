@@ -125,8 +125,8 @@ def run(
     """Run the document ``wanted`` in one transaction. ``guard``, a connection in autocommit mode, limits its duration.
 
     The transaction is rolled back unless ``commits`` is true. ``check`` is called with the transaction's cursor once
-    the tables are locked. If ``check`` raises BusyError, or if a lock is not free, the transaction is rolled back and
-    retried for ``patience`` seconds, a value in the document.
+    the tables are locked. If ``check`` raises BusyError, or if a lock is not free, the transaction is rolled back. It
+    is then retried for ``patience`` seconds, a value in the document.
 
     Returns findings (of the proof, in the order of its attempts) and rows (the count for each counted table). Also
     returns durations (in seconds, by the id of the statement), the total seconds and the transaction ID. ``attempts``

@@ -17,7 +17,7 @@ options:
     type: int
     required: true
   host:
-    description: The directory of the socket; the default is that of libpq.
+    description: The directory of the socket, by default libpq's.
     type: str
     default: ""
   user:

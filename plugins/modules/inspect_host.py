@@ -23,7 +23,7 @@ short_description: Collect the facts that a run needs about a host before it sta
 description:
   - Inspects the service's unit, its processes and its sessions in the same way as M(aimemory.tenancy.service_witness).
     Also inspects PostgreSQL, its programs, the directory of the backups, the free disk space, and the lock of runs.
-  - Refuses nothing. A fact that cannot be read is returned as a problem, together with all other facts.
+  - Does not judge the facts. A fact that cannot be read is returned as a problem, together with all other facts.
   - Changes nothing. The result contains secrets, so the task needs C(no_log). Runs as root.
 extends_documentation_fragment:
   - aimemory.tenancy.database
@@ -64,7 +64,7 @@ options:
     choices: [auto, gunicorn, reload, restart, command]
     default: auto
   renew_command:
-    description: The command with which they are renewed.
+    description: The command that renews the sessions.
     type: list
     elements: str
     default: []
@@ -160,7 +160,7 @@ def inspect(wanted: dict[str, Any], run_command: inspection.RunCommand) -> dict[
         wanted["database"], wanted["port"], wanted["user"], wanted["queries"], wanted["values"]
     )
     asked, answered = postgresql.pop("asked"), postgresql.pop("answered")
-    # If the directory does not exist yet, it will be created in its parent.
+    # A directory that does not exist yet is created in its parent.
     backups = Path(wanted["backup_directory"])
     data = [postgresql["data_directory"]] if postgresql["data_directory"] else []
     rooms = {"data": data, "backups": [str(backups), str(backups.parent)]}

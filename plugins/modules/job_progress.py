@@ -26,7 +26,7 @@ extends_documentation_fragment:
   - aimemory.tenancy.database.user
 options:
   job:
-    description: The value C(ansible_job_id) of the task that started it.
+    description: The value C(ansible_job_id) of the task that started the job.
     type: str
     required: true
   directory:
@@ -36,8 +36,8 @@ options:
   kind:
     description:
       - V(backup) measures the dump in O(path) until O(copy) exists, then the restore into O(copy). V(copy) measures
-        only that restore, and V(restore) the restore into the database O(target). V(build) queries the progress of
-        indexes that are built in the database.
+        only the restore into O(copy), and V(restore) the restore into the database O(target). V(build) queries the
+        progress of indexes that are built in the database.
     type: str
     choices: [backup, copy, restore, build]
     required: true
@@ -51,7 +51,7 @@ options:
     description: The database on the running server into which a dump is restored. Its tables are those of O(database).
     type: str
   alive:
-    description: A file, whose time is updated if it exists; this shows that the run is alive.
+    description: A file whose modification time is updated, if the file exists, to show that the run is alive.
     type: path
 author: AI-Memory operations
 """
@@ -132,7 +132,7 @@ def job_is_over(directory: str, job: str) -> bool:
 
 
 def touch(path: str) -> None:
-    """Set the time of a file to the current time, if the file exists."""
+    """Set the modification time of a file to the current time, if the file exists."""
     with contextlib.suppress(FileNotFoundError):
         os.utime(path)
 
@@ -141,7 +141,7 @@ class Work:
     """The work of a job on a database, as the module's options describe it."""
 
     def __init__(self, wanted: Mapping[str, Any], run: Callable[..., tuple[int, str, str]]) -> None:
-        """Set the module's options, and the function that runs a program, like Ansible's run_command."""
+        """Initialize with the module's options, and the function that runs a program, like Ansible's run_command."""
         self.wanted = wanted
         self.run = run
 

@@ -26,8 +26,8 @@ DOCUMENTATION = r"""
 module: other_clients
 short_description: List the clients of a database that would remain after a service is stopped
 description:
-  - Omits sessions of the unit's processes, of the units that stop with it, and of the service's pooler. Also omits
-    sessions that end within a short time.
+  - Omits sessions of the unit's processes, of the units that stop with the unit, and of the service's pooler. Also
+    omits sessions that end within a short time.
   - While the service runs, it may be unknown which sessions are its own, because its processes show no session or
     cannot be read. In that case, all sessions of its role count as its own.
   - Changes nothing. Runs as root.
@@ -69,7 +69,7 @@ clients:
   returned: success
   type: list
 in_role:
-  description: Those of RV(clients) that log in with O(role).
+  description: The items of RV(clients) that log in with O(role).
   returned: success
   type: list
 transactions:
@@ -87,13 +87,13 @@ holders:
   type: list
 """
 
-# A session for a request, for a probe or for another run's check ends within this time.
+# A session for one request, for a probe or for the check of another run ends within this time.
 SECONDS = 3
 PAUSE = 0.1
 
 
 class Looking:
-    """The search in one call."""
+    """One search for other clients."""
 
     def __init__(self, module: AnsibleModule) -> None:
         """Initialize with the options of the module."""

@@ -66,7 +66,7 @@ result:
   returned: success
   type: dict
 rows:
-  description: The rows of each query by its name, dicts of columns.
+  description: The rows of each query by its name, as dicts of columns.
   returned: success
   type: dict
 tables:
@@ -110,7 +110,7 @@ def transact(wanted: Mapping[str, Any], *, commits: bool) -> dict[str, Any]:
     """Run the transaction and return its result. Raises the errors of ``transaction.run``, and SessionError."""
     settings = dict(transaction.SETTINGS)
     if not wanted["commit"]:
-        # Rows that other sessions store at the same time then make no difference.
+        # Rows that other sessions store at the same time then do not affect the result.
         settings["default_transaction_isolation"] = "repeatable read"
     where = (wanted["user"], wanted["database"], wanted["port"])
     with (

@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Measure the resources for a rehearsal, and read the durations of the last backup."""
+"""Measure the resources for a rehearsal, and read the durations from the last backup."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import backups, r
 
 DOCUMENTATION = r"""
 module: rehearsal_cost
-short_description: Measure the resources for a rehearsal, and read the durations of the last backup
+short_description: Measure the resources for a rehearsal, and read the durations from the last backup
 description:
   - Measures the free space of a directory and the load of the server, and reads the manifest of the newest backup.
     Changes nothing. Runs as root.

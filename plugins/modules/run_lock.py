@@ -78,7 +78,7 @@ alive:
   returned: success
   type: dict
 problem:
-  description: The reason if the lock can be neither taken nor broken, or "" if only its holder prevents it.
+  description: The reason if the lock cannot be taken or broken, or "" if the only reason is its holder.
   returned: success
   type: str
 """

@@ -72,7 +72,7 @@ RETURN = r"""
 token:
   description: >-
     C(signed) if the module signs tokens, C(given) if O(headers) contains one, or C(none) if no token is wanted.
-    Otherwise their secret is C(missing) or C(asymmetric).
+    Otherwise, tokens cannot be signed because the secret is C(missing) or C(asymmetric).
   returned: success
   type: str
 endpoints:
@@ -93,7 +93,7 @@ class Look:
         self._caller, self._names = caller, api.names(wanted["names"])
         self._conversation = api.Conversation(wanted["url"], wanted["timeout"])
         self._other: dict[str, Any] = wanted["other"]
-        # A request to this endpoint sets the session's tenant before an endpoint without a token is called.
+        # Before an endpoint without a token is called, a request to this endpoint sets the session's tenant.
         self._first: dict[str, Any] | None = next((item for item in wanted["endpoints"] if item["claims"]), None)
 
     def at(self, endpoint: dict[str, Any]) -> dict[str, Any]:

@@ -12,9 +12,9 @@ module: service_renew
 short_description: Renew the sessions of a service while it runs
 description:
   - Replaces each process of a unit that may have a database session, and returns when the service has as many workers
-    as before. All its sessions then started after the call, with the role's settings at that time.
-  - With gunicorn, one worker is added and the oldest one ends, until each old worker has ended. gunicorn's own sign of
-    life shows that a new worker has booted. Before that, the module starts a separate gunicorn with one worker as a
+    as before. Afterwards, all its sessions are newer than the call and have the role's current settings.
+  - With gunicorn, one worker is added and the oldest one ends, until each old worker has ended. The heartbeat of
+    a new worker shows that it has booted. Before that, the module starts a separate gunicorn with one worker as a
     trial, because gunicorn stops the whole service if a worker cannot boot.
   - While a worker ends, uvicorn may reset a connection whose request it has not read. The client can repeat the
     request.

@@ -50,8 +50,8 @@ options:
         type: str
         required: true
       tables:
-        description: For each table its name (table), the column that identifies the caller (column), and whether it
-          gets a row (stored).
+        description: For each table its name (table), the column that identifies the caller (column), and whether the
+          test must store a row in it (stored).
         type: list
         elements: dict
         required: true
@@ -204,7 +204,7 @@ stored_seconds:
   returned: success
   type: float
 unproven:
-  description: Sentences about the facts that the test does not prove.
+  description: Sentences about facts that the test does not prove.
   returned: success
   type: list
 shown:

@@ -87,7 +87,7 @@ tells_sockets:
   returned: always
   type: bool
 server:
-  description: Whether PostgreSQL responded; problem, or database (whether it exists).
+  description: Whether PostgreSQL responded (answered), problem, and database (whether the database exists).
   returned: always
   type: dict
 listeners:

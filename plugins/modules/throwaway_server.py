@@ -75,7 +75,7 @@ host:
   returned: with O(state=present)
   type: str
 walls:
-  description: Barriers that a probe has tested, each with whether it is effective.
+  description: Whether each of the barriers that a probe has tested is effective.
   returned: with O(state=present)
   type: dict
 left:

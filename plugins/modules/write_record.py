@@ -4,7 +4,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: write_record
-short_description: Write the record of a run that is not finished
+short_description: Write the record of an unfinished run
 description:
   - Writes C(run.json) on this machine. The file remains if the run is interrupted or its host becomes unreachable.
   - A dry run writes no record.

@@ -91,7 +91,7 @@ def test_an_ordinary_unit_has_nothing_to_say() -> None:
 @pytest.mark.parametrize(
     ("properties", "sentence"),
     [
-        ({"LoadState": "masked"}, f"{UNIT} is masked, so systemd would refuse to start it again: systemctl unmask"),
+        ({"LoadState": "masked"}, f"{UNIT} is masked, so systemd would refuse to start it again: run systemctl unmask"),
         ({"UnitFileState": "masked-runtime"}, f"{UNIT} is masked"),
         ({"Transient": "yes"}, f"{UNIT} was created by systemd-run and disappears when it stops"),
         ({"LoadState": "bad-setting"}, f"systemd cannot read the file of {UNIT} (bad-setting)"),
