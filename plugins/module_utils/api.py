@@ -59,7 +59,7 @@ _MIN_SECRET = 8
 
 @dataclass(frozen=True)
 class Answer:
-    """One response; ``problem`` is the reason if there is none, and ``late`` is true if the request timed out."""
+    """One response. If there is none, ``problem`` is the reason, and ``late`` is true if the request timed out."""
 
     status: int = 0
     body: bytes = b""
@@ -112,7 +112,7 @@ class Conversation:
         except (OSError, http.client.HTTPException) as error:
             self._connection.close()
             if kept and isinstance(error, ConnectionError):
-                # The server closed the connection before it read the request.
+                # The server closed the idle connection before it read the request.
                 return self.ask(method, path, body, headers)
             late = isinstance(error, TimeoutError)
             problem = "no response in time" if late else str(error) or type(error).__name__
@@ -143,7 +143,7 @@ class Caller:
     """The sender of requests. Adds the operator's headers, and a token that contains the claims of the request."""
 
     def __init__(self, headers: Mapping[str, str], secret: str, seconds: int) -> None:
-        """Initialize with the secret, or "" if tokens cannot be signed, and the validity of a token in seconds."""
+        """Initialize with the headers, the secret ("" if there is none), and the validity of a token in seconds."""
         self._headers, self._seconds = dict(headers), seconds
         # An Authorization header from the operator replaces the token.
         self.given = any(name.lower() == "authorization" for name in headers)
@@ -202,7 +202,7 @@ def caller(module: Any) -> tuple[str, Caller]:
 
 
 def names(wanted: Mapping[str, Any]) -> Names:
-    """Return the ``names`` option of a module."""
+    """Return a module's ``names`` option as Names."""
     return Names(wanted["column"], wanted["setting"], tuple(wanted["tables"]))
 
 

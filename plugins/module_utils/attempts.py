@@ -29,7 +29,7 @@ class Lines:
     """A file object for COPY TO STDOUT that counts and discards the lines: each line is one row."""
 
     def __init__(self) -> None:
-        """Start at zero."""
+        """Start the count at zero."""
         self.count = 0
 
     def write(self, data: Any) -> int:

@@ -15,7 +15,7 @@ BATCH_PAGES = 100
 
 
 def role(database: str) -> str:
-    """Return the login's name. All databases of a server share its roles, so the name contains the database's."""
+    """Return the login's name. It contains the database's name, because all databases of a server share the roles."""
     return derived_name(POLICY, database)
 
 

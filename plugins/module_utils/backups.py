@@ -1,4 +1,4 @@
-"""Manifests of backups: which backups belong to a database, which of them to keep, and whether one can be restored."""
+"""Determine which backups belong to a database, which of them to keep, and whether a backup can be restored."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def manifest(
     """Return the manifest of the backup in ``path``.
 
     ``dump`` is the result of ``dumping.Dump.take`` and ``layout`` is the format of the dump. ``proven_seconds`` is the
-    duration of the restore into a throwaway server and of the comparison, or None if there was no test restore.
+    duration of the test restore, including the comparison, or None if there was no test restore.
     """
     return {
         "version": 1, "path": path, "database": database, "server_version": server_version,

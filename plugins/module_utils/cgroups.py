@@ -1,4 +1,4 @@
-"""The processes of a systemd unit, from its control group."""
+"""Find the processes of a systemd unit through its control group."""
 
 from __future__ import annotations
 

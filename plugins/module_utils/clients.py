@@ -101,7 +101,7 @@ def holders(cursor: Any, tables: Mapping[str, Any] | None) -> list[Client]:
 
 
 def end(cursor: Any, database: str, pooler: Pooler, *, everybody: bool) -> list[Client]:
-    """Terminate the pooler's idle sessions, or all sessions with ``everybody``; return the clients but the pooler."""
+    """Terminate the pooler's idle sessions, or all sessions if ``everybody``; return the clients other than these."""
     return _asked(cursor, database, pooler, running=False, terminate=everybody)
 
 

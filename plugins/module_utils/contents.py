@@ -1,4 +1,4 @@
-"""Row counts and checksums of a database's tables. The order of the rows does not matter."""
+"""Count and hash the rows of a database's tables, regardless of their order."""
 
 from __future__ import annotations
 
@@ -93,9 +93,9 @@ def read(cursor: Any, hash_max_bytes: int) -> list[Contents]:
 def changes(
     cursor: Any, since: int, until: int, before: list[Contents], rewritten: Collection[str] = ()
 ) -> list[Contents]:
-    """Return schema, name, written and gone of each table that others changed between a snapshot and a transaction.
+    """Return schema, name, written and gone of each table that changed between a snapshot and a transaction.
 
-    ``since`` is the oldest transaction ID that was running at the snapshot, and ``until`` is the ID of the transaction.
+    ``since`` is the ID of the oldest transaction that was running at the snapshot. ``until`` is the transaction's ID.
     ``before`` is the result of ``read`` at the snapshot. ``written`` counts the rows that were added or changed in
     between; ``gone`` counts the rows of the snapshot that were changed or deleted. The caller has changed every row of
     the tables ``schema.name`` in ``rewritten``. For these tables, both values are None, because the changes of others

@@ -28,7 +28,7 @@ def can_be_imitated(accepted: socket.socket) -> bool:
     """Return whether a forwarded TCP connection can come from the caller's own address.
 
     The caller must be on this host: otherwise, the service may trust the forwarding address more than the caller's. It
-    must be in the same network namespace: in another one, a different service can have the same address. Raises
+    must also be in the same network namespace: in another one, a different service can have the same address. Raises
     OSError, also on Linux before 5.14, which does not identify namespaces.
     """
     with socket.socket() as ours:
@@ -69,7 +69,10 @@ class _Exchange:
         self._is_answered = False
 
     async def run(self) -> None:
-        """Copy data until the service closes its connection, or its time is over. Raises OSError if either fails."""
+        """Copy data in both directions until the service closes its connection. Raises OSError.
+
+        A connection that is always busy ends earlier (see BUSY).
+        """
         response = asyncio.ensure_future(self._copy(self._service[0], self._caller[1], is_answer=True))
         request = asyncio.ensure_future(self._request())
         try:

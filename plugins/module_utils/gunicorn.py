@@ -19,7 +19,7 @@ from pathlib import Path
 from . import processes
 
 _FILE = re.compile(r".*/wgunicorn-[^/]* \(deleted\)")
-# The mode of a new file. A worker of gunicorn 20 or earlier changes the mode, and later versions change the time.
+# The mode of a new file. Workers of gunicorn 20 and earlier change the mode, later workers the modification time.
 _CREATED = 0o600
 
 
@@ -114,7 +114,8 @@ def _files(place: Path) -> dict[str, bool]:
         with contextlib.suppress(FileNotFoundError):
             if _FILE.fullmatch(os.readlink(path)):
                 state = path.stat()
-                # Later versions set the time to the seconds since the host's boot, which is a date far in the past.
+                # Later versions set the modification time to the seconds since the host's boot, which is a date far in
+                # the past.
                 booted = state.st_mode & 0o777 != _CREATED or state.st_mtime < state.st_ctime / 2
                 found[str(state.st_ino)] = booted
     return found

@@ -62,7 +62,7 @@ class Connection:
         self.socket = held
 
     def unread(self) -> int:
-        """Return the number of bytes that have arrived and were not read."""
+        """Return the number of bytes that have arrived but have not been read."""
         return int(struct.unpack("=i", fcntl.ioctl(self.socket, termios.FIONREAD, bytes(4)))[0])
 
     def is_forwardable(self) -> bool:
@@ -170,7 +170,7 @@ class Handover:
         return [inode for inode, connection in self._connections.items() if not connection.is_forwardable()]
 
     def _release(self, inodes: Iterable[str]) -> None:
-        """Stop holding some connections."""
+        """Stop holding the connections with these inodes."""
         for inode in inodes:
             self._connections.pop(inode).socket.close()
             self._others.add(inode)

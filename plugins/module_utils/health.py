@@ -19,10 +19,10 @@ _MAX_BYTES = 65_536
 
 @dataclass(frozen=True)
 class Answer:
-    """One response. ``sentence`` is the reason if it is not healthy, and ``late`` is true if the request timed out.
+    """One response. ``late`` is true if the request timed out.
 
-    ``said`` is the service's own word for an unhealthy state in a response with status 200. ``seconds`` is the duration
-    of the request.
+    ``sentence`` is the reason if the response is not healthy. ``said`` is the service's own word for an unhealthy state
+    in a response with status 200. ``seconds`` is the duration of the request.
     """
 
     healthy: bool
@@ -33,7 +33,7 @@ class Answer:
 
 
 def ask(url: str, timeout: float) -> Answer:
-    """Send one request, and wait ``timeout`` seconds for the response."""
+    """Send one request, and wait at most ``timeout`` seconds for the response."""
     began = time.monotonic()
     answer = _ask(url, timeout)
     return replace(answer, seconds=round(time.monotonic() - began, 3))

@@ -1,4 +1,4 @@
-"""Act as a system user, on whom PostgreSQL's peer authentication and libpq's default role depend."""
+"""Act as a system user, because PostgreSQL's peer authentication and libpq's default role depend on the user."""
 
 from __future__ import annotations
 

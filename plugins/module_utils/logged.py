@@ -49,9 +49,9 @@ _LOWER_CASE = "|".join(_LEVELS)
 # A sentence may begin with these words, so they count only in upper case.
 _LEVELS |= {"LOG": QUIET, "SUCCESS": QUIET}
 _LEVEL = "|".join(_LEVELS)
-# The parts that may precede the level. They are [brackets], times and numbers, time zones, Ruby's letter, separators,
-# user@database, and a name before a separator or the level. Each part ends at a space, a separator or a bracket, which
-# prevents catastrophic backtracking.
+# The parts that may precede the level. They are [brackets], times and numbers, time zones, the letter of Ruby's logger,
+# separators, user@database, and a name before a separator or the level. Each part ends at a space, a separator or a
+# bracket, which prevents catastrophic backtracking.
 _BEFORE = (
     rf"(?:\[(?!\s*(?i:{_LEVEL})\s*\])[^\]]*\][,:]?|\([^()]*\)|<?\d[^\s|]*(?=[\s|])"
     rf"|(?:UTC|GMT|[A-Z]{{2,4}}T|[AP]M|[A-Z],)(?=\s)"
@@ -77,7 +77,7 @@ _SQLSTATES: dict[str, str] = {
     for name, code in vars(errorcodes).items()
     if name.isupper() and isinstance(code, str) and len(code) == len("00000")
 }
-# The names of psycopg, Ruby's PG and (with Error at the end) asyncpg.
+# The SQLSTATEs by the names of exceptions in psycopg, Ruby's PG, and asyncpg (with Error at the end).
 _OF_NAME = {name.replace("_", "").lower(): code for code, name in _SQLSTATES.items()}
 _CLIENTS = ("psycopg", "asyncpg", "PG::")
 _NAMED = re.compile(r"\b(?:psycopg2?\.errors\.|asyncpg\.exceptions\.|PG::)(\w+)")
@@ -163,7 +163,7 @@ _OF_WRAPPER = {
 # ERROR in the languages of PostgreSQL's messages, as libpq writes it: with two spaces after the colon.
 _TRANSLATED = re.compile(r"(?<!\w)(?:FEHLER|ERREUR|ERRORE|ERRO|ОШИБКА|ПОМИЛКА|BŁĄD|CHYBA|FEL|HATA|오류|错误|錯誤):  \S")
 _OF_VALUE = "22P02"
-# A caller's value that does not match the type; an empty value comes from a setting.
+# Matches a caller's value that does not fit the type. An empty value comes from a setting instead.
 _VALUE = re.compile(r": [\"„\u201c»«]\s?[^\"„\u201c\u201d»«\s]")
 # Lines that belong to an error and quote callers' data.
 _QUOTING = re.compile(r"\s*(?:DETAIL|CONTEXT|HINT|STATEMENT|QUERY|LINE \d+|\[SQL|\[parameters):")
@@ -207,7 +207,7 @@ def condition(code: str) -> str:
 
 
 def sqlstate(text: str) -> str | None:
-    """Return the most reliable SQLSTATE in a line, whatever its kind."""
+    """Return the most reliable SQLSTATE in a line, of any kind."""
     return next(_codes(text, coded=True), None)
 
 

@@ -28,7 +28,7 @@ _UNSEEN = ("Cc", "Cf", "Zl", "Zp", "Cs")
 def visible(text: str, *, lines: bool = False) -> str:
     """Return the text with each invisible character as its escape, such as ``\\x1b``.
 
-    With ``lines``, line breaks and tabs are kept. Use it for text with several lines, not for a name.
+    With ``lines``, line breaks and tabs are kept. Use this option for multi-line text, not for a name.
     """
     seen = text.replace("\n", "").replace("\t", "") if lines else text
     if seen.isascii() and seen.isprintable():
@@ -40,8 +40,7 @@ def visible(text: str, *, lines: bool = False) -> str:
 
 
 def visible_document(value: Any) -> Any:
-    """Return a document of lists, mappings and strings, with ``visible`` applied to all strings and their lines
-    kept."""
+    """Return a document with ``visible`` applied to all strings in its lists and mappings; line breaks are kept."""
     if isinstance(value, str):
         return visible(value, lines=True)
     if isinstance(value, Mapping):

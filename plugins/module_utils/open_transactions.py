@@ -1,4 +1,4 @@
-"""Find the open transactions in a database for which an online step or a lock on the tables waits."""
+"""Find the open transactions in a database that an online step or a lock on the tables must wait for."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def find(cursor: Any, tables: Mapping[str, Any], seconds: float) -> list[dict[st
     """Return the transactions that have been open for ``seconds``, the idle ones, and the prepared ones.
 
     ``tables`` has schema and names. Each transaction has ``kind`` (session or prepared), ``sentence``, and ``name``,
-    the process or the prepared transaction. ``locks`` is true if it holds locks on the tables.
+    the process ID or the prepared transaction. ``locks`` is true if the transaction holds locks on the tables.
     """
     cursor.execute("SELECT pg_stat_clear_snapshot()")
     given = {"schema": tables["schema"], "tables": tables["names"], "seconds": seconds, "idle": IDLE_SECONDS}

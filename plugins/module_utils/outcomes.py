@@ -1,4 +1,4 @@
-"""Findings about the proof's attempts and the whole change, and the error message about failed findings."""
+"""Derive findings from the proof's attempts and from the whole change, and describe the failed findings."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from .errors import TenancyError
 
-# The fields of an error that contain names; its message may quote values.
+# The fields of an error that contain names. The message of the error may quote values, so it is not used.
 ERROR_FIELDS = ("column", "table", "constraint", "datatype")
 
 
@@ -59,7 +59,7 @@ def _judged(
 def unchanged(
     before: Mapping[str, Any], now: Mapping[str, Any], rewritten: Collection[str] = ()
 ) -> list[dict[str, Any]]:
-    """Return a finding for each table that the transaction wrote none of its rows; the backfill ran before it.
+    """Return a finding for each table: whether the transaction wrote none of its rows. (The backfill runs earlier.)
 
     ``before`` and ``now`` are the transaction's counters for each table, at its beginning and before the proof. The
     counters are files (of the relation and its partitions), inserted, updated and deleted. ``rewritten`` are the tables
@@ -86,11 +86,11 @@ def counted(
     made: Sequence[Mapping[str, Any]],
     findings: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
-    """Return the finding that PostgreSQL counted the rows that the proof stored.
+    """Return the finding whether PostgreSQL counted the rows that the proof stored.
 
-    If it does not count them, ``unchanged`` proves nothing. ``before`` and ``now`` are the counters before and after
-    the proof, and ``track_counts`` is the session's setting. ``findings`` are the findings of the attempts ``made``. An
-    attempt with ``keep`` stores a row.
+    If PostgreSQL does not count rows, ``unchanged`` proves nothing. ``before`` and ``now`` are the counters before and
+    after the proof, and ``track_counts`` is the session's setting. ``findings`` are the findings of the attempts
+    ``made``. An attempt with ``keep`` stores a row.
     """
     stored = any(
         attempt.get("keep") and _number(str(found["actual"])) for attempt, found in zip(made, findings, strict=True)

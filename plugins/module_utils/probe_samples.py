@@ -40,7 +40,7 @@ class Samples:
     """The lines of a prober. ``unanswered`` is the time at which a request without a response was due, and ``ended`` is
     when the prober ended.
 
-    Both are None if there is no such line. ``timed_out`` is true if the prober ended because its time was over.
+    Both are None if there is no such line. ``timed_out`` is true if the prober ended because its time limit expired.
     """
 
     reads: list[Probe]

@@ -59,7 +59,7 @@ def ask(wanted: Mapping[str, Any], caller: api.Caller) -> api.Answer:
 
 
 class Prober:
-    """The requests, until the process is told to end or its time is over."""
+    """The sender of requests, which runs until the process is told to end or its time is over."""
 
     def __init__(self, wanted: Mapping[str, Any], alive: Path, write: Callable[..., None]) -> None:
         """Initialize with the configuration (see the service_probes module), and the function that writes a sample.
@@ -76,14 +76,14 @@ class Prober:
         self._over = True
 
     def run(self) -> None:
-        """Send requests until the end; the health requests must not delay the read requests."""
+        """Send requests until the end. A separate thread sends health requests, which must not delay read requests."""
         threading.Thread(target=self._health, daemon=True).start()
         begun, interval, tick = time.monotonic(), self._wanted["interval"], 0
         while self._wait(begun + tick * interval):
             due = begun + tick * interval
             self._write(BEGUN, due)
             self._read(due)
-            # Requests that became due in the meantime are not sent late: the statistics count them as waiting.
+            # Requests that became due in the meantime are not sent late. The statistics count them as waiting.
             tick = int((time.monotonic() - begun) / interval) + 1
         self._write(ENDED, time.monotonic(), self._lost)
 
@@ -98,7 +98,7 @@ class Prober:
             pause = health_pause(ended - due)
 
     def _wait(self, moment: float) -> bool:
-        """Wait until a time; return false if the process must end before then."""
+        """Wait until ``moment``; return False if the process must end earlier."""
         while not (self._over or self._lost):
             self._lost = time.time() - self._alive.stat().st_mtime > self._wanted["limit"]
             left = moment - time.monotonic()

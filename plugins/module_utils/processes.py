@@ -1,4 +1,4 @@
-"""The environment and the connections of another user's process.
+"""Read the environment and the connections of another user's process.
 
 Root without CAP_SYS_PTRACE, as in a container, can read neither, but the process's own user can. A child process
 therefore reads them with that user's privileges. The child has changed its user since its start, so other processes of
@@ -64,7 +64,7 @@ def _owners(pids: Iterable[int], proc: Path) -> dict[tuple[int, int, tuple[int, 
 
 
 def _other_namespace(place: Path, space: str, proc: Path) -> Path | None:
-    """Return the network namespace to enter for the process at ``place`` below /proc, or None for our own."""
+    """Return the network namespace to enter for the process at ``place`` below /proc, or None for this process's own."""
     return place / "ns" / "net" if space not in ("", _namespace(proc / "self")) else None
 
 
@@ -151,7 +151,7 @@ class Watch:
             for (uid, gid, groups, space), place in places.items()
         ]
         os.close(looked)
-        # The caller sends its request to the service only after the first reading.
+        # Wait for the first reading, because the caller then sends its request to the service.
         _received(ready, PATIENCE)
         os.close(ready)
 

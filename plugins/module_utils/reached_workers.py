@@ -93,7 +93,7 @@ class Host:
 
 def read_through_each(host: Host, ask: Callable[[], Exchange], limits: Limits) -> dict[str, Any]:
     """Return ``{workers, requests, unproven}``: the processes, the number of requests, and a sentence about the
-    processes without proof, or "". Raises ReadError for a response with an error.
+    processes that are not proven, or "". Raises ReadError for a response with an error.
 
     ``ask`` makes one request over a new connection. A worker is proven if, in the same round, it accepted a request and
     a statement started in its own session. No request of the round may fail. If the service closes its connections

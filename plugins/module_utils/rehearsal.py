@@ -10,12 +10,11 @@ from typing import Any
 from .errors import TenancyError
 from .quoting import identifier
 
-# The assumed number of bytes that are restored and compared in one second, if this server has no backup with
-# measurements.
+# The assumed number of bytes that are restored and compared per second, if no backup on this server has measurements.
 RATE = 20_000_000
-# Seconds of a restore for each second of the dump: a restore also builds indexes.
+# How much longer a restore takes than the dump, because a restore also builds indexes.
 RESTORE_PER_DUMP = 4.0
-# Seconds of the migration and its rollback, which read every table twice, for each second of the restore.
+# The duration of the migration and its rollback, which read every table twice, in relation to the restore.
 TRIP_PER_RESTORE = 1.0
 SECONDS_AT_LEAST = 10
 # The directory is used in unit properties and PostgreSQL settings, and both treat some characters specially.
@@ -53,7 +52,7 @@ def nearest(path: str) -> str:
 
 
 def room(size_bytes: int, mode: str) -> int:
-    """Return how many bytes a rehearsal needs in its directory."""
+    """Return the number of bytes that a rehearsal needs in its directory."""
     return {"full": size_bytes + MARGIN_BYTES, "schema": MARGIN_BYTES, "none": 0}[mode]
 
 
@@ -79,7 +78,7 @@ def cost(asked: Mapping[str, Any], size_bytes: int, mode: str, max_seconds: int,
             f"rehearse_directory is {directory}: it must be an absolute path of letters, digits and ._- in which every"
             " name begins with a letter, a digit or a dot, such as /var/backups."
         )
-    # A dump on the same file system takes up its space first.
+    # A dump on the same file system takes up space first.
     needed = room(size_bytes, mode) + (size_bytes if asked["shared"] else 0)
     took = seconds(size_bytes, asked["last"], mode)
     free = int(asked["free_bytes"])

@@ -21,9 +21,9 @@ class Seen:
     """The observed facts about a unit.
 
     ``holders`` are the names of processes with a session, by their id. ``unread`` are the names of processes whose
-    sessions neither root nor their user can read. ``poolers`` are the programs with the sessions of the service, and
-    ``companions`` are the units that stop with the unit. ``reloads`` is true if the unit has ExecReload. ``problem`` is
-    the reason why gunicorn was not observed, or why none of its workers can be tried.
+    sessions neither root nor their user can read. ``poolers`` are the programs that hold the sessions of the service,
+    and ``companions`` are the units that stop with the unit. ``reloads`` is true if the unit has ExecReload.
+    ``problem`` is the reason why gunicorn was not observed, or why none of its workers can be tried.
     """
 
     unit: str

@@ -86,7 +86,7 @@ class Renewer:
         self.files.write("state", self.state)
 
     def finish(self, problem: str = "") -> None:
-        """Write the result, unless it has been written."""
+        """Write the result, unless it has already been written."""
         if not self._is_told():
             self.files.write("result", {
                 "id": self.order["id"], "way": self.way, "workers": self.state.get("want", 0),

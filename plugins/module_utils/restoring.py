@@ -24,7 +24,7 @@ from . import messages, sessions, toc
 from .errors import TenancyError
 from .identity import acting_as
 
-# The number of rows of each table that a restore of the definitions includes.
+# The number of rows of each table that are restored with the definitions.
 SAMPLE_ROWS = 100
 LOGIN_NAME = "tenancy_restore_"
 # The comment by which a run recognizes logins that a lost run left behind.

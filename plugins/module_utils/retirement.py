@@ -1,4 +1,4 @@
-"""End a worker without a failed request of a caller.
+"""End a worker so that no caller's request fails.
 
 When a uvicorn worker exits, it closes each connection whose request it has not read yet, and the caller's request
 fails. Therefore, the worker is paused first. During the pause, the other workers accept all new connections. The worker
@@ -84,7 +84,7 @@ def _end(pid: int, reduce: Callable[[], None], proc: Path) -> bool:
     """
     try:
         with Handover(pid, proc) as handover:
-            # The worker is not paused again: a worker that must exit closes, unread, what arrives during a pause.
+            # The worker is not paused again: when it must exit, it closes unread connections that arrived in a pause.
             if not _tell_when_idle(pid, reduce, handover):
                 reduce()
             handover.finish(LAST)

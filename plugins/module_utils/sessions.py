@@ -58,7 +58,7 @@ READING: Mapping[str, str] = {
     "default_transaction_read_only": "on",
     "default_transaction_isolation": "repeatable read",
     "row_security": "off",
-    # A role that can read a table can also lock it and hold the lock.
+    # Any role that can read a table can also lock the table and keep the lock.
     "lock_timeout": "60s",
 }
 # The server rejects a session with an unknown name in ``options``. These settings are therefore set after its start, if
@@ -159,7 +159,7 @@ def connect(
 
 @contextlib.contextmanager
 def opened(user: str, database: str, port: int, *, autocommit: bool = False, **how: Any) -> Iterator[Any]:
-    """Yield a connection of the system user ``user``, as ``connect`` returns it for ``how``, and close it at the end.
+    """Yield a connection of the system user ``user``, as ``connect`` returns it with ``how``, and close it at the end.
 
     Raises KeyError if there is no such user, and the errors of ``connect``.
     """
@@ -194,7 +194,8 @@ def prepare(connection: Any) -> None:
 def bounded(connection: Any, guard: Any, seconds: float, what: str) -> Iterator[None]:
     """Terminate the connection's session from ``guard``, another connection, if the block takes too long.
 
-    Then TimeLimitError is raised, which names ``what``. If the session does not end, its connection is shut down.
+    In this case, TimeLimitError is raised, which names ``what``. If the session does not end, its connection is shut
+    down.
     """
     over, fired = threading.Event(), threading.Event()
     pid = connection.info.backend_pid

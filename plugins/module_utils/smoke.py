@@ -19,8 +19,8 @@ def judged(answer: Answer, about: Mapping[str, Any]) -> dict[str, str]:
     change. ``ended`` are the errors that the plan fixes. Each has ``codes`` (SQLSTATEs), ``needle`` (a string in the
     error) and ``secured`` (whether row security causes it).
 
-    Before the change every error is trouble, unless the plan fixes it. After the change, if the database does not cause
-    the error, the result is unproven.
+    Before the change, every error is trouble, unless the plan fixes it. After the change, if the database does not
+    cause the error, the result is unproven.
     """
     if answer["verdict"] == "ok":
         return {"verdict": "ok", "sentence": ""}

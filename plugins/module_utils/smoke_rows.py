@@ -11,9 +11,9 @@ from psycopg2 import sql
 from . import service_login
 from .errors import TenancyError
 
-# One table: its name, stored (whether the store request must add a row to it), and tenants, the rows by caller and
-# tenant. Each has its caller, tenant ("" for a row without a tenant, None for a table without a tenant column) and
-# count.
+# One table: its name, stored (whether the store request must add a row to it), and tenants, its rows grouped by caller
+# and tenant. Each group has its caller, tenant ("" for rows without a tenant, None for a table without a tenant column)
+# and count.
 Found = dict[str, Any]
 
 # The table is first locked by its name, so that the same table is checked and then read.

@@ -25,7 +25,7 @@ Connection = dict[str, Any]
 
 
 def address(text: str) -> str:
-    """Return an IP address in Python's format; an IPv4 address inside an IPv6 address becomes IPv4."""
+    """Return an IP address in Python's format; an IPv4-mapped IPv6 address becomes an IPv4 address."""
     found = ip_address(text.partition("%")[0])
     mapped = found.ipv4_mapped if isinstance(found, IPv6Address) else None
     return str(mapped or found)
@@ -162,7 +162,7 @@ def unix_peers() -> dict[str, str]:
 def established() -> dict[str, bytes]:
     """Return the kernel's messages about connected TCP sockets in our network namespace, by inode. Raises OSError.
 
-    This takes less than a millisecond, while reading /proc/net/tcp takes ten. connection() parses a message.
+    This takes less than a millisecond, but reading /proc/net/tcp takes ten milliseconds. connection() parses a message.
     """
     found: dict[str, bytes] = {}
     for family in (socket.AF_INET, socket.AF_INET6):

@@ -50,5 +50,5 @@ class Systemctl:
         return self.run("systemctl", "show", f"--property={name}", "--value", "--", unit)
 
     def is_down(self, unit: str) -> bool:
-        """Return whether a unit is stopped: it neither runs nor starts nor stops."""
+        """Return whether a unit is stopped, that is, not running, starting or stopping."""
         return self.property("ActiveState", unit) in units.DOWN

@@ -214,7 +214,7 @@ def _quoted(value: str) -> str:
 
 
 def candidates(directory: str, hidden: str) -> list[tuple[str, str, list[str]]]:
-    """Return the properties that may create a wall, as wall, name and properties."""
+    """Return the properties that may create a wall, as tuples of wall, name and properties."""
     return [
         ("network", "PrivateNetwork", ["PrivateNetwork=yes"]),
         ("network", "IPAddressDeny", ["IPAddressDeny=any"]),

@@ -106,7 +106,7 @@ NOT_THE_LOGINS = {"role", "session_authorization", "row_security", "lock_timeout
 
 # After these errors, a later attempt may get the locks.
 BUSY = (database_errors.LockNotAvailable, database_errors.DeadlockDetected)
-# Seconds before the second attempt. Each further pause is longer by the same amount, up to the longest.
+# Seconds before the second attempt. Each further pause is PAUSE seconds longer, up to LONGEST_PAUSE.
 PAUSE, LONGEST_PAUSE = 0.05, 1.0
 
 
@@ -181,7 +181,7 @@ def _busy(error: Exception, guard: Any, wanted: Mapping[str, Any], attempts: int
 def work(
     cursor: Any, guard: Any, wanted: Mapping[str, Any], check: Callable[[Any], None] | None = None
 ) -> dict[str, Any]:
-    """Do the work of ``run`` in the caller's transaction. In the result, ``locked`` is when it got the locks."""
+    """Do the work of ``run`` in the caller's transaction. In the result, ``locked`` is the time of the locks."""
     began = time.monotonic()
     # The settings are read before the lock, while no caller waits. The lock does not protect them: ALTER ROLE, ALTER
     # DATABASE and a reload of the configuration files never wait for the lock of a table. The statements of the

@@ -1,4 +1,4 @@
-"""Try whether a new worker of a service boots, in an additional gunicorn with one worker and without callers.
+"""Test whether a new worker of a service boots, in an additional gunicorn with one worker and without callers.
 
 A worker that fails while it boots makes its gunicorn stop all workers (exit statuses 3 and 4 in gunicorn/arbiter.py).
 The trial has the arguments, the environment, the directory, the user and the files of the service's own gunicorn. Only

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-# A unit with one of these properties sees other files than the host.
+# A unit with one of these properties sees different files than the host does.
 FILES_OF_ITS_OWN = (
     "RootDirectory", "RootImage", "BindPaths", "BindReadOnlyPaths", "TemporaryFileSystem", "MountImages",
     "ExtensionImages", "ExtensionDirectories",

@@ -1,4 +1,4 @@
-"""One inspection of a service: its unit, processes and sessions, and the sources that contain its database URL."""
+"""Inspect a service: its unit, processes and sessions, and the sources that contain its database URL."""
 
 from __future__ import annotations
 
@@ -213,7 +213,7 @@ class Witness:
         return list(found.values()), backends
 
     def _request(self, wanted: Mapping[str, Any]) -> Callable[[], Any]:
-        """Return the function that makes a given request."""
+        """Return a function that makes the request ``wanted``."""
         # api.py imports psycopg2. A host without psycopg2 must still be inspected, so that the run reports the missing
         # package.
         from . import api

@@ -346,11 +346,11 @@ class Cutover:
                 time.sleep(PAUSE)
 
     def _older(self, cursor: Any, moment: service_sessions.Moment) -> list[service_sessions.Session]:
-        """Return the sessions of the service's roles that may not know a change that was committed at ``moment``."""
+        """Return the sessions of the service's roles that may have started before ``moment``."""
         return moment.older(service_sessions.read(cursor, self.wanted["database"], self.wanted["roles"]))
 
     def _require_new_sessions(self, moment: service_sessions.Moment, cursor: Any) -> None:
-        """Raise BusyError if a session is older than ``moment``: it would see no rows after the transaction."""
+        """Raise BusyError if a session is older than ``moment``, because it would see no rows after the change."""
         if older := self._older(cursor, moment):
             raise transaction.BusyError(_described_older(older))
 

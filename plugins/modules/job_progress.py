@@ -110,7 +110,7 @@ JOIN pg_class AS c ON c.oid = p.relid
 LEFT JOIN pg_class AS i ON i.oid = p.index_relid
 WHERE p.datname = current_database()
 """
-# Steps other than index builds are short. Between attempts, and while a step waits for its start, its session is idle.
+# Steps other than index builds are short. Between attempts, and while a step waits for its start, the session is idle.
 STEP = f"""
 SELECT CASE WHEN wait_event_type = 'Lock' THEN 'a step waits for its lock' ELSE 'a step runs' END
 FROM pg_stat_activity
