@@ -64,7 +64,7 @@ def _owners(pids: Iterable[int], proc: Path) -> dict[tuple[int, int, tuple[int, 
 
 
 def _other_namespace(place: Path, space: str, proc: Path) -> Path | None:
-    """Return the network namespace to enter for the process at ``place`` below /proc, or None for this process's own."""
+    """Return the network namespace to enter for the process at ``place`` below /proc, or None for our own."""
     return place / "ns" / "net" if space not in ("", _namespace(proc / "self")) else None
 
 

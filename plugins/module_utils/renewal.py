@@ -103,7 +103,7 @@ class Renewal:
         seen = renewability.observe(self._run_command, self.unit)
         found = renewability.judge(seen, self.way, self.command)
         if found["obstacle"]:
-            raise RenewalError(f"{found['obstacle']} Its sessions cannot be renewed without a stop.")
+            raise RenewalError(f"{found['obstacle']} The sessions of {self.unit} cannot be renewed without a stop.")
         order: dict[str, Any] = {
             "id": uuid.uuid4().hex, "unit": self.unit, "name": self.name, "way": found["way"], "command": self.command,
             "seconds": self.seconds, "master": None, "want": 0,

@@ -258,8 +258,8 @@ class Renewer:
                 raise
             raise RenewerError(
                 f"A new worker of {self.unit} does not serve after {self.seconds:g} s. The old workers still serve."
-                f" If it serves within {LATE:g} s, an old worker ends. Allow more time with service_renew_seconds, or"
-                f" see journalctl -u {self.unit}."
+                f" If the new worker serves within {LATE:g} s, an old one ends. Allow more time with"
+                f" service_renew_seconds, or see journalctl -u {self.unit}."
             ) from error
 
     def _remove(self, seconds: float) -> None:

@@ -62,8 +62,8 @@ def _refused(answer: Answer, about: Mapping[str, Any]) -> str:
     reason = untold(about["token"], about["secret"])
     return (
         f"{about['service']} refuses the smoke test's request {answer['name']} ({answer['said']}): {reason}. Set "
-        "headers that it accepts in service_smoke_headers (encrypted with ansible-vault); or set service_smoke to "
-        "read or none, and the report states what is not proven."
+        "headers that the service accepts in service_smoke_headers (encrypted with ansible-vault). Or set "
+        "service_smoke to read or none; the report then states what is not proven."
     )
 
 

@@ -112,7 +112,7 @@ def misplaced(found: Sequence[Found], tenant: str, column: str, *, required: boo
             return (
                 f"The service responded that it stored a memory, but {table['table']} contains no row for it: the "
                 "service stores the row elsewhere, or after its response. Check which database its sessions use "
-                "(DATABASE_URL), or correct service_smoke_rows; for a service that writes later, raise "
+                "(DATABASE_URL), or correct service_smoke_rows; for a service that writes later, increase "
                 "service_smoke_margin."
             )
     for table in found:
@@ -120,7 +120,7 @@ def misplaced(found: Sequence[Found], tenant: str, column: str, *, required: boo
             if item["tenant"] not in ((None, tenant) if required else (None, tenant, "")):
                 return (
                     f"The service stored a row in {table['table']} with {column} = {item['tenant'] or 'NULL'} instead"
-                    f" of {tenant}: it does not use the tenant of the request."
+                    f" of {tenant}, so it does not use the tenant of the request."
                 )
     return ""
 
