@@ -101,7 +101,10 @@ def holders(cursor: Any, tables: Mapping[str, Any] | None) -> list[Client]:
 
 
 def end(cursor: Any, database: str, pooler: Pooler, *, everybody: bool) -> list[Client]:
-    """Terminate the pooler's idle sessions, or all sessions if ``everybody``; return the clients other than these."""
+    """Terminate the pooler's idle sessions, or all sessions if ``everybody`` is true.
+
+    Return the clients other than the pooler's idle sessions.
+    """
     return _asked(cursor, database, pooler, running=False, terminate=everybody)
 
 

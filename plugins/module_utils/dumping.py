@@ -144,7 +144,10 @@ def digest(path: str) -> str:
 
 
 def seal(directory: str) -> dict[str, Any]:
-    """Write SHA256SUMS for all files in the directory, in the format of sha256sum; return its digest and their size."""
+    """Write SHA256SUMS, in the format of sha256sum, for all files in the directory.
+
+    Return the size of the files in bytes, and the SHA-256 of SHA256SUMS.
+    """
     files = sorted(
         os.path.relpath(os.path.join(place, name), directory)
         for place, _, names in os.walk(directory)

@@ -131,7 +131,7 @@ class Handover:
     def is_idle(self) -> bool:
         """Return whether the process can now close all its connections without a failed request.
 
-        Connections from which the process has read are released. Their callers must see when the process closes them.
+        Connections from which the process has read are released, because their callers must see when they are closed.
         """
         self._others.clear()
         self._hold()

@@ -164,7 +164,7 @@ _QUOTED = re.compile(
 )
 _DATUM = re.compile(f"(?s)[:\uff1a]\\s*[{_QUOTES}].*[{_QUOTES}][\\s.\u3002]*\\Z")
 _NAME = re.compile(r"[^\W\d][\w$.-]*(?:\([\w ,.]*\))?")
-# These labels quote code or positions, which do not help a reader who did not write the statement.
+# Parts of a message that do not help a reader who did not write the statement.
 _PLACE = re.compile(r"\s*(?:\\n)?\s*(?:CONTEXT|HINT|QUERY|LINE \d+):")
 _PAIR = re.compile(r"(?s)\A(.*?\))=\(.*\)(.*)\Z")
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from . import probe_samples, prober, systemctl, units
 
-# systemd stops a prober after LONGEST_SECONDS. It kills a prober that waits for a response and does not stop in time.
+# systemd stops a prober after LONGEST_SECONDS. It kills a prober that still waits for a response after STOP_SECONDS.
 LONGEST_SECONDS, STOP_SECONDS = 24 * 60 * 60, 3
 RUN = Path("/run")
 

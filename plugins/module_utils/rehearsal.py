@@ -12,7 +12,7 @@ from .quoting import identifier
 
 # The assumed number of bytes that are restored and compared per second, if no backup on this server has measurements.
 RATE = 20_000_000
-# How much longer a restore takes than the dump, because a restore also builds indexes.
+# How many times as long as the dump a restore takes, because it also builds indexes.
 RESTORE_PER_DUMP = 4.0
 # The duration of the migration and its rollback, which read every table twice, in relation to the restore.
 TRIP_PER_RESTORE = 1.0

@@ -27,8 +27,8 @@ PAUSED = 0.12
 ATTEMPTS = 8
 READING = 0.01
 HIGHEST = -20
-# The seconds for the last responses of a worker. Its handed-over connections get the same time afterwards. This is also
-# gunicorn's default.
+# The seconds for the last responses of a worker. Afterwards, the connections that it handed over get the same time.
+# This is also gunicorn's default.
 LAST = 30.0
 # The seconds after which the child process that ends a worker counts as lost.
 LOST = 2 * LAST + ATTEMPTS * (PAUSED + READING) + 5

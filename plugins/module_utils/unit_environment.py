@@ -180,6 +180,6 @@ def _assignments(text: str) -> list[tuple[str, str]]:
             # From systemd 254 on, a backslash does not continue a comment.
             state = "before" if end else "comment"
     if state in ("'", '"', "quoted escape"):
-        # The added line break does not belong to an unclosed quote.
+        # The text that was parsed ends with an added line break, which is removed from an unclosed quote.
         found.append((name.rstrip(), value.removesuffix("\n")))
     return found

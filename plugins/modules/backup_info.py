@@ -24,7 +24,7 @@ options:
     type: path
     required: true
   database:
-    description: The database.
+    description: Name of the database.
     type: str
     required: true
   backup:

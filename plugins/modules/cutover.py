@@ -69,8 +69,8 @@ options:
     elements: str
     default: []
   companions:
-    description: Units that stop when O(unit) stops. They are started after it. Further units are added as for
-      O(triggers).
+    description: Units that stop when O(unit) stops. They are started together with O(unit). Further units are added as
+      for O(triggers).
     type: list
     elements: str
     default: []
@@ -99,7 +99,7 @@ options:
         elements: str
         default: []
       seconds:
-        description: Seconds that the start of one new process may take.
+        description: Time limit in seconds for the start of one new process.
         type: int
         required: true
       order:
@@ -133,13 +133,13 @@ options:
   stopped_before:
     description:
       - Whether an earlier call stopped the unit and a transaction has been committed since. If the unit is running
-        nevertheless, something else has started it, and it is restarted.
+        nevertheless, something else has started it, and the module restarts it.
     type: bool
     default: false
   roles:
     description:
-      - Roles that the service logs in as. After the start, their sessions in O(database) from before the commit of
-        O(transaction) are terminated. Without O(transaction), these are the sessions from before the start.
+      - Roles that the service logs in as. After the start, the module terminates their sessions in O(database) that are
+        older than the commit of O(transaction) or, without O(transaction), older than the start.
     type: list
     elements: str
     default: []

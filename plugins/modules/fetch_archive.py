@@ -6,7 +6,7 @@ DOCUMENTATION = r"""
 module: fetch_archive
 short_description: Fetch an archive from the server to this machine
 description:
-  - Fetches the archive under another name, verifies its checksum, and renames it. Only its owner can read it.
+  - Fetches the archive under another name, verifies its checksum, and renames it. Only the file's owner can read it.
 options:
   archive:
     description: The archive on the server.

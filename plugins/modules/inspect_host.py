@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Collect the facts that a run needs about a host before it starts, in one call."""
+"""Collect all facts about a host that a new run needs, in one call."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import (
 
 DOCUMENTATION = r"""
 module: inspect_host
-short_description: Collect the facts that a run needs about a host before it starts, in one call
+short_description: Collect all facts about a host that a new run needs, in one call
 description:
   - Inspects the service's unit, its processes and its sessions in the same way as M(aimemory.tenancy.service_witness).
     Also inspects PostgreSQL, its programs, the directory of the backups, the free disk space, and the lock of runs.
@@ -32,7 +32,8 @@ extends_documentation_fragment:
 options:
   queries:
     description:
-      - Queries, which run in one read-only session and see one state of the database. The first error ends the session.
+      - Queries that run in one read-only session and see a single state of the database. The first error ends the
+        session.
       - Reading a table may run code owned by ordinary roles. Queries must read only catalogs until this is ruled out.
     type: list
     elements: dict
@@ -51,7 +52,7 @@ options:
     type: dict
     default: {}
   backup_directory:
-    description: The directory of the backups; it need not exist yet.
+    description: The directory of the backups, which need not exist yet.
     type: path
     required: true
   lock:
@@ -59,7 +60,7 @@ options:
     type: path
     required: true
   renew:
-    description: How the sessions of the service are to be renewed, as in M(aimemory.tenancy.service_renew).
+    description: How to renew the sessions of the service, as in M(aimemory.tenancy.service_renew).
     type: str
     choices: [auto, gunicorn, reload, restart, command]
     default: auto

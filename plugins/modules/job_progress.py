@@ -79,7 +79,7 @@ finished:
   returned: always
   type: bool
 msg:
-  description: The progress as text, which C(stage), C(share) and C(detail) contain separately.
+  description: The progress as text. C(stage), C(share) and C(detail) contain its parts.
   returned: always
   type: str
 stage:
@@ -91,7 +91,7 @@ share:
   returned: always
   type: float
 detail:
-  description: More about the progress, such as the tables that are being copied.
+  description: Details of the progress, such as the tables that are being copied.
   returned: always
   type: str
 """

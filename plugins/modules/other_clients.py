@@ -28,8 +28,8 @@ short_description: List the clients of a database that would remain after a serv
 description:
   - Omits sessions of the unit's processes, of the units that stop with the unit, and of the service's pooler. Also
     omits sessions that end within a short time.
-  - While the service runs, it may be unknown which sessions are its own, because its processes show no session or
-    cannot be read. In that case, all sessions of its role count as its own.
+  - While the service runs, it may be unknown which sessions belong to the service, because its processes show no
+    session or cannot be read. In that case, all sessions of O(role) count as sessions of the service.
   - Changes nothing. Runs as root.
 extends_documentation_fragment:
   - aimemory.tenancy.database
@@ -46,7 +46,7 @@ options:
     type: str
     required: true
   long_transaction:
-    description: Age in seconds from which a transaction is listed.
+    description: Minimum age in seconds of a transaction that is listed.
     type: int
     default: 5
 author: AI-Memory operations
@@ -75,7 +75,7 @@ in_role:
 transactions:
   description:
     - The open transactions of all sessions, and the prepared transactions. Each has kind (session or prepared), name,
-      sentence, and locks, which says whether it holds locks on O(tables).
+      sentence, and locks (whether it holds locks on O(tables)).
   returned: success
   type: list
 holders:

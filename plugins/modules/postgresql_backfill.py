@@ -25,8 +25,8 @@ description:
     administrator. The login may only read and change the tenant column of the tables.
   - Changes the rows in batches, each in its own transaction. A batch that does not end within O(batch_timeout) seconds
     is terminated from another session, because the database's code can catch a timeout.
-  - Removes the login with its privileges and policies at the end, even after a failure. At the start it removes
-    leftovers of an interrupted run.
+  - Removes the login with its privileges and policies at the end, even after a failure. At the start, it
+    removes the leftovers of an interrupted run.
 extends_documentation_fragment:
   - aimemory.tenancy.database
   - aimemory.tenancy.database.user

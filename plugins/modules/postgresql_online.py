@@ -61,19 +61,19 @@ options:
     type: int
     required: true
   long_transaction:
-    description: Age in seconds from which a transaction counts as long.
+    description: Age in seconds at which a transaction counts as long.
     type: int
     required: true
   max_waiting:
-    description: Number of waiting sessions from which no step is started.
+    description: Number of waiting sessions that prevents the start of a step.
     type: int
     required: true
   max_lag:
-    description: Bytes that a standby may lag behind.
+    description: Maximum number of bytes by which a standby may lag behind.
     type: int
     required: true
   step_timeout:
-    description: Time limit of one step in seconds, after which another session terminates it.
+    description: Time limit of one step in seconds, after which another session terminates the step.
     type: int
     required: true
 author: AI-Memory operations

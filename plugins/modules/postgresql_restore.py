@@ -39,7 +39,7 @@ extends_documentation_fragment:
   - aimemory.tenancy.database.user
 options:
   source:
-    description: The database that will be replaced; its catalogs show which objects an ordinary role cannot create.
+    description: The database to be replaced. Its catalogs show which objects an ordinary role cannot create.
     type: str
     required: true
   setting:

@@ -22,9 +22,9 @@ DOCUMENTATION = r"""
 module: postgresql_transaction
 short_description: Run the single transaction of a run, including the isolation proof
 description:
-  - Runs the locks, the statements and the proof in one transaction of the administrator. Any error rolls back
-    everything.
-  - Another session of the same role terminates the transaction if it takes too long. A timeout would not suffice,
+  - Takes the locks, and runs the statements and the proof, in one transaction of the administrator. Any error rolls
+    back everything.
+  - Another session of the same role terminates the transaction if it takes too long. A timeout is not enough,
     because the database's code can catch or reset it.
   - After the transaction, the same call reads the catalogs and counts the rows of all tables, if requested.
 extends_documentation_fragment:

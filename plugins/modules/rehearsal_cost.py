@@ -28,7 +28,7 @@ options:
     type: path
     required: true
   database:
-    description: The database.
+    description: Name of the database.
     type: str
     required: true
 author: AI-Memory operations
@@ -48,7 +48,7 @@ free_bytes:
   returned: success
   type: int
 shared:
-  description: Whether the backups are on the same file system, so that a dump takes space there too.
+  description: Whether the backups are on the same file system, so that a dump takes up space there too.
   returned: success
   type: bool
 load:

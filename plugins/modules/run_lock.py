@@ -39,7 +39,7 @@ options:
     type: int
     required: true
   user:
-    description: System user for connections to the database, as the role of the same name.
+    description: System user that connects to the database, as the role of the same name.
     type: str
     required: true
 author: AI-Memory operations

@@ -15,7 +15,8 @@ short_description: Find the endpoints of a service that show one tenant another 
 description:
   - Calls each endpoint as another tenant, as the tenant itself, and as the other tenant again. All requests use one
     connection, so that one worker and its session handle all of them. A value belongs to the tenant if the tenant sees
-    it and the other tenant did not see it before. The endpoint leaks it if the other tenant sees it afterwards.
+    the value and the other tenant did not see it before. The endpoint leaks the value if the other tenant sees it
+    afterwards.
   - An endpoint without a token uses the tenant of the session, which is the tenant of the previous request.
   - The content of the responses is not returned. The headers may be secrets, so the task needs C(no_log). Runs as root.
 extends_documentation_fragment:
@@ -32,7 +33,7 @@ options:
         type: str
         required: true
       method:
-        description: The method.
+        description: The HTTP method.
         type: str
         required: true
       path:
@@ -71,7 +72,7 @@ EXAMPLES = r"""
 RETURN = r"""
 token:
   description: >-
-    C(signed) if the module signs tokens, C(given) if O(headers) contains one, or C(none) if no token is wanted.
+    C(signed) if the module signs tokens, C(given) if O(headers) contains a token, or C(none) if no token is needed.
     Otherwise, tokens cannot be signed because the secret is C(missing) or C(asymmetric).
   returned: success
   type: str

@@ -32,7 +32,7 @@ options:
     choices: [started, stopped]
     required: true
   request:
-    description: The request that only reads.
+    description: The request, which must only read.
     type: dict
     required: true
     suboptions:
@@ -41,7 +41,7 @@ options:
         type: str
         required: true
       method:
-        description: The method.
+        description: The HTTP method.
         type: str
         default: GET
       path:

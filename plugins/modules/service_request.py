@@ -29,7 +29,7 @@ options:
         description: Name of the request.
         required: true
       method:
-        description: The method.
+        description: The HTTP method.
         type: str
         default: GET
       path:
@@ -70,7 +70,7 @@ EXAMPLES = r"""
 RETURN = r"""
 token:
   description: >-
-    C(signed) if the module signs tokens, C(given) if O(headers) contains one, or C(none) if no token is wanted.
+    C(signed) if the module signs tokens, C(given) if O(headers) contains a token, or C(none) if no token is needed.
     Otherwise, tokens cannot be signed because the secret is C(missing) or C(asymmetric).
   returned: success
   type: str

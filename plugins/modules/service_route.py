@@ -62,7 +62,7 @@ options:
     type: str
     default: DATABASE_URL
   setting:
-    description: The setting that names a session's tenant.
+    description: The setting that contains a session's tenant.
     type: str
     required: true
   parameters:
@@ -142,11 +142,11 @@ outlived:
   returned: when it can log in
   type: bool
 setting_seen:
-  description: Whether the next client has a setting of the previous one.
+  description: Whether the next client sees a setting of the previous client.
   returned: when it can log in
   type: bool
 lock_seen:
-  description: Whether the next client has an advisory lock of the previous one.
+  description: Whether the next client holds an advisory lock of the previous client.
   returned: when it can log in
   type: bool
 untried:

@@ -23,7 +23,7 @@ DOCUMENTATION = r"""
 module: service_smoke
 short_description: Store a memory through a service's API, find its row, retrieve it, and remove its rows
 description:
-  - Reads the rows of the test's callers as the administrator. Removes them with the service's own login, so that
+  - Reads the rows of the test's callers as the administrator. Removes the rows with the service's own login, so that
     triggers run with that login's privileges.
   - A failed test is returned and does not fail the task. Headers and password are secrets, so the task needs C(no_log).
     Runs as root.

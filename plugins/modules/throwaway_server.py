@@ -71,7 +71,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 host:
-  description: Directory of the server's socket, for C(host).
+  description: Directory of the server's socket, for the C(host) option of other modules.
   returned: with O(state=present)
   type: str
 walls:
