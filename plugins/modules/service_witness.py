@@ -14,9 +14,9 @@ description:
   - Finds the processes of the unit by its control group, and reads their connections and their environment with the
     privileges of their own user. Matches the connections with the server's sessions - TCP connections by address and
     port, and Unix sockets by the socket at the other end.
-  - If the service has no session, the module sends it a health request. If O(requests) is given, the module always sends
-    these instead. Meanwhile, it reads the processes continuously, so that a session for a single request is seen as
-    well.
+  - If the service has no session, the module sends it a health request. If O(requests) is given, the module always
+    sends these instead. Meanwhile, it reads the processes continuously, so that a session for a single request is seen
+    as well.
   - Changes nothing. The result contains secrets, so the task needs C(no_log). Runs as root.
 extends_documentation_fragment:
   - aimemory.tenancy.database
