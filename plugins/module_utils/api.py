@@ -147,7 +147,7 @@ class Caller:
         self._headers, self._seconds = dict(headers), seconds
         # An Authorization header from the operator replaces the token.
         self.given = any(name.lower() == "authorization" for name in headers)
-        # The secret with which tokens are signed, or "".
+        # The secret that signs tokens, or "".
         self.secret = secret if tokens.is_symmetric(secret) and not self.given else ""
         self._known = {text for value in headers.values() for text in (value, value.partition(" ")[2])} | {secret}
 
@@ -174,7 +174,7 @@ def secret_in(name: str, sources: Iterable[Mapping[str, str]]) -> str:
 
 
 def environments(run: Callable[..., str], unit: str, file: str) -> Iterator[Mapping[str, str]]:
-    """Yield the environments of a unit's program: first those of its processes, then those of its next start.
+    """Yield the environments of a unit's program, first of its processes, then of its next start.
 
     ``file`` is a file that the program may read itself, or "". Raises OSError if systemctl fails.
     """

@@ -20,7 +20,7 @@ def role(database: str) -> str:
 
 
 def login(given: Mapping[str, str]) -> list[str]:
-    """Return the SQL that creates the login; ``given`` has name, verifier, database and schema."""
+    """Return the SQL that creates the login; ``given`` contains name, verifier, database and schema."""
     name = identifier(given["name"])
     return [
         f"CREATE ROLE {name} {ATTRIBUTES} PASSWORD {literal(given['verifier'])}",

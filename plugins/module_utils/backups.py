@@ -9,7 +9,7 @@ from typing import Any
 
 
 def own(paths: Iterable[str], directory: str, database: str) -> list[str]:
-    """Return the paths in backups of ``database`` below ``directory``, oldest first.
+    """Return the paths that belong to backups of ``database`` in ``directory``, oldest first.
 
     The name of a backup contains its database and the time. Backups of a database whose name only begins with
     ``database`` are excluded.
@@ -85,7 +85,7 @@ def unproven(differences: Sequence[str]) -> str:
 def expendable(found: Sequence[Mapping[str, Any]], keep: int, needed: Collection[str]) -> list[str]:
     """Return the paths of the backups that may be removed, oldest first.
 
-    ``found`` are a database's backups, oldest first. Each has ``path``, ``proven`` (it passed its test restore) and
+    ``found`` lists a database's backups, oldest first. Each has ``path``, ``proven`` (it passed its test restore) and
     ``snapshot`` (it contains the snapshot of a migration that can be rolled back). The newest ``keep`` backups (at
     least one), the newest tested backup, backups with a snapshot, and those in ``needed`` are kept.
     """

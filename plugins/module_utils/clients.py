@@ -91,8 +91,8 @@ def beside(cursor: Any, database: str, pooler: Pooler) -> list[Client]:
 def holders(cursor: Any, tables: Mapping[str, Any] | None) -> list[Client]:
     """Return the sessions that are not clients but hold a lock on the tables, in the database of ``cursor``.
 
-    ``tables`` has schema and names. The run never terminates these sessions: a subscriber's copy would start from the
-    beginning, and PostgreSQL would immediately restart a vacuum that prevents wraparound.
+    ``tables`` contains schema and names. The run never terminates these sessions: a subscriber's copy would start from
+    the beginning, and PostgreSQL would immediately restart a vacuum that prevents wraparound.
     """
     if tables is None:
         return []

@@ -39,7 +39,7 @@ INTERNET = (socket.AF_INET, socket.AF_INET6)
 
 
 class UnheldError(OSError):
-    """The connections of a process cannot be held, for lack of a privilege or because Linux is too old."""
+    """The connections of a process cannot be held, because a privilege is missing or Linux is too old."""
 
 
 _LIBRARY = ctypes.CDLL(None, use_errno=True)

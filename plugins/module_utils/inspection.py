@@ -66,10 +66,10 @@ def database(
 
     Each of ``queries`` is {name, sql}. They run in order in one transaction, with ``values`` as named arguments. The
     result is ``{problem, login_triggers, session_settings, data_directory, rows, asked, answered}``. ``problem`` is the
-    first error, or "". ``rows`` has the rows of each query by its name, as dicts of columns. ``asked`` and ``answered``
-    are the values of time.monotonic() before and after the first query, in seconds. For a superuser, ``data_directory``
-    is the server's, and ``session_settings`` is the result of QUERY in module_utils/sessions.py. ``login_triggers``
-    names the event triggers that may have rejected the read-only session.
+    first error, or "". ``rows`` contains the rows of each query by its name, as dicts of columns. ``asked`` and
+    ``answered`` are the values of time.monotonic() before and after the first query, in seconds. For a superuser,
+    ``data_directory`` is the server's, and ``session_settings`` is the result of QUERY in module_utils/sessions.py.
+    ``login_triggers`` names the event triggers that may have rejected the read-only session.
     """
     found: dict[str, Any] = {
         "problem": "", "login_triggers": [], "session_settings": {}, "data_directory": "", "rows": {},

@@ -58,7 +58,7 @@ class Line:
 class Wanted:
     """The names and patterns to search a journal for: the unit's name, the model's names, and regular expressions.
 
-    ``failures`` are the application's own patterns, in addition to the errors that ``logged`` recognizes.
+    ``failures`` lists the application's own patterns, in addition to the errors that ``logged`` recognizes.
     """
 
     unit: str

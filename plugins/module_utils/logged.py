@@ -8,10 +8,10 @@ A word that also occurs in success messages (a table, a column, a driver's name)
   privileges or a login may cause these kinds. The last line of a traceback has no level: its exception alone
   makes it a failure.
 
-The kind of an error is its SQLSTATE, which is found from the client's name for it, from its code, or from PostgreSQL's
-English message. If a line contains only the word for ERROR in another language, its kind is unknown, and it counts as a
-failure. A message in another language without a name, a code or such a word is not recognized: the line then only
-counts as an error.
+The kind of an error is its SQLSTATE. It is derived from the client's name for the error, from a code in the line, or
+from PostgreSQL's English message. If a line contains only the word for ERROR in another language, its kind is unknown,
+and it counts as a failure. A message in another language without a name, a code or such a word is not recognized: the
+line then only counts as an error.
 """
 
 from __future__ import annotations

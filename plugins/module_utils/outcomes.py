@@ -25,8 +25,8 @@ def judge(
     """Return a finding for each attempt: check, table, sentence, expected, actual, ok.
 
     ``outcomes`` is the result of proof.sql, in the order of the attempts. ``contents`` is the checksum of each table
-    for the default tenant. ``names`` are the names of the tables, their columns, constraints and types; other names in
-    an error may come from the database's own code. Raises ProofError if an attempt has no outcome.
+    for the default tenant. ``names`` contains the names of the tables, their columns, constraints and types. Other
+    names in an error may come from the database's own code. Raises ProofError if an attempt has no outcome.
     """
     if not made:
         raise ProofError("The isolation proof failed: no attempt was made.")
@@ -62,8 +62,8 @@ def unchanged(
     """Return a finding for each table: whether the transaction wrote none of its rows. (The backfill runs earlier.)
 
     ``before`` and ``now`` are the transaction's counters for each table, at its beginning and before the proof. The
-    counters are files (of the relation and its partitions), inserted, updated and deleted. ``rewritten`` are the tables
-    whose rows get their tenant from another table.
+    counters are files (of the relation and its partitions), inserted, updated and deleted. ``rewritten`` lists the
+    tables whose rows get their tenant from another table.
     """
     found = []
     for name, then in before.items():
@@ -89,7 +89,7 @@ def counted(
     """Return the finding whether PostgreSQL counted the rows that the proof stored.
 
     If PostgreSQL does not count rows, ``unchanged`` proves nothing. ``before`` and ``now`` are the counters before and
-    after the proof, and ``track_counts`` is the session's setting. ``findings`` are the findings of the attempts
+    after the proof, and ``track_counts`` is the session's setting. ``findings`` lists the findings of the attempts
     ``made``. An attempt with ``keep`` stores a row.
     """
     stored = any(
@@ -107,7 +107,7 @@ def counted(
 def failure(findings: Iterable[Mapping[str, Any]]) -> str:
     """Return the error message about the findings that do not hold, or "" if all hold.
 
-    If a tenant could not store its row, failures that may result from that are only counted. A leak is always reported
+    If a tenant could not store its row, failures that may be a consequence are only counted. A leak is always reported
     in full.
     """
     failed = [found for found in findings if not found["ok"]]

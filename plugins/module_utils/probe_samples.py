@@ -77,8 +77,8 @@ def summary(samples: Samples, interval: float) -> dict[str, Any]:
     An unanswered request ends when the prober ends, and is omitted if that time is unknown. The result has sent,
     failed, reasons (the number of each bad verdict), worst, p99, gap, seconds, slices, and health (sent, failed,
     worst). The times and slices are None if there is no request. ``gap`` is the longest time without a good response.
-    ``slices`` has step (seconds of one slice), and worst and failed for each slice; worst is None for a slice without a
-    request.
+    ``slices`` contains step (seconds of one slice), and worst and failed for each slice; worst is None for a slice
+    without a request.
     """
     answered = list(samples.reads)
     if samples.unanswered is not None and samples.ended is not None:

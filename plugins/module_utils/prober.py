@@ -40,7 +40,7 @@ def health_pause(seconds: float) -> float:
 
 
 def judged(answer: api.Answer, names: api.Names, filled: list[str]) -> str:
-    """Return the verdict on a response; ``filled`` are the parts that had data before the run (``api.filled``)."""
+    """Return the verdict on a response; ``filled`` lists the parts that had data before the run (``api.filled``)."""
     if not answer.status:
         return LATE if answer.late else NO_CONNECTION
     if api.judged(answer, names)[0] != api.OK:

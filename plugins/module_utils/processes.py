@@ -34,8 +34,8 @@ def read(pids: Iterable[int], proc: Path = Path("/proc")) -> list[Process]:
     """Return the processes with their environments and connections; processes that have ended are omitted.
 
     Each is ``{pid, name, arguments, user, group, readable, environment, sockets, connections}``. ``user`` and ``group``
-    are numbers, and ``environment`` is the environment at its start. ``sockets`` are the inodes of all its sockets, and
-    ``connections`` are the connected ones, as module_utils/sockets.py returns them. If neither root nor its user can
+    are numbers, and ``environment`` is the environment at its start. ``sockets`` lists the inodes of all its sockets,
+    and ``connections`` the connected sockets, as module_utils/sockets.py returns them. If neither root nor its user can
     read the process, these three are empty and ``readable`` is false.
     """
     found = []
@@ -185,7 +185,7 @@ def _is_open(place: Path) -> bool:
 
 
 def _look_until(over: int, looked: int, pids: Callable[[], list[int]], proc: Path) -> list[Process]:
-    """Read the processes repeatedly until ``over`` has data to read, and return the readable ones.
+    """Read the processes repeatedly until ``over`` contains data, and return the readable processes.
 
     ``looked`` is closed after the first reading.
     """

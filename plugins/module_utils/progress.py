@@ -52,9 +52,9 @@ def tables(rows: Iterable[tuple[Any, ...]]) -> list[Table]:
 def share(whole: Collection[Table], ended: Collection[str], running: Mapping[str, float]) -> float | None:
     """Return the share of the bytes that are copied, from 0 to 1; None if there is nothing to copy.
 
-    ``whole`` are the tables of the database that is read. ``ended`` are the names of the tables that are copied
-    completely, and ``running`` has the number of copied rows for the others. The estimated rows of a table may be too
-    low, or unknown (below 1).
+    ``whole`` lists the tables of the database that is read. ``ended`` lists the names of the completely copied tables,
+    and ``running`` contains the number of copied rows for the others. The estimated rows of a table may be too low, or
+    unknown (below 1).
     """
     total = sum(table.size for table in whole)
     if total == 0:

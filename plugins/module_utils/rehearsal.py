@@ -27,8 +27,8 @@ def seconds(size_bytes: int, last: Mapping[str, Any] | None, mode: str) -> int:
     """Return the approximate number of seconds that a rehearsal takes.
 
     ``size_bytes`` is the size of the database. ``last`` is the newest backup's manifest. Its ``proven_seconds`` is the
-    duration of its restore (None if it was not restored), and ``duration_seconds`` that of its dump. Without a
-    manifest, RATE applies.
+    duration of the restore (None if the backup was not restored), and ``duration_seconds`` is the duration of the dump.
+    Without a manifest, RATE applies.
     """
     if mode == "none":
         return 0
@@ -137,7 +137,8 @@ def plan_differences(
 ) -> dict[str, list[str]]:
     """Return ``{differing, excepted}``: the ids of statements that only one plan contains, or whose SQL differs.
 
-    ``excepted`` are sentences about the statements that mention an object in ``state`` that a dump does not contain.
+    ``excepted`` contains sentences about the statements that mention an object in ``state`` that a dump does not
+    contain.
     """
     there = {item["id"]: item["sql"] for item in copy}
     here = {item["id"]: _without_tablespaces(item["sql"], state) for item in real}

@@ -20,10 +20,10 @@ OPTIONS: dict[str, dict[str, Any]] = {
 class Seen:
     """The observed facts about a unit.
 
-    ``holders`` are the names of processes with a session, by their id. ``unread`` are the names of processes whose
-    sessions neither root nor their user can read. ``poolers`` are the programs that hold the sessions of the service,
-    and ``companions`` are the units that stop with the unit. ``reloads`` is true if the unit has ExecReload.
-    ``problem`` is the reason why gunicorn was not observed, or why none of its workers can be tried.
+    ``holders`` maps the ids of processes with a session to their names, and ``unread`` those of processes whose
+    sessions neither root nor their user can read. ``poolers`` lists the programs that hold the sessions of the service,
+    and ``companions`` the units that stop with the unit. ``reloads`` is true if the unit has ExecReload. ``problem`` is
+    the reason why gunicorn was not observed, or why none of its workers can be tried.
     """
 
     unit: str
@@ -65,7 +65,7 @@ def observe(run_command: Any, unit: str, sessions: Mapping[str, Any] | None = No
 
 
 def holders(seen: Iterable[processes.Process], sessions: Sequence[Mapping[str, Any]]) -> dict[int, str]:
-    """Return the names of the processes with a session, by their id, including every process that shares one."""
+    """Return the names of the processes with a session by id, including every process that shares a session."""
     ends = {(item["address"], item["port"]) for item in sessions if item["address"]}
     named = {item["process"] for item in sessions}
     return {

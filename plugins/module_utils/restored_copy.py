@@ -23,7 +23,7 @@ OPTIONS: dict[str, Any] = {
 class Copy:
     """The restored copy of one database in its own server.
 
-    ``options`` are ``database``, ``port``, ``user`` and ``server`` (OPTIONS above); ``make`` also needs
+    ``options`` contains ``database``, ``port``, ``user`` and ``server`` (OPTIONS above); ``make`` also needs
     ``hash_max_bytes`` and ``jobs``. ``run`` runs a program, like Ansible's run_command.
     """
 

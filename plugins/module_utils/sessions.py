@@ -26,7 +26,7 @@ except ImportError:
 # The application_name of a run's sessions, by which a later run recognizes a session that still exists.
 APPLICATION = "tenancy runbook"
 
-# Settings at the start of a session override those of the role and the database (PostgreSQL manual, 20.1.3).
+# Settings at the start of a session override the settings of the role and the database (PostgreSQL manual, 20.1.3).
 SETTINGS: Mapping[str, str] = {
     "search_path": "pg_catalog,pg_temp",
     "role": "none",

@@ -28,7 +28,7 @@ SELECT c.relkind,
 FROM pg_catalog.pg_class c
 WHERE c.oid = %(table)s::pg_catalog.regclass
 """
-# The rows of this run's caller, and those of lost runs' callers.
+# The rows of this run's caller, and of the callers of lost runs.
 ROWS = """
 SELECT {column}::pg_catalog.text, {tenant}, pg_catalog.count(*)
 FROM {table}
@@ -138,15 +138,15 @@ def left(found: Sequence[Found]) -> str:
 
 
 def tables(found: Sequence[Found]) -> set[str]:
-    """Return the names of the tables, with their schema, in which rows were found."""
+    """Return the names, with the schema, of the tables that contain rows."""
     return {table["table"] for table in found if table["tenants"]}
 
 
 def remove(login: Mapping[str, Any], tenants: Sequence[str], callers: Sequence[str], statements: Sequence[str]) -> int:
     """Run ``statements`` for each tenant and caller with the service's login; return how many rows they changed.
 
-    ``login`` has parameters, password, environment, setting (the tenant setting) and seconds (a limit). A trigger runs
-    with the login's privileges, not with the administrator's. Raises psycopg2.Error and sessions.TimeLimitError.
+    ``login`` contains parameters, password, environment, setting (the tenant setting) and seconds (a limit). A trigger
+    runs with the login's privileges, not with the administrator's. Raises psycopg2.Error and sessions.TimeLimitError.
     """
     rows, what = 0, "The cleanup with the service's login"
     parameters, password, environment = login["parameters"], login["password"], login["environment"]

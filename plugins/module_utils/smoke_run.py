@@ -20,9 +20,9 @@ class SmokeError(Exception):
 class SmokeRun:
     """The steps of one test; ``outcome`` contains the results.
 
-    ``wanted`` are the options of the service_smoke module. ``ask`` makes a request and returns the response. ``look``
-    returns the rows of the test's callers. ``remove`` takes tenants, callers and statements, and removes the rows.
-    ``look`` and ``remove`` may raise SmokeError.
+    ``wanted`` contains the options of the service_smoke module. ``ask`` makes a request and returns the response.
+    ``look`` returns the rows of the test's callers. ``remove`` takes tenants, callers and statements, and removes the
+    rows. ``look`` and ``remove`` may raise SmokeError.
     """
 
     def __init__(

@@ -179,7 +179,7 @@ def unit_name(database: str) -> str:
 def needed_libraries(preloaded: Sequence[str], extensions: Sequence[tuple[str, str | None]]) -> list[str]:
     """Return the preloaded libraries that an extension in the database needs.
 
-    ``extensions`` are pairs of an extension's name and a library of one of its functions.
+    ``extensions`` contains pairs of an extension's name and the library of one of its functions.
     """
     names = {name for name, _ in extensions}
     libraries = {re.sub(r"-[0-9.]+$", "", os.path.basename(library)) for _, library in extensions if library}
@@ -187,9 +187,9 @@ def needed_libraries(preloaded: Sequence[str], extensions: Sequence[tuple[str, s
 
 
 def settings(found: Sequence[tuple[str, str, str]], libraries: Sequence[str], place: str, port: int) -> dict[str, str]:
-    """Return the settings of the throwaway server: those that code may depend on, and the fixed settings.
+    """Return the settings of the throwaway server: settings that code may depend on, and fixed settings.
 
-    ``found`` are the name, value and category of the running server's settings.
+    ``found`` contains the name, value and category of each setting of the running server.
     """
     kept = {
         name: value
@@ -371,7 +371,7 @@ class Server:
 
     @contextlib.contextmanager
     def _trial(self) -> Iterator[tuple[int, str]]:
-        """Yield a port on this host that accepts connections, and a directory to which every user can write."""
+        """Yield a port on this host that accepts connections, and a directory that every user can write to."""
         outside = tempfile.mkdtemp(prefix="tenancy-probe-", dir="/var/tmp")
         try:
             os.chmod(outside, 0o1777)

@@ -127,7 +127,7 @@ def parse(text: str, roles: Collection[str]) -> list[Entry]:
         if kind is None:
             raise TenancyError(f"The dump contains an object that this runbook cannot restore: {words}.")
         schema, _, rest = words[len(kind) + 1 :].partition(" ")
-        # The owner is the longest role name with which the line ends. Some entries have no owner.
+        # The line ends with the owner: the longest role name that matches. Some entries have no owner.
         owners = [role for role in roles if rest.endswith(f" {role}")]
         owner = max(owners, key=len, default="")
         if not owner and kind in EXPRESSIONS:
@@ -168,7 +168,7 @@ def steps(
     """Return the entries in the order of the restore, with the role that restores each.
 
     The superuser restores the objects that the roles in ``superusers`` own. ``privileged`` lists, by schema and tag,
-    functions that an ordinary role cannot create, even as their owner. ``excluded`` are kinds that are omitted.
+    functions that an ordinary role cannot create, even as their owner. ``excluded`` lists kinds that are omitted.
     ``unrefreshed`` lists, by schema and name, materialized views that remain unpopulated.
     """
     parts: dict[str, list[Entry]] = {name: [] for name in _PARTS}
@@ -227,7 +227,7 @@ def _segments(
 
 
 def without(entries: Iterable[Entry], keys: Collection[tuple[str, str, str]]) -> list[Entry]:
-    """Return the entries without those of ``keys`` (kind, schema and tag), and without attachments of such indexes."""
+    """Return the entries except ``keys`` (kind, schema and tag), and except attachments of the indexes in ``keys``."""
     left_out = {*keys, *(("INDEX ATTACH", schema, tag) for kind, schema, tag in keys if kind == "INDEX")}
     return [entry for entry in entries if (entry.kind, entry.schema, entry.tag) not in left_out]
 

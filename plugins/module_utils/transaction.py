@@ -226,7 +226,7 @@ def _proven(
 ) -> list[dict[str, Any]]:
     """Return the findings of the proof and of the transaction's counters, which were ``counters`` at its beginning.
 
-    ``settings`` are the names and values of the settings of each attempt.
+    ``settings`` contains the names and values of each attempt's settings.
     """
     now = _counters(cursor, wanted)
     changed = outcomes.unchanged(counters, now, wanted["rewritten"])

@@ -44,7 +44,7 @@ class TrialError(Exception):
 
 
 def arguments(given: Iterable[str], directory: str) -> list[str]:
-    """Return the arguments of the trial, from those of the running gunicorn."""
+    """Return the arguments of the trial, derived from ``given``, the arguments of the running gunicorn."""
     found: list[str] = []
     skip = False
     for word in given:
@@ -98,7 +98,7 @@ class Trial:
 def words(unit: str, found: Sequence[processes.Process]) -> list[str]:
     """Return the arguments of a gunicorn; ``found`` is its main process as processes.read() returns it.
 
-    Raises TrialError if they or its environment cannot be read.
+    Raises TrialError if the arguments or the environment cannot be read.
     """
     if not found or not found[0]["readable"]:
         raise TrialError(
@@ -128,7 +128,7 @@ def boot(trial: Trial, master: int, worker: int, name: str, start: str, proc: Pa
     directory.mkdir(mode=0o700)
     os.chown(directory, *_user_of(worker, uid, gid, proc))
     environment = {name: value for name, value in found[0]["environment"].items() if name not in _OF_SYSTEMD}
-    # gunicorn 25 keeps its control socket in XDG_RUNTIME_DIR, so the trial would replace that of the service.
+    # gunicorn 25 keeps its control socket in XDG_RUNTIME_DIR, so the trial would replace the service's control socket.
     environment["XDG_RUNTIME_DIR"] = str(directory)
     place = proc / str(master)
     # With --chdir, gunicorn has left the directory of its start. Otherwise, the child reads the link to the directory

@@ -43,7 +43,7 @@ def object_path(unit: str) -> str:
 def next_environment(run: Run, unit: str) -> list[tuple[str, dict[str, str]]]:
     """Return the sources of the unit's environment for its next start; later sources come first.
 
-    Each is a name and the variables that the source sets; variables that the unit unsets are not included
+    Each source has a name and the variables that it sets. Variables that the unit unsets are not included
     (systemd.exec(5), "Environment"). Raises OSError if a required file cannot be read.
     """
     names = ("Environment", "EnvironmentFiles", "PassEnvironment", "UnsetEnvironment")

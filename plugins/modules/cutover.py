@@ -313,7 +313,7 @@ class Cutover:
         database, seconds = self.wanted["database"], self.wanted["transaction"]["seconds"]
         with self._connection(database) as guard, self._connection(database) as connection:
             guard.autocommit = True
-            # An event trigger may run the database's own code for the new objects.
+            # The time is limited, because an event trigger may run the database's own code for the new objects.
             with (
                 sessions.bounded(connection, guard, seconds, "The transaction of the bridge"),
                 connection.cursor() as cursor,
@@ -503,7 +503,7 @@ class Cutover:
         wanted = self.wanted
         deadline = time.monotonic() + wanted["health_timeout"]
         while True:
-            # The timeout is the same as before the stop: an abandoned request may block the only worker.
+            # The timeout is as long as before the stop, because an abandoned request may block the only worker.
             answer = health.ask(wanted["health_url"], wanted["health_request_timeout"])
             if answer.healthy:
                 self.outcome["health_said"] = answer.said

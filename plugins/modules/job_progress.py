@@ -48,7 +48,7 @@ options:
     description: The directory of the throwaway server into which a dump is restored.
     type: path
   target:
-    description: The database on the running server into which a dump is restored. Its tables are those of O(database).
+    description: The database on the running server into which a dump is restored, with the same tables as O(database).
     type: str
   alive:
     description: A file whose modification time is updated, if the file exists, to show that the run is alive.

@@ -42,7 +42,7 @@ options:
     type: str
     required: true
   role:
-    description: The role with which the service logs in.
+    description: The role that the service logs in as.
     type: str
     required: true
   long_transaction:

@@ -31,8 +31,8 @@ DOCUMENTATION = r"""
 module: service_route
 short_description: Connect to the database over a service's route, and check the route
 description:
-  - Logs in as the service's system user, with the service's environment and no settings of the run. Compares the server
-    and the database with those of the administrator.
+  - Logs in as the service's system user, with the service's environment and no settings of the run. Compares the
+    server and the database with the administrator's.
   - Detects a pooler that gives one session to several clients. While one connection has an open transaction, another
     connection must keep its backend. A client sets a parameter and takes an advisory lock. Both must be gone when the
     next client gets the same session. Their values are random, and the module removes them again.
@@ -171,7 +171,7 @@ NAMES = ("system_identifier", "started", "database", "database_oid", "session_us
 BACKEND = "SELECT pg_catalog.pg_backend_pid()"
 ADDRESS = "SELECT pg_catalog.host(pg_catalog.inet_client_addr()), pg_catalog.inet_client_port()"
 ALIVE = "SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_activity WHERE pid OPERATOR(pg_catalog.=) %s"
-# A setting's value, and whether it comes from the database or its roles.
+# The value of a setting, and whether it comes from the database or its roles.
 CURRENT = """
 SELECT pg_catalog.current_setting(%s, true), EXISTS (
   SELECT FROM pg_catalog.pg_db_role_setting s
@@ -185,7 +185,7 @@ FILED = """
 SELECT coalesce(pg_catalog.json_agg(pg_catalog.lower(name)), '[]') FROM pg_catalog.pg_file_settings WHERE applied
 """
 SETTING = "tenancy_runbook.probe"
-# RESET ALL does not release the lock before the next client; DISCARD ALL and the end of a session do.
+# RESET ALL keeps the lock for the next client. DISCARD ALL and the end of a session release it.
 LOCK = "SELECT pg_catalog.pg_advisory_lock(%s)"
 HOLDS = """
 SELECT pg_catalog.count(*) FROM pg_catalog.pg_locks

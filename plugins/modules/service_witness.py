@@ -26,7 +26,7 @@ options:
   requests:
     description: >-
       Requests that are sent one after the other instead of the health check, even if a session was found. Each has the
-      options of M(aimemory.tenancy.service_request) and also those of a single request. A session for one request
+      options of M(aimemory.tenancy.service_request) and the options of a single request. A session for one request
       exists for milliseconds, so a second request makes it likely that a session is seen.
     type: list
     elements: dict
