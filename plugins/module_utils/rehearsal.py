@@ -60,8 +60,8 @@ def cost(asked: Mapping[str, Any], size_bytes: int, mode: str, max_seconds: int,
     """Return ``{seconds, bytes, lines, obstacles}`` for a rehearsal.
 
     ``asked`` is the result of the rehearsal_cost module: ``free_bytes``, ``shared`` (whether backups are on the same
-    file system), ``load``, ``processors``, ``last`` (a manifest or None). ``lines`` describe the cost; ``obstacles``
-    are sentences that explain why the rehearsal is refused.
+    file system), ``load``, ``processors``, ``last`` (a manifest or None). ``lines`` describes the cost, and
+    ``obstacles`` lists the reasons why the rehearsal is refused.
     """
     if mode not in ("full", "schema", "none"):
         raise TenancyError(f"migrate_rehearse is {mode}: it must be full, schema or none.")

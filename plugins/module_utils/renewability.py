@@ -20,7 +20,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 class Seen:
     """The observed facts about a unit.
 
-    ``holders`` maps the ids of processes with a session to their names, and ``unread`` those of processes whose
+    ``holders`` maps the ids of processes with a session to their names, and ``unread`` does so for processes whose
     sessions neither root nor their user can read. ``poolers`` lists the programs that hold the sessions of the service,
     and ``companions`` the units that stop with the unit. ``reloads`` is true if the unit has ExecReload. ``problem`` is
     the reason why gunicorn was not observed, or why none of its workers can be tried.

@@ -171,7 +171,7 @@ class Renewer:
     def _wait(
         self, reached: Callable[[dict[gunicorn.Process, bool]], bool], seconds: float
     ) -> dict[gunicorn.Process, bool]:
-        """Return the workers when they have reached a state. Raises RenewerError(TIME_LIMIT) after ``seconds``."""
+        """Wait until the workers reach a state, and return them. Raises RenewerError(TIME_LIMIT) after ``seconds``."""
         deadline = time.monotonic() + seconds
         while True:
             found = self._look()

@@ -148,7 +148,7 @@ class Copy:
         return found
 
     def _provide_logins(self, cursor: Any) -> None:
-        """Create the roles that the run creates, and allow them to log in, which a rollback may have disabled."""
+        """Create the roles that the run creates, or set their LOGIN and INHERIT, which a rollback may have changed."""
         for name in self.chosen["roles"]:
             cursor.execute("SELECT FROM pg_catalog.pg_roles WHERE rolname = %s", (name,))
             change = "ALTER" if cursor.fetchall() else "CREATE"

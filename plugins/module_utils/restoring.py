@@ -56,7 +56,7 @@ WHERE n.nspname NOT IN ('pg_catalog', 'information_schema')
                JOIN pg_catalog.pg_settings s ON s.name = pg_catalog.split_part(c.entry, '=', 1)
                WHERE s.context = 'superuser'))
 """
-# All objects that the expressions of the objects in "start" call, by the number of the object in "start". They are
+# Every object that an expression of an object in "start" calls, with the number of the object in "start". They are
 # functions (also those of operators, operator classes and domains) and views, whose queries run whenever the view is
 # read. Tables and materialized views are excluded, because they contain only data.
 _REACHED = """
@@ -194,7 +194,7 @@ SELECT pg_catalog.format('GRANT USAGE ON FOREIGN SERVER %%I TO %%I', srvname, %(
 FROM pg_catalog.pg_foreign_server
 WHERE %(foreign_tables)s AND NOT pg_catalog.has_server_privilege(%(owner)s, oid, 'USAGE')
 """
-# On an owner's own tables, all privileges that rows and keys need; on other tables, only those for a foreign key.
+# An owner needs all these privileges on its own tables, and REFERENCES on other tables if it owns foreign keys.
 TABLE_RIGHTS = """
 SELECT pg_catalog.format('GRANT %%s ON %%I.%%I TO %%I', r, n.nspname, c.relname, %(owner)s::text),
        pg_catalog.format('REVOKE %%s ON %%I.%%I FROM %%I', r, n.nspname, c.relname, %(owner)s::text)

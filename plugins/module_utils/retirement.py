@@ -84,7 +84,7 @@ def _end(pid: int, reduce: Callable[[], None], proc: Path) -> bool:
     """
     try:
         with Handover(pid, proc) as handover:
-            # The worker is not paused again: when it must exit, it closes unread connections that arrived in a pause.
+            # The worker is not paused again: a worker that must exit does not read the requests that arrive in a pause.
             if not _tell_when_idle(pid, reduce, handover):
                 reduce()
             handover.finish(LAST)

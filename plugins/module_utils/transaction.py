@@ -181,7 +181,7 @@ def _busy(error: Exception, guard: Any, wanted: Mapping[str, Any], attempts: int
 def work(
     cursor: Any, guard: Any, wanted: Mapping[str, Any], check: Callable[[Any], None] | None = None
 ) -> dict[str, Any]:
-    """Do the work of ``run`` in the caller's transaction. In the result, ``locked`` is the time of the locks."""
+    """Do the work of ``run`` in the caller's transaction. In the result, ``locked`` is when the tables were locked."""
     began = time.monotonic()
     # The settings are read before the lock, while no caller waits. The lock does not protect them: ALTER ROLE, ALTER
     # DATABASE and a reload of the configuration files never wait for the lock of a table. The statements of the

@@ -181,7 +181,7 @@ def _become(place: Path, start: str, uid: int, gid: int, groups: list[int]) -> N
 
 
 def _limit(status: str) -> None:
-    """Drop the capabilities that another process can never get, and setuid programs if it cannot use them.
+    """Drop the capabilities that another process can never get, and the setuid programs that it cannot use.
 
     ``status`` is the file ``status`` of that process.
     """

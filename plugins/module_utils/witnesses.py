@@ -23,9 +23,9 @@ def split(
 ) -> tuple[list[Session], list[dict[str, Any]]]:
     """Return the sessions of processes, and their connections that are not sessions.
 
-    ``sessions`` lists the server's sessions (pid, address, port, database, role, application). The address is "" for a
-    Unix socket. ``backends`` maps the server's processes to their Unix sockets (inodes). Both results name the
-    ``process`` and its ``name``.
+    ``sessions`` lists the server's sessions (pid, address, port, database, role). The address is "" for a Unix socket.
+    ``backends`` maps the server's processes to their Unix sockets (inodes). Both results name the ``process`` and its
+    ``name``.
     """
     by_address = {(item["address"], item["port"]): item for item in sessions if item["address"]}
     by_inode = {
