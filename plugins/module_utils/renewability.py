@@ -20,10 +20,10 @@ OPTIONS: dict[str, dict[str, Any]] = {
 class Seen:
     """The observed facts about a unit.
 
-    ``holders`` maps the ids of processes with a session to their names, and ``unread`` does so for processes whose
-    sessions neither root nor their user can read. ``poolers`` lists the programs that hold the sessions of the service,
-    and ``companions`` the units that stop with the unit. ``reloads`` is true if the unit has ExecReload. ``problem`` is
-    the reason why gunicorn was not observed, or why none of its workers can be tried.
+    ``holders`` maps the ids of processes with a session to their names. ``unread`` does so for processes whose sessions
+    neither root nor their user can read. ``poolers`` lists the programs that hold the sessions of the service, and
+    ``companions`` the units that stop with the unit. ``reloads`` is true if the unit has ExecReload. ``problem`` is the
+    reason why gunicorn was not observed, or why none of its workers can be tried.
     """
 
     unit: str
