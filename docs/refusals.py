@@ -169,7 +169,7 @@ REMEDIES = {
     "No attempt was given": GUARD,
     "The search for other clients failed": "Nothing was changed. Fix the named problem, and run again.",
     "The rows of … cannot be counted": "Fix the problem that PostgreSQL names, and run again.",
-    "The dump lacks the rows of …: the dump was removed": (
+    "The dump lacks the rows of …, so it was removed": (
         "pg_dump omitted tables, as it does with tables of an extension. Run again; if the message appears again, "
         "check to which extension the tables belong."
     ),

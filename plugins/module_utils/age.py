@@ -1,4 +1,4 @@
-"""Encrypted backups: one archive that age writes and reads. The key is passed only through age's standard input."""
+"""Encrypted backups: a single archive that age writes and reads. age gets the key only through its standard input."""
 
 from __future__ import annotations
 
@@ -19,15 +19,14 @@ _DECRYPT = ("age", "--decrypt", "--identity", "-")
 
 
 class AgeError(TenancyError):
-    """The age program failed; the message gives the reason."""
+    """A backup cannot be encrypted or decrypted; the message gives the reason."""
 
 
 def encrypt(directory: str, user: str, identity: str) -> None:
-    """Encrypt the parts of a backup into one archive with the key ``identity``, then decrypt the archive and compare it
-    with them.
+    """Encrypt the files of a backup into one archive with the key ``identity``, and verify the archive.
 
-    tar writes to age and reads from age, so the unencrypted archive is never on disk. The parts themselves are kept.
-    Raises AgeError and OSError.
+    The archive is decrypted again, and its content is compared with the files. The unencrypted archive is never on
+    disk, because tar writes to age and reads from age. The unencrypted files are kept. Raises AgeError and OSError.
     """
     recipient = _recipient(directory, user, identity)
     archive = f"{directory}/{ARCHIVE}"
@@ -45,11 +44,10 @@ def encrypt(directory: str, user: str, identity: str) -> None:
 
 
 def member(directory: str, user: str, identity: str, name: str) -> tuple[bytes, str | None]:
-    """Return a small file from the archive in ``directory``, and an error; decrypted data is never written to a named
-    file.
+    """Return the content of a small file in the archive in ``directory``, and the error or None.
 
-    The error is the output of age and tar if one of them fails, for example on a truncated archive. Otherwise it is
-    None. Raises OSError.
+    The error is the output of age and tar if one of them fails, for example on a truncated archive. Decrypted data is
+    never written to a named file. Raises OSError.
     """
     with tempfile.TemporaryFile() as output:
         said = _piped(
@@ -79,8 +77,8 @@ def _piped(
 ) -> str | None:
     """Run two programs as ``user``, and pipe the output of the first into the second.
 
-    ``given`` is the input of the first program; the output of the second is written to ``output``. Return the error
-    output if one of them fails, else None. Raises OSError.
+    ``given`` is the input of the first program. The output of the second program is written to ``output``. Return the
+    error output if a program fails, otherwise None. Raises OSError.
     """
     with tempfile.TemporaryFile() as said:
         options = _as(user, directory) | {"stderr": said}
@@ -109,7 +107,7 @@ def _piped(
 
 
 def _as(user: str, directory: str) -> dict[str, Any]:
-    """Return the options for starting a program as ``user`` in ``directory``, without root's groups."""
+    """Return the subprocess options that start a program as ``user`` in ``directory``, without root's groups."""
     entry = pwd.getpwnam(user)
     return {
         "user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": [], "umask": 0o077, "cwd": directory,

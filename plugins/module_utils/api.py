@@ -1,4 +1,4 @@
-"""Requests to a service's API from its own host: signed with the service's own secret, without any proxy.
+"""Send requests to a service's API on its own host, signed with the service's secret, without any proxy.
 
 The ``verdict`` on a response is one of
 
@@ -48,18 +48,18 @@ REQUEST = {
     "path": {"type": "str", "required": True}, "body": {"type": "dict"}, "claims": {"type": "dict"},
     "marker": {"type": "str", "default": ""},
 }  # fmt: skip
-# How many characters of a response are shown, and how many bytes are read.
+# The maximum number of characters of a response that are shown, and of bytes that are read.
 SHOWN, _MAX_BYTES = 300, 4 * 2**20
 # The minimum length of a value that identifies a row, such as a caller's number, an id or a sentence.
 _MIN_IDENTIFYING = 12
 _REMOVED = "[removed]"
-# A shorter secret could be an ordinary word, which would then be removed from all strings.
+# A shorter secret could be an ordinary word, and redaction would remove this word from all strings.
 _MIN_SECRET = 8
 
 
 @dataclass(frozen=True)
 class Answer:
-    """One response; ``problem`` is the reason if there is none, and ``late`` is true if the request timed out."""
+    """One response. If there is none, ``problem`` is the reason, and ``late`` is true if the request timed out."""
 
     status: int = 0
     body: bytes = b""
@@ -112,7 +112,7 @@ class Conversation:
         except (OSError, http.client.HTTPException) as error:
             self._connection.close()
             if kept and isinstance(error, ConnectionError):
-                # The server closed the connection before it read the request.
+                # The server closed the idle connection before it read the request.
                 return self.ask(method, path, body, headers)
             late = isinstance(error, TimeoutError)
             problem = "no response in time" if late else str(error) or type(error).__name__
@@ -124,7 +124,7 @@ class Conversation:
         response = self._connection.getresponse()
         received = response.read(_MAX_BYTES)
         if not response.isclosed():
-            # The next response would begin with the rest of this one.
+            # Otherwise, the next response would begin with the rest of this one.
             self._connection.close()
         return response.status, received
 
@@ -140,14 +140,14 @@ class Conversation:
 
 
 class Caller:
-    """The sender of requests, with the operator's headers and a token that contains the claims of the request."""
+    """The sender of requests. Adds the operator's headers, and a token that contains the claims of the request."""
 
     def __init__(self, headers: Mapping[str, str], secret: str, seconds: int) -> None:
-        """Initialize with the secret, or "" if tokens cannot be signed, and the validity of a token in seconds."""
+        """Initialize with the headers, the secret ("" if there is none), and the validity of a token in seconds."""
         self._headers, self._seconds = dict(headers), seconds
         # An Authorization header from the operator replaces the token.
         self.given = any(name.lower() == "authorization" for name in headers)
-        # The secret with which tokens are signed, or "".
+        # The secret that signs tokens, or "".
         self.secret = secret if tokens.is_symmetric(secret) and not self.given else ""
         self._known = {text for value in headers.values() for text in (value, value.partition(" ")[2])} | {secret}
 
@@ -161,7 +161,7 @@ class Caller:
         return {"Authorization": f"Bearer {token}", **self._headers}
 
     def redacted(self, text: str) -> str:
-        """Return a string without the headers, the tokens and the secret, because a service may quote them."""
+        """Remove the headers, the tokens and the secret from a string, because a service may quote them."""
         for value in sorted((value for value in self._known if len(value) >= _MIN_SECRET), key=len, reverse=True):
             for form in (value, json.dumps(value)[1:-1]):
                 text = text.replace(form, _REMOVED)
@@ -174,7 +174,7 @@ def secret_in(name: str, sources: Iterable[Mapping[str, str]]) -> str:
 
 
 def environments(run: Callable[..., str], unit: str, file: str) -> Iterator[Mapping[str, str]]:
-    """Yield the environments of a unit's program: first those of its processes, then those of its next start.
+    """Yield the environments of a unit's program, first of its processes, then of its next start.
 
     ``file`` is a file that the program may read itself, or "". Raises OSError if systemctl fails.
     """
@@ -202,7 +202,7 @@ def caller(module: Any) -> tuple[str, Caller]:
 
 
 def names(wanted: Mapping[str, Any]) -> Names:
-    """Return the ``names`` option of a module."""
+    """Return a module's ``names`` option as Names."""
     return Names(wanted["column"], wanted["setting"], tuple(wanted["tables"]))
 
 
@@ -264,7 +264,7 @@ def holds(answer: Answer, marker: str) -> bool:
 
 
 def shown(answer: Answer, caller: Caller) -> str:
-    """Return a response as the operator sees it: its status and the beginning of its body."""
+    """Return a response for the operator: its status and the beginning of its body."""
     if not answer.status:
         return messages.visible(answer.problem)
     body = caller.redacted(answer.body.decode("utf-8", "replace"))

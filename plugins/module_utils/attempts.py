@@ -1,4 +1,4 @@
-"""Attempts with the service's own login, each with its permitted outcomes; every attempt is rolled back."""
+"""Make attempts with the service's login, compare the outcomes with the permitted ones, and roll back each attempt."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Lines:
     """A file object for COPY TO STDOUT that counts and discards the lines: each line is one row."""
 
     def __init__(self) -> None:
-        """Start at zero."""
+        """Start the count at zero."""
         self.count = 0
 
     def write(self, data: Any) -> int:
@@ -44,7 +44,7 @@ def outcome(cursor: Any, attempt: dict[str, Any]) -> str:
         cursor.execute(attempt["sql"])
         total, young, forbidden = cursor.fetchone()
         if forbidden:
-            return f"{total} rows, {forbidden} of which it must not see"
+            return f"{total} rows, {forbidden} of which the login must not see"
         return f"{attempt['visible'] if total - young <= attempt['visible'] <= total else total} rows"
     copies = attempt["sql"].startswith("COPY ")
     if copies and attempt["data"] is None:
@@ -96,8 +96,8 @@ def log_in_and_make(
 ) -> dict[str, Any]:
     """Log in as the service, make the attempts within ``seconds`` and return ``{problem, findings}``.
 
-    ``problem`` is the reason if the attempts could not be made, otherwise "". Another session of the same login
-    terminates them after ``seconds``.
+    ``problem`` is the reason if the attempts could not be made, otherwise "". After ``seconds``, another session of the
+    same login terminates the session that makes the attempts.
     """
     try:
         what = "The series of attempts with the service's login"

@@ -1,4 +1,4 @@
-"""The login that runs the backfill: how it is created and removed."""
+"""The SQL that creates and removes the login for the backfill."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from .quoting import derived_name, identifier, literal
 MARK = "made by the tenancy runbook for a backfill"
 POLICY = "tenancy_backfill"
 ATTRIBUTES = "LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS NOINHERIT CONNECTION LIMIT 1"
-# The number of pages that one transaction updates. Other sessions that update the same rows wait for it.
+# The number of pages that one transaction updates. Other sessions that update these rows wait for the transaction.
 BATCH_PAGES = 100
 
 
 def role(database: str) -> str:
-    """Return the login's name. Roles are shared by all databases of a server, so the name contains the database."""
+    """Return the login's name. It contains the database's name, because all databases of a server share the roles."""
     return derived_name(POLICY, database)
 
 
 def login(given: Mapping[str, str]) -> list[str]:
-    """Return the SQL that creates the login; ``given`` has name, verifier, database and schema."""
+    """Return the SQL that creates the login; ``given`` contains name, verifier, database and schema."""
     name = identifier(given["name"])
     return [
         f"CREATE ROLE {name} {ATTRIBUTES} PASSWORD {literal(given['verifier'])}",

@@ -21,7 +21,7 @@ UNPACKED = "unpacked"
 
 
 def make_directory(directory: str, user: str) -> None:
-    """Create the directory of the backups, which only ``user`` can read. Raises OSError."""
+    """Create the backup directory, which only ``user`` can access. Raises OSError."""
     entry = pwd.getpwnam(user)
     os.makedirs(directory, mode=0o700, exist_ok=True)
     os.chown(directory, entry.pw_uid, entry.pw_gid)
@@ -29,7 +29,7 @@ def make_directory(directory: str, user: str) -> None:
 
 
 def remove_leftovers(directory: str) -> None:
-    """Remove the leftovers of lost runs from the directory of the backups. Raises OSError."""
+    """Remove what interrupted runs left in the backup directory. Raises OSError."""
     with os.scandir(directory) as entries:
         left = [
             entry.path
@@ -41,7 +41,7 @@ def remove_leftovers(directory: str) -> None:
 
 
 def put_in_place(manifest: Mapping[str, Any], user: str) -> None:
-    """Write the manifest, then rename the backup: a directory with that name is complete. Raises OSError."""
+    """Write the manifest, then rename the directory: under its final name, a backup is complete. Raises OSError."""
     path = manifest["path"]
     put(f"{path}{PARTIAL}/manifest.json", manifest, user)
     with acting_as(user):
@@ -50,7 +50,7 @@ def put_in_place(manifest: Mapping[str, Any], user: str) -> None:
 
 
 def put(path: str, document: Mapping[str, Any], user: str) -> None:
-    """Write a document as JSON that only ``user`` can read, so that it survives a crash. Raises OSError."""
+    """Write a document to a JSON file that only ``user`` can read, and flush it to the disk. Raises OSError."""
     with acting_as(user):
         with open(f"{path}{PARTIAL}", "w", encoding="utf-8") as file:
             os.chmod(file.name, 0o600)
@@ -62,7 +62,7 @@ def put(path: str, document: Mapping[str, Any], user: str) -> None:
 
 
 def _sync(directory: str) -> None:
-    """Write the names in a directory to the disk, so that they survive a crash of the server."""
+    """Flush the entries of a directory to the disk, so that a rename survives a crash of the server."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -92,8 +92,8 @@ def _is_proven(path: str) -> bool:
 def manifests(directory: str, database: str, asked: str, *, proven: bool) -> list[str]:
     """Return the manifests that a restore may use; the last one is preferred. Raises OSError.
 
-    ``asked`` is the path of a backup or of a directory of backups; if empty, the database's own backups in
-    ``directory`` are used. If ``proven`` is true, only those that passed their test restore are used.
+    ``asked`` is the path of a backup or of a directory of backups. If it is empty, the database's own backups in
+    ``directory`` are used; in this case, ``proven`` excludes backups that did not pass a test restore.
     """
     if not asked:
         found = listed(directory, database) if os.path.isdir(directory) else []
@@ -103,9 +103,9 @@ def manifests(directory: str, database: str, asked: str, *, proven: bool) -> lis
 
 
 def damage(manifest: Mapping[str, Any], user: str, identity: str) -> list[str]:
-    """Return the differences between a backup and its manifest, by the SHA-256 of every file. Raises OSError.
+    """Return the differences between a backup and its manifest, by the SHA-256 checksums. Raises OSError.
 
-    age itself detects a changed or truncated archive.
+    If the backup is encrypted, age itself detects a changed or truncated archive.
     """
     path = manifest["path"]
     if manifest["encrypted"]:
@@ -122,7 +122,7 @@ def damage(manifest: Mapping[str, Any], user: str, identity: str) -> list[str]:
                 return [f"SHA256SUMS: {error.strerror}"]
             found = [text for line in sums.decode().splitlines() if (text := _differing(path, line))]
     if not found and hashlib.sha256(sums).hexdigest() != manifest["sha256"]:
-        return ["SHA256SUMS is not the file that the manifest describes"]
+        return ["SHA256SUMS does not match its checksum in the manifest"]
     return found
 
 

@@ -1,4 +1,4 @@
-"""Manifests of backups: which backups belong to a database, which of them to keep, and whether one can be restored."""
+"""Determine which backups belong to a database, which of them to keep, and whether a backup can be restored."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def own(paths: Iterable[str], directory: str, database: str) -> list[str]:
-    """Return the paths in backups of ``database`` below ``directory``, oldest first.
+    """Return the paths that belong to backups of ``database`` in ``directory``, oldest first.
 
     The name of a backup contains its database and the time. Backups of a database whose name only begins with
     ``database`` are excluded.
@@ -19,7 +19,7 @@ def own(paths: Iterable[str], directory: str, database: str) -> list[str]:
 
 
 def document(text: str, version: int) -> dict[str, Any]:
-    """Return the JSON object in ``text``, or an empty one if it is not an object or has another version."""
+    """Return the JSON object in ``text``, or {} if ``text`` is not an object of this version."""
     try:
         found = json.loads(text)
     except ValueError:
@@ -28,7 +28,7 @@ def document(text: str, version: int) -> dict[str, Any]:
 
 
 def unreadable(path: str, text: str, version: int) -> str:
-    """Return a sentence that explains why ``document`` does not accept its argument, or "" if it does."""
+    """Return a sentence that explains why ``document`` rejects ``text``, or "" if it does not."""
     if document(text, version):
         return ""
     try:
@@ -44,7 +44,7 @@ def unreadable(path: str, text: str, version: int) -> str:
 
 
 def lacking(tables: Iterable[Mapping[str, Any]], schema: str, names: Iterable[str]) -> list[str]:
-    """Return which of the tables ``names`` in ``schema`` are missing from a manifest's ``tables``."""
+    """Return the names of tables in ``schema`` that are missing from a manifest's ``tables``."""
     held = {table["name"] for table in tables if table["schema"] == schema}
     return sorted(set(names) - held)
 
@@ -56,7 +56,7 @@ def manifest(
     """Return the manifest of the backup in ``path``.
 
     ``dump`` is the result of ``dumping.Dump.take`` and ``layout`` is the format of the dump. ``proven_seconds`` is the
-    duration of the restore into a throwaway server and of the comparison, or None if there was no test restore.
+    duration of the test restore, including the comparison, or None if there was no test restore.
     """
     return {
         "version": 1, "path": path, "database": database, "server_version": server_version,
@@ -68,8 +68,7 @@ def manifest(
 
 
 def incomplete(tables: Iterable[Mapping[str, Any]], schema: str, names: Iterable[str]) -> str:
-    """Return the sentence that rejects a dump without the rows of a table in ``names``, or "" if it contains all of
-    them."""
+    """Return the error message for a dump that lacks the rows of a table in ``names``, or "" if it is complete."""
     missing = lacking(tables, schema, names)
     if not missing:
         return ""
@@ -77,7 +76,7 @@ def incomplete(tables: Iterable[Mapping[str, Any]], schema: str, names: Iterable
 
 
 def unproven(differences: Sequence[str]) -> str:
-    """Return the sentence that rejects a backup whose restored copy differs from the dump, or "" if they are equal."""
+    """Return the error message for a backup whose restored copy differs from the dump, or "" if it does not differ."""
     if not differences:
         return ""
     return f"The test restore failed: the restored copy differs from the dump: {'; '.join(differences)}."
@@ -86,7 +85,7 @@ def unproven(differences: Sequence[str]) -> str:
 def expendable(found: Sequence[Mapping[str, Any]], keep: int, needed: Collection[str]) -> list[str]:
     """Return the paths of the backups that may be removed, oldest first.
 
-    ``found`` are a database's backups, oldest first. Each has ``path``, ``proven`` (it passed its test restore) and
+    ``found`` lists a database's backups, oldest first. Each has ``path``, ``proven`` (it passed its test restore) and
     ``snapshot`` (it contains the snapshot of a migration that can be rolled back). The newest ``keep`` backups (at
     least one), the newest tested backup, backups with a snapshot, and those in ``needed`` are kept.
     """
@@ -102,7 +101,7 @@ def unsuitable(
     source: str, manifest: Mapping[str, Any], *, asked: str, directory: str, database: str, schema: str,
     tables: Iterable[str], has_key: bool, problem: str,
 ) -> str:  # fmt: skip
-    """Return the sentence that refuses to restore a backup because of its manifest, or "" if it can be restored.
+    """Return the error message for a backup whose manifest prevents the restore, or "" if the restore is possible.
 
     ``source`` is the path of the manifest ("" if there is none) and ``manifest`` is its content from ``document``.
     ``asked`` is the backup that the operator specified, or "". ``has_key`` is true if a key was given. ``problem`` is
@@ -120,8 +119,9 @@ def unsuitable(
     if manifest.get("database") != database or f"{path}/manifest.json" != source or missing:
         without = f" (without {', '.join(missing)})" if missing else ""
         return (
-            f"{source} describes database {manifest.get('database', '?')} in {path}{without}, not {database} in its own"
-            " directory with the tables of tenancy_tables: name another backup with -e restore_backup=..."
+            f"{source} describes database {manifest.get('database', '?')} in {path}{without}, but must describe"
+            f" {database} in its own directory, with the tables in tenancy_tables: name another backup with -e"
+            " restore_backup=..."
         )
     if manifest["encrypted"] and not has_key:
         return f"{path} is encrypted: give the key that it was encrypted with as backup_age_identity (from the vault)."
@@ -129,7 +129,7 @@ def unsuitable(
 
 
 def damaged(path: str, found: Sequence[str]) -> str:
-    """Return the sentence that refuses to restore a damaged backup, or "" if nothing was ``found``."""
+    """Return the error message for a damaged backup, or "" if no damage was ``found``."""
     if not found:
         return ""
     return (

@@ -1,18 +1,18 @@
-"""The processes of a systemd unit, from its control group."""
+"""Find the processes of a systemd unit through its control group."""
 
 from __future__ import annotations
 
 import errno
 from pathlib import Path
 
-# The mount points of systemd's hierarchy: version 2, version 1, and the hybrid of both.
+# The mount points of systemd's cgroup hierarchy: version 2, version 1, and hybrid mode.
 ROOTS = (Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/systemd"), Path("/sys/fs/cgroup/unified"))
 
 
 def processes(control_group: str, roots: tuple[Path, ...] = ROOTS) -> list[int]:
-    """Return the processes in a unit's control group and in those below it.
+    """Return the ids of the processes in a unit's control group and its child groups.
 
-    ``control_group`` is the unit's ControlGroup as systemctl shows it. It is empty for a unit that is not running.
+    ``control_group`` is the unit's ControlGroup as systemctl shows it, which is empty for a unit that is not running.
     """
     if not control_group.strip("/"):
         return []

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 # Each client, and whether it is a session of the pooler. While the service runs, any session with the pooler's role and
-# address counts as one. After the stop, only an idle session counts, and it is terminated. On request, all clients are
-# terminated.
+# address counts as one. After the stop, only an idle session counts, and the query terminates it. With ``terminate``,
+# the query terminates all clients.
 CLIENTS = """
 SELECT pid, usename, concat_ws(' ', pid, usename, application_name, coalesce(host(client_addr), 'local'), state),
        coalesce(host(client_addr), ''), coalesce(client_port, -1), pooled,
@@ -16,15 +16,15 @@ SELECT pid, usename, concat_ws(' ', pid, usename, application_name, coalesce(hos
 FROM (
   SELECT *, coalesce(
     usename = %(role)s AND coalesce(host(client_addr), '') = %(address)s AND (%(running)s OR state = 'idle'
-    -- A returned session was reset; a session that no client ever had ran no query.
+    -- The pooler resets a session after use. A session that no client has used has run no query.
     AND query ~* '^\\s*(DISCARD\\s+ALL\\s*;?\\s*)?$'), false) AS pooled
   FROM pg_stat_activity
 ) AS a
 WHERE datname = %(database)s AND backend_type = 'client backend' AND pid <> pg_backend_pid()
 """
-# Other sessions that hold locks on the tables. LOCK TABLE waits for a replication connection that copies a table. It
-# also waits for a vacuum that prevents wraparound, which PostgreSQL never cancels in favour of a lock. The leader of a
-# parallel worker holds the same locks.
+# Sessions that are not clients but hold locks on the tables. LOCK TABLE waits for a replication connection that copies
+# a table. It also waits for a vacuum that prevents wraparound, which PostgreSQL never cancels to grant a lock. Parallel
+# workers are omitted, because their leader holds the same locks.
 HOLDERS = """
 WITH RECURSIVE tree (relid) AS (
   SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -84,15 +84,15 @@ class Pooler:
 
 
 def beside(cursor: Any, database: str, pooler: Pooler) -> list[Client]:
-    """Return the other clients of a database while the service runs, without the pooler's sessions."""
+    """Return the other clients of a database while the service runs, except the pooler's sessions."""
     return _asked(cursor, database, pooler, running=True, terminate=False)
 
 
 def holders(cursor: Any, tables: Mapping[str, Any] | None) -> list[Client]:
     """Return the sessions that are not clients but hold a lock on the tables, in the database of ``cursor``.
 
-    ``tables`` has schema and names. The run never ends these sessions: a subscriber's copy would start from the
-    beginning, and PostgreSQL would immediately restart a vacuum that prevents wraparound.
+    ``tables`` contains schema and names. The run never terminates these sessions: a subscriber's copy would start from
+    the beginning, and PostgreSQL would immediately restart a vacuum that prevents wraparound.
     """
     if tables is None:
         return []
@@ -101,7 +101,10 @@ def holders(cursor: Any, tables: Mapping[str, Any] | None) -> list[Client]:
 
 
 def end(cursor: Any, database: str, pooler: Pooler, *, everybody: bool) -> list[Client]:
-    """End the pooler's idle sessions, or all sessions with ``everybody``, and return the other clients."""
+    """Terminate the pooler's idle sessions, or all sessions if ``everybody`` is true.
+
+    Return the clients other than the pooler's idle sessions.
+    """
     return _asked(cursor, database, pooler, running=False, terminate=everybody)
 
 

@@ -1,4 +1,4 @@
-"""Row counts and checksums of a database's tables, which do not depend on the order of the rows."""
+"""Count and hash the rows of a database's tables, regardless of their order."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from psycopg2 import sql
 
 Contents = dict[str, Any]
 
-# Every table that a dump must contain. An extension's script creates the extension's own tables. A dump omits tables
-# that a user has added to an extension. They are listed here, so that the comparison finds them.
+# Every table that a dump must contain. Tables that an extension's script creates are excluded. Tables that a user has
+# added to an extension are included, so that the comparison reports that the dump omits them.
 TABLES = """
 SELECT n.nspname, c.relname, c.relkind = 'p', pg_table_size(c.oid)
 FROM pg_class c
@@ -26,7 +26,7 @@ WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
                     AND (o.rolsuper OR c.oid = ANY (e.extconfig)))
 ORDER BY n.nspname, c.relname
 """
-# With these settings, a row has the same text form in every session.
+# With these settings, every session converts a row to the same text.
 SETTINGS = """
 SET row_security = off;
 SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres';
@@ -34,8 +34,8 @@ SET extra_float_digits = 3; SET bytea_output = 'hex'; SET lc_monetary = 'C'; SET
 """
 
 
-# xmin has 32 bits and wraps around: it is later than {since} if it is at most half the range ahead. The transaction IDs
-# 1 and 2 are older than all others. Names are qualified, for sessions with any search_path.
+# xmin has 32 bits and wraps around: it is later than {since} if it is less than half the range ahead. The transaction
+# IDs 1 and 2 are older than all others. Names are schema-qualified, so they do not depend on the search_path.
 _XMIN = "t.xmin::pg_catalog.text::pg_catalog.int8"
 AHEAD = (
     f"(({_XMIN} OPERATOR(pg_catalog.-) {{since}} OPERATOR(pg_catalog.+) 4294967296) OPERATOR(pg_catalog.%) 4294967296)"
@@ -50,7 +50,7 @@ HASH = "coalesce(sum(hashtextextended(ROW(t.*)::text, 0)::numeric), 0)::text"
 
 
 def differences(found: list[Contents], wanted: list[Contents]) -> list[str]:
-    """Return how ``found`` differs from ``wanted``, one sentence for each table.
+    """Return the differences between ``found`` and ``wanted``, as one sentence for each table.
 
     A hash that is missing on one side, because the table was too large, is not a difference.
     """
@@ -64,7 +64,7 @@ def differences(found: list[Contents], wanted: list[Contents]) -> list[str]:
         elif other["rows"] != table["rows"]:
             sentences.append(f"{name} has {other['rows']:,} rows instead of {table['rows']:,}")
         elif None not in (other["hash"], table["hash"]) and other["hash"] != table["hash"]:
-            sentences.append(f"{name} has {table['rows']:,} rows, but not the same ones")
+            sentences.append(f"{name} has {table['rows']:,} rows, but their contents differ")
     # A manifest from an earlier version of this runbook lists only the partitions of a partitioned table.
     return sentences + [
         f"{schema}.{name} is not expected" for (schema, name), table in remaining.items() if not table["partitioned"]
@@ -93,14 +93,14 @@ def read(cursor: Any, hash_max_bytes: int) -> list[Contents]:
 def changes(
     cursor: Any, since: int, until: int, before: list[Contents], rewritten: Collection[str] = ()
 ) -> list[Contents]:
-    """Return schema, name, written and gone of each table that others changed between a snapshot and a transaction.
+    """Return schema, name, written and gone of each table that changed between a snapshot and a transaction.
 
-    ``since`` is the oldest transaction that was running at the snapshot and ``until`` is the number of the transaction.
+    ``since`` is the ID of the oldest transaction that was running at the snapshot. ``until`` is the transaction's ID.
     ``before`` is the result of ``read`` at the snapshot. ``written`` counts the rows that were added or changed in
     between; ``gone`` counts the rows of the snapshot that were changed or deleted. The caller has changed every row of
-    the tables ``schema.name`` in ``rewritten``. Both values are None for these tables, because the changes of others
-    cannot be distinguished. (A changed row is a new row version, and subtransactions have higher numbers than their
-    parents.)
+    the tables ``schema.name`` in ``rewritten``. For these tables, both values are None, because the changes of others
+    cannot be told apart from the caller's. (A changed row is a new row version, and a subtransaction has a higher ID
+    than its parent.)
 
     Raises psycopg2.Error, also for a table that row security would filter.
     """
@@ -132,7 +132,7 @@ def changed_names(found: Iterable[Contents]) -> list[str]:
 
 def _changed(written: int | None, gone: int | None) -> str:
     if written is None:
-        return "unknown: this run gave every row its tenant"
+        return "unknown: this run assigned a tenant to every row"
     parts = [f"{written:,} rows added or changed"] if written else []
     return ", ".join(parts + ([f"{gone:,} rows of the backup changed or deleted since"] if gone else []))
 

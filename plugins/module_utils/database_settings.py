@@ -1,4 +1,4 @@
-"""The properties of a database that a dump lacks, as statements that restore them in another database.
+"""The properties of a database that a dump does not contain, as statements that restore them in another database.
 
 CREATE DATABASE sets owner, encoding and locale. Further statements set privileges, connection limit, comment and
 settings.
@@ -11,8 +11,8 @@ from typing import Any
 # An assignment in the syntax of ALTER ... SET, from the columns name and value.
 ASSIGNED = r"""
   concat((SELECT string_agg(quote_ident(part), '.') FROM unnest(string_to_array(name, '.')) AS part), ' TO ',
-    -- These hold a list of names (GUC_LIST_QUOTE). SET quotes them, but SET FROM CURRENT keeps any text of an ordinary
-    -- role, so each name is read and quoted again.
+    -- These settings are lists of names (GUC_LIST_QUOTE). SET quotes the names, but SET FROM CURRENT keeps any text
+    -- that an ordinary role has set. Therefore, each name is parsed and quoted again.
     CASE WHEN lower(name) IN ('search_path', 'temp_tablespaces', 'local_preload_libraries', 'session_preload_libraries',
                               'shared_preload_libraries', 'unix_socket_directories') AND value <> ''
          THEN (SELECT coalesce(string_agg(quote_ident(coalesce(replace(found[1], '""', '"'), lower(found[2]))), ', '
@@ -20,8 +20,8 @@ ASSIGNED = r"""
                FROM regexp_matches(value, '\s*(?:"((?:[^"]|"")*)"|([^,"\s]+))\s*(?:,|$)', 'g')
                     WITH ORDINALITY AS m (found, n))
          ELSE quote_literal(value) END)"""
-# Named arguments: source, target (databases), setting (the bridge). The query has arguments, so every percent sign is
-# doubled.
+# Named arguments: source and target (databases), and setting (the bridge's). Percent signs are doubled because the
+# query has arguments.
 QUERY = rf"""
 WITH source AS (
   SELECT d.*, to_jsonb(d) AS document, pg_get_userbyid(d.datdba) AS owner, t.spcname AS tablespace
@@ -41,7 +41,7 @@ created AS (
   SELECT concat_ws(' ',
       format('CREATE DATABASE %%I TEMPLATE template0 OWNER %%I ENCODING %%L LC_COLLATE %%L LC_CTYPE %%L',
         %(target)s, owner, pg_encoding_to_char(encoding), datcollate, datctype),
-      -- Providers exist since PostgreSQL 15. Without this clause the database would get the server's provider.
+      -- Locale providers exist since PostgreSQL 15. Without this clause, the database gets the template's provider.
       CASE document ->> 'datlocprovider'
         WHEN 'c' THEN 'LOCALE_PROVIDER libc'
         WHEN 'i' THEN format('LOCALE_PROVIDER icu ICU_LOCALE %%L',
@@ -74,7 +74,7 @@ replayed AS (
 )
 SELECT json_build_object(
   'create', (SELECT concat(statement, ' TABLESPACE ', quote_ident(tablespace)) FROM created),
-  -- For another server, which has no tablespaces.
+  -- For another server, which does not have these tablespaces.
   'elsewhere', (SELECT statement FROM created),
   'replay', (SELECT coalesce(json_agg(statement ORDER BY step, place), '[]') FROM replayed),
   'bridge', (SELECT coalesce(json_agg(statement), '[]') FROM replayed
@@ -86,9 +86,9 @@ SELECT json_build_object(
 def read(cursor: Any, source: str, target: str, setting: str | None = None) -> dict[str, Any]:
     """Return the statements that give ``target`` the properties of ``source``.
 
-    ``create`` creates the database on the same server. ``elsewhere`` creates it on another server, which has no
-    tablespaces. ``replay`` lists the statements to run next, and ``bridge`` lists those that set ``setting``. Raises
-    psycopg2.Error.
+    ``create`` creates the database on the same server. ``elsewhere`` creates it on another server, which does not have
+    the tablespaces. ``replay`` lists the statements to run next, and ``bridge`` lists those that set ``setting``.
+    Raises psycopg2.Error.
     """
     cursor.execute(QUERY, {"source": source, "target": target, "setting": setting})
     found: dict[str, Any] = cursor.fetchone()[0]

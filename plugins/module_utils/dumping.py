@@ -23,8 +23,8 @@ class Dump:
     """A dump of ``database`` in the directory ``path``, owned by ``user``.
 
     In this directory, ``database`` is the dump itself. A dump of one database lacks the roles with their password
-    verifiers and the database's settings. ``globals.sql`` and ``settings.sql`` contain these. ``SHA256SUMS`` contains
-    the SHA-256 checksum of every file. ``run`` runs a program, like Ansible's run_command.
+    verifiers, which are in ``globals.sql``, and the database's settings, which are in ``settings.sql``. ``SHA256SUMS``
+    contains the SHA-256 checksum of every file. ``run`` runs a program, like Ansible's run_command.
     """
 
     run: Callable[..., tuple[int, str, str]]
@@ -39,9 +39,9 @@ class Dump:
     def take(self) -> dict[str, Any]:
         """Write the dump, and return the fields of a manifest that describe it.
 
-        These are ``tables``, ``snapshot_at`` (ISO 8601 with offset) and ``snapshot_xmin`` (the oldest transaction that
-        was running then). The others are ``duration_seconds`` of pg_dump, ``size_bytes`` of all files and ``sha256`` of
-        SHA256SUMS. Raises DumpError, psycopg2.Error and OSError.
+        The snapshot's fields are ``tables``, ``snapshot_at`` (ISO 8601 with offset) and ``snapshot_xmin`` (the oldest
+        transaction that was running then). The other fields are ``duration_seconds`` of pg_dump, ``size_bytes`` of all
+        files and ``sha256`` of SHA256SUMS. Raises DumpError, psycopg2.Error and OSError.
         """
         mask = os.umask(0o077)
         try:
@@ -63,7 +63,7 @@ class Dump:
             found = self._dump(cursor)
         missing = lacking(found["tables"], self._program(["pg_restore", "--list", f"{self.path}/database"]))
         if missing:
-            raise DumpError(f"The dump lacks the rows of {', '.join(missing)}: the dump was removed.")
+            raise DumpError(f"The dump lacks the rows of {', '.join(missing)}, so it was removed.")
         with acting_as(self.user):
             return found | seal(self.path)
 
@@ -99,11 +99,13 @@ class Dump:
         }  # fmt: skip
 
     def _program(self, command: list[str], cursor: Any = None) -> str:
-        """Run a program as the database's user, on the server of a cursor's session, and return its output; raises
-        DumpError."""
+        """Run a program as ``user`` and return its output. Raises DumpError.
+
+        If ``cursor`` is given, the program connects to the same server as the cursor's session.
+        """
         environment = {"PGOPTIONS": sessions.options()}
         if cursor:
-            # The program may have another default directory of the server's socket than the session.
+            # The program's default socket directory may differ from the session's.
             environment["PGHOST"] = cursor.connection.info.host
         with acting_as(self.user):
             code, output, error = self.run(command, environ_update=environment)
@@ -113,7 +115,10 @@ class Dump:
 
 
 def lacking(tables: list[dict[str, Any]], listed: str) -> list[str]:
-    """Return the tables whose rows pg_restore does not list: an entry is number; oid oid KIND schema name owner."""
+    """Return the tables whose rows pg_restore does not list.
+
+    A line of its list has the format ``number; oid oid KIND schema name owner``.
+    """
     # splitlines() would also split at other characters that a name may contain.
     left = listed.split("\n")
     missing = []
@@ -139,7 +144,10 @@ def digest(path: str) -> str:
 
 
 def seal(directory: str) -> dict[str, Any]:
-    """Write SHA256SUMS, in the format of sha256sum, for all files of the directory."""
+    """Write SHA256SUMS, in the format of sha256sum, for all files in the directory.
+
+    Return the size of the files in bytes, and the SHA-256 of SHA256SUMS.
+    """
     files = sorted(
         os.path.relpath(os.path.join(place, name), directory)
         for place, _, names in os.walk(directory)

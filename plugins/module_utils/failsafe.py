@@ -7,7 +7,7 @@ from typing import Any
 
 from . import systemctl, units
 
-# The exit code of systemctl if the timer is not loaded, that is, if no failsafe is armed.
+# The exit status of systemctl if the timer is not loaded, that is, if no failsafe is armed.
 NOT_LOADED = 5
 
 
@@ -21,14 +21,14 @@ class Failsafe:
         self.systemd = systemctl.Systemctl(run_command)
 
     def disarm(self) -> bool:
-        """Stop the timer; return whether there was one. Raises SystemctlError."""
+        """Stop the timer; return whether it was armed. Raises SystemctlError."""
         code, output, error = self._run_command(["systemctl", "stop", "--", f"{self.name}.timer"])
         if code not in (0, NOT_LOADED):
             raise systemctl.SystemctlError((error or output).strip())
         return bool(code == 0)
 
     def arm(self, seconds: int, triggers: Sequence[str] = (), companions: Sequence[str] = ()) -> units.Surroundings:
-        """Start the timer; return the other units that it starts, including those given. Raises SystemctlError."""
+        """Arm the timer; return the other units that it starts, including the given ones. Raises SystemctlError."""
         around, armed = units.surroundings(self.unit, self.systemd.show), self.armed()
         triggers = list(dict.fromkeys([*around.triggers, *triggers, *armed.triggers]))
         companions = list(dict.fromkeys([*around.companions, *companions, *armed.companions]))
@@ -41,7 +41,7 @@ class Failsafe:
         return units.Surroundings(triggers, companions)
 
     def armed(self) -> units.Surroundings:
-        """Return the other units that an armed timer starts; empty if none is armed. Raises SystemctlError."""
+        """Return the other units that the armed timer starts, or none if no timer is armed. Raises SystemctlError."""
         shown = self.systemd.run("systemctl", "show", "--property=ExecStart", "--value", "--", f"{self.name}.service")
         started = units.started_by(shown)
         if self.unit not in started:

@@ -1,4 +1,4 @@
-"""A caller's connection that is forwarded to the service, because the process that accepted it ends.
+"""Forward a caller's connection to the service, because the process that accepted the connection is ending.
 
 The service reads the same bytes from the same address, and the caller gets its response over its own connection.
 """
@@ -13,22 +13,23 @@ from ipaddress import ip_address
 
 from . import sockets
 
-# The seconds within which a caller that has connected sends the first bytes.
+# The seconds that a connected caller has to send its first bytes.
 FIRST = 5.0
-# The service closes a persistent connection that is not used. One that is always used ends after BUSY seconds, when the
-# service has sent something and nothing follows for SHORT seconds.
+# The service closes a persistent connection that is idle. A busy connection is closed after BUSY seconds, as soon as
+# the service has responded and no data follows for SHORT seconds.
 BUSY, SHORT = 20.0, 0.1
 SIZE = 1 << 16
-# Linux numbers its network namespaces (include/uapi/asm-generic/socket.h).
+# The socket option that identifies the network namespace (include/uapi/asm-generic/socket.h).
 SO_NETNS_COOKIE = 71
 Side = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 def can_be_imitated(accepted: socket.socket) -> bool:
-    """Return whether the service sees the caller's own address if a TCP connection is forwarded.
+    """Return whether a forwarded TCP connection can come from the caller's own address.
 
-    The caller must be on this host. Otherwise the service may trust the new address more than the caller's. In another
-    network namespace, another service can have the same address. Linux before 5.14 cannot tell. Raises OSError.
+    The caller must be on this host: otherwise, the service may trust the forwarding address more than the caller's. It
+    must also be in the same network namespace: in another one, a different service can have the same address. Raises
+    OSError, also on Linux before 5.14, which does not identify namespaces.
     """
     with socket.socket() as ours:
         spaces = [item.getsockopt(socket.SOL_SOCKET, SO_NETNS_COOKIE, 8) for item in (accepted, ours)]
@@ -42,7 +43,7 @@ def is_same_host(own: str, caller: str) -> bool:
 
 
 async def forward(accepted: socket.socket) -> None:
-    """Forward a connection to the address to which its caller connected, until one side closes it; close it then."""
+    """Forward a connection to the address that its caller connected to, and close it when either side does."""
     accepted.setblocking(False)
     caller = await asyncio.open_connection(sock=accepted)
     with contextlib.suppress(OSError, asyncio.TimeoutError):
@@ -68,7 +69,10 @@ class _Exchange:
         self._is_answered = False
 
     async def run(self) -> None:
-        """Copy until the service closes its connection, or the caller's fails. Raises OSError."""
+        """Copy data in both directions until the service closes its connection. Raises OSError.
+
+        A connection that is always busy ends earlier (see BUSY).
+        """
         response = asyncio.ensure_future(self._copy(self._service[0], self._caller[1], is_answer=True))
         request = asyncio.ensure_future(self._request())
         try:
@@ -86,7 +90,7 @@ class _Exchange:
 
     async def _request(self) -> None:
         await self._copy(self._caller[0], self._service[1], is_answer=False)
-        # A caller may end its own direction, and still wait for the response.
+        # A caller may shut down its sending side and still wait for the response.
         self._service[1].write_eof()
 
     async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, is_answer: bool) -> None:

@@ -1,8 +1,8 @@
-"""A gunicorn master and its workers, as they can be observed from outside.
+"""Observe a gunicorn master and its workers from outside.
 
-gunicorn opens one deleted file ``wgunicorn-*`` for each worker. The master and that worker keep it open. The worker
-first changes it after it has booted (gunicorn/workers/workertmp.py). The master closes the file after the worker has
-ended. The program's name and settings are not used.
+For each worker, gunicorn creates a file ``wgunicorn-*`` and deletes it. The master and the worker keep the file open.
+The worker first changes the file after it has booted (gunicorn/workers/workertmp.py). The master closes the file after
+the worker has ended. The name and the settings of the program do not matter.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from . import processes
 
 _FILE = re.compile(r".*/wgunicorn-[^/]* \(deleted\)")
-# The file's mode when it is created. gunicorn up to 20 changes the mode, later versions the time.
+# The mode of a new file. Workers of gunicorn 20 and earlier change the mode, later workers the modification time.
 _CREATED = 0o600
 
 
@@ -29,7 +29,7 @@ class UnreadableError(OSError):
 
 @dataclass(frozen=True)
 class Process:
-    """A process; its start in clock ticks since the boot distinguishes it from a later process with the same id."""
+    """A process. Its start, in clock ticks since the boot, distinguishes it from a later process with the same id."""
 
     pid: int
     started: int
@@ -37,7 +37,7 @@ class Process:
 
 @dataclass
 class Master:
-    """A gunicorn master; ``workers`` are its workers, each with whether it has booted."""
+    """A gunicorn master; ``workers`` maps each of its workers to whether the worker has booted."""
 
     process: Process
     workers: dict[Process, bool] = field(default_factory=dict)
@@ -58,8 +58,8 @@ def masters(pids: Iterable[int], proc: Path = Path("/proc")) -> list[Master]:
             shared = files.get(child, {}).keys() & own.keys()
             process = identified(child, proc)
             if shared and process:
-                # Workers of old gunicorn versions also keep the files of older workers open. All of those workers have
-                # booted.
+                # Workers of old gunicorn versions also keep the files of older workers open. All of those older workers
+                # have booted.
                 workers[process] = all(own[inode] for inode in shared)
         process = identified(pid, proc)
         if own and process:
@@ -69,7 +69,7 @@ def masters(pids: Iterable[int], proc: Path = Path("/proc")) -> list[Master]:
 
 
 def worker_files(pids: Iterable[int], proc: Path = Path("/proc")) -> dict[int, dict[str, bool]]:
-    """Return the workers' files that processes keep open, by their inode, with whether the worker has booted.
+    """Return the worker files that each process keeps open: by inode, whether the worker has booted.
 
     Processes that have ended are omitted. Raises UnreadableError.
     """
@@ -114,7 +114,8 @@ def _files(place: Path) -> dict[str, bool]:
         with contextlib.suppress(FileNotFoundError):
             if _FILE.fullmatch(os.readlink(path)):
                 state = path.stat()
-                # Later versions set the time to the seconds since the boot of the host, which are far in the past.
+                # Later versions set the modification time to the seconds since the host's boot, which is a date far in
+                # the past.
                 booted = state.st_mode & 0o777 != _CREATED or state.st_mtime < state.st_ctime / 2
                 found[str(state.st_ino)] = booted
     return found
@@ -131,7 +132,7 @@ def identified(pid: int, proc: Path = Path("/proc")) -> Process | None:
 
 
 def parent(pid: int, proc: Path = Path("/proc")) -> int:
-    """Return the parent of a process, or 0 if the process has ended."""
+    """Return the id of a process's parent, or 0 if the process has ended."""
     return int(_status(pid, proc).get("PPid", 0))
 
 

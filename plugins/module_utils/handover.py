@@ -1,10 +1,10 @@
-"""The connections that a process of a service has accepted, held until the process has closed them.
+"""Hold the connections that a process of a service has accepted, until the process has closed them.
 
 A process that ends closes its connections. The kernel resets a connection whose data has not been read, and the
 caller's request fails. A second descriptor of the connection, which Linux provides since version 5.6, prevents this:
 the connection stays open when the process closes its own descriptor. If the process has read nothing from the
-connection, another process of the service gets all of it. Otherwise the unread data could be the middle of a request,
-and the connection is not held.
+connection, another process of the service gets all of its data. Otherwise, the unread data could be the middle of a
+request, and the connection is not held.
 """
 
 from __future__ import annotations
@@ -25,12 +25,13 @@ from pathlib import Path
 
 from . import forwarding, sockets
 
-# Linux has given its newest system calls the same numbers on every architecture.
+# Linux gives new system calls the same number on every architecture.
 PIDFD_OPEN, PIDFD_GETFD = 434, 438
 # Offsets in the kernel's struct tcp_info: the state, and the number of received bytes.
 STATE, RECEIVED = 0, 128
 ESTABLISHED = 1
-# The seconds between two readings of the process. A process that is told to end closes most connections immediately.
+# The seconds between two readings of the process: SOON during the first IMMEDIATELY seconds, then LATER. A process that
+# is told to end closes most connections immediately.
 SOON, LATER = 0.0003, 0.1
 IMMEDIATELY = 1.0
 Address = tuple[str, object]
@@ -38,7 +39,7 @@ INTERNET = (socket.AF_INET, socket.AF_INET6)
 
 
 class UnheldError(OSError):
-    """The connections of a process cannot be held, for lack of a privilege or because Linux is too old."""
+    """The connections of a process cannot be held, because a privilege is missing or Linux is too old."""
 
 
 _LIBRARY = ctypes.CDLL(None, use_errno=True)
@@ -61,23 +62,23 @@ class Connection:
         self.socket = held
 
     def unread(self) -> int:
-        """Return the number of bytes that have arrived and were not read."""
+        """Return the number of bytes that have arrived but have not been read."""
         return int(struct.unpack("=i", fcntl.ioctl(self.socket, termios.FIONREAD, bytes(4)))[0])
 
     def is_forwardable(self) -> bool:
         """Return whether another process can respond to everything that the caller sends.
 
-        The kernel counts the bytes that have arrived for TCP only.
+        The result is False for sockets other than TCP, because the kernel counts received bytes only for TCP.
         """
         try:
             return self._can_be_imitated and self._is_untouched()
         except OSError:
-            # The caller has closed it, or Linux is too old.
+            # The caller has closed the connection, or Linux is too old.
             return False
 
     @functools.cached_property
     def _can_be_imitated(self) -> bool:
-        """Do the same as forwarding.can_be_imitated(), once for each connection. Raises OSError."""
+        """Cache whether this connection is TCP and can be forwarded from its caller's address. Raises OSError."""
         return self.socket.family in INTERNET and forwarding.can_be_imitated(self.socket)
 
     def _is_untouched(self) -> bool:
@@ -85,21 +86,21 @@ class Connection:
         while True:
             before = self.unread()
             info = self.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, RECEIVED + 8)
-            # Both numbers must be of one moment: data may arrive between the two calls.
+            # The numbers are valid only if no data has arrived between the two calls.
             if self.unread() == before:
                 return info[STATE] == ESTABLISHED and struct.unpack_from("=Q", info, RECEIVED)[0] == before
 
 
 class Handover:
-    """The connections that a process has accepted; a context manager."""
+    """A context manager that holds the connections that a process has accepted."""
 
     def __init__(self, pid: int, proc: Path = Path("/proc")) -> None:
         """Hold the connections. Raises ProcessLookupError if the process has ended, and UnheldError."""
         self._place = proc / str(pid)
         self._connections: dict[str, Connection] = {}
-        # The sockets that listen, by their inodes.
+        # The addresses of the listening sockets, by their inodes.
         self._listening: dict[str, Address] = {}
-        # The inodes of all other sockets. The service's database sessions must not be held, for example.
+        # The inodes of sockets that must not be held, such as those of the service's database sessions.
         self._others: set[str] = set()
         try:
             self._process = _system_call(PIDFD_OPEN, pid, 0)
@@ -128,9 +129,9 @@ class Handover:
         os.close(self._process)
 
     def is_idle(self) -> bool:
-        """Return whether no request fails if the process now closes all its connections.
+        """Return whether the process can now close all its connections without a failed request.
 
-        Connections that it has read from are not held any longer. Their callers must see when it closes them.
+        Connections from which the process has read are released, because their callers must see when they are closed.
         """
         self._others.clear()
         self._hold()
@@ -140,9 +141,9 @@ class Handover:
         return is_idle
 
     def finish(self, seconds: float) -> None:
-        """Forward the unread connections that the process closes, until it has ended or ``seconds`` are over.
+        """Forward the unread connections that the process closes, until it has ended or ``seconds`` have passed.
 
-        Then wait for the forwarded connections for the same time.
+        Then wait for the forwarded connections, for at most ``seconds`` again.
         """
         asyncio.run(self._finish(seconds))
 
@@ -169,13 +170,13 @@ class Handover:
         return [inode for inode, connection in self._connections.items() if not connection.is_forwardable()]
 
     def _release(self, inodes: Iterable[str]) -> None:
-        """Stop holding some connections."""
+        """Stop holding the connections with these inodes."""
         for inode in inodes:
             self._connections.pop(inode).socket.close()
             self._others.add(inode)
 
     def _hold(self) -> set[str]:
-        """Hold the connections that the process has accepted meanwhile; return the inodes of its open sockets."""
+        """Hold the connections that the process has newly accepted; return the inodes of its open sockets."""
         try:
             return self._look()
         except (FileNotFoundError, ProcessLookupError, PermissionError):
@@ -183,7 +184,7 @@ class Handover:
             return set(self._connections)
 
     def _look(self) -> set[str]:
-        """Do the same as _hold(). Raises OSError."""
+        """Hold the newly accepted connections; return the inodes of the open sockets. Raises OSError."""
         found = sockets.descriptors(self._place)
         new = found.keys() - self._connections.keys() - self._listening.keys() - self._others
         seconds = {inode: second for inode in new if (second := self._second(found[inode], inode))}
@@ -213,19 +214,19 @@ class Handover:
             if error.errno in (errno.EBADF, errno.EMFILE, errno.ENFILE):
                 return None
             raise
-        # The process may use the number for another file now.
+        # The process may have reused the descriptor for another file.
         if str(os.fstat(number).st_ino) != inode:
             os.close(number)
             return None
         try:
             return socket.socket(fileno=number)
         except OSError:
-            # Python does not know the addresses of this kind of socket.
+            # Python does not support this socket's address family.
             os.close(number)
             return None
 
 
 def _address(of: socket.socket) -> Address:
-    """Return the port of a TCP socket, because its address can be a wildcard, and the name of another socket."""
+    """Return the port of a TCP socket, whose address can be a wildcard, or the name of another socket."""
     name = of.getsockname()
     return ("tcp", name[1]) if of.family in INTERNET else (str(of.family), name)

@@ -1,4 +1,4 @@
-"""Health checks of a service: one response, and its time limit."""
+"""Health requests to a service, each with a time limit."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import urllib.request
 from dataclasses import dataclass, field, replace
 from http.client import HTTPException
 
-# The service is on this host: proxies in the environment are ignored.
+# The service runs on this host, so proxies in the environment are ignored.
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 HEALTHY = frozenset(("healthy", "ok", "up", "pass", "passing", "alive", "running", "ready", "success"))
 _OK = 200
@@ -19,10 +19,10 @@ _MAX_BYTES = 65_536
 
 @dataclass(frozen=True)
 class Answer:
-    """One response. ``sentence`` is the reason if it is not healthy, and ``late`` is true if the request timed out.
+    """One response. ``late`` is true if the request timed out.
 
-    ``said`` is the service's own word for an unhealthy state in a response with status 200. ``seconds`` is the duration
-    of the request.
+    ``sentence`` is the reason if the response is not healthy. ``said`` is the service's own word for an unhealthy state
+    in a response with status 200. ``seconds`` is the duration of the request.
     """
 
     healthy: bool
@@ -33,7 +33,7 @@ class Answer:
 
 
 def ask(url: str, timeout: float) -> Answer:
-    """Send one request, and wait ``timeout`` seconds for the response."""
+    """Send one request, and wait at most ``timeout`` seconds for the response."""
     began = time.monotonic()
     answer = _ask(url, timeout)
     return replace(answer, seconds=round(time.monotonic() - began, 3))
@@ -55,7 +55,7 @@ def _ask(url: str, timeout: float) -> Answer:
 
 
 def ask_while_late(url: str, request_timeout: float, timeout: float) -> Answer:
-    """Send a request, and retry after timeouts for ``timeout`` seconds: a slow service is not unhealthy."""
+    """Send a request, and retry it after timeouts for ``timeout`` seconds, because a slow service may be healthy."""
     deadline = time.monotonic() + timeout
     while True:
         answer = ask(url, request_timeout)

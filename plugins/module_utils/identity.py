@@ -1,4 +1,4 @@
-"""The system user that a module acts as. PostgreSQL's peer authentication and libpq's default role depend on it."""
+"""Act as a system user, because PostgreSQL's peer authentication and libpq's default role depend on the user."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def acting_as(user: str) -> Iterator[None]:
     Raises KeyError if the user does not exist.
     """
     entry = pwd.getpwnam(user)
-    # Root's home directory may be the current directory, and other users cannot access it.
+    # The current directory may be root's home directory, which other users cannot access.
     os.chdir("/")
     os.setegid(entry.pw_gid)
     os.seteuid(entry.pw_uid)

@@ -1,5 +1,7 @@
-"""The facts that a run needs about a host before it starts, except those about the service; failures are returned as
-data."""
+"""Collect the facts about a host that a run needs before its start, except those about the service.
+
+Failures are returned as data.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ from .identity import acting_as
 from .witness import DOES_NOT_ANSWER
 
 RunCommand = Callable[..., tuple[int, str, str]]
-# PostgreSQL's error if a login trigger writes in a read-only session.
+# Part of PostgreSQL's error message if a login trigger writes in a read-only session.
 READ_ONLY = "in a read-only transaction"
 LOGIN_TRIGGERS = """
 SELECT pg_catalog.quote_ident(evtname) FROM pg_catalog.pg_event_trigger
@@ -62,12 +64,12 @@ def database(
 ) -> dict[str, Any]:
     """Return the results of queries in one read-only session.
 
-    ``queries`` are {name, sql}, which run in order in one transaction, with ``values`` as named arguments. The result
-    is ``{problem, login_triggers, session_settings, data_directory, rows, asked, answered}``. ``problem`` is the first
-    error, or "". ``rows`` are the rows of each query by its name, as dicts of columns. ``asked`` and ``answered`` are
-    the values of time.monotonic() before and after the first query, in seconds. A superuser gets the server's data
-    directory and ``session_settings``, the result of QUERY in module_utils/sessions.py. ``login_triggers`` names the
-    event triggers that end such a session before it starts.
+    Each of ``queries`` is {name, sql}. They run in order in one transaction, with ``values`` as named arguments. The
+    result is ``{problem, login_triggers, session_settings, data_directory, rows, asked, answered}``. ``problem`` is the
+    first error, or "". ``rows`` contains the rows of each query by its name, as dicts of columns. ``asked`` and
+    ``answered`` are the values of time.monotonic() before and after the first query, in seconds. For a superuser,
+    ``data_directory`` is the server's, and ``session_settings`` is the result of QUERY in module_utils/sessions.py.
+    ``login_triggers`` names the event triggers that may have rejected the read-only session.
     """
     found: dict[str, Any] = {
         "problem": "", "login_triggers": [], "session_settings": {}, "data_directory": "", "rows": {},
@@ -132,7 +134,7 @@ def program_version(program: str, user: str, run_command: RunCommand) -> str:
 def directory(path: str) -> dict[str, bool]:
     """Return the kind of file at a path: ``{exists, is_directory, is_link, writable}``.
 
-    The check runs as root. Only a read-only file system or an immutable directory prevents root from writing.
+    The check runs as root, so only a read-only file system or an immutable directory is not ``writable``.
     """
     try:
         mode = os.lstat(path).st_mode

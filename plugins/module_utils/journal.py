@@ -1,8 +1,8 @@
 """The journal of a service: counts of lines by kind, and a description of each line without its text.
 
 Callers' data and secrets can appear in a journal in any form. A description therefore contains only the line's time and
-process, and items from fixed lists. These are levels, PostgreSQL errors, Python exceptions, HTTP statuses, names in the
-model and the operator's patterns.
+process, and items from fixed lists. The items are levels, PostgreSQL errors, Python exceptions, HTTP statuses, names in
+the model and the operator's patterns.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 from . import logged
 
-# If every request fails, more lines give no new information.
+# The maximum number of described failures. If every request fails, more lines give no new information.
 MAX_FAILURES = 50
 SYSTEMD = "systemd"
 
@@ -28,7 +28,7 @@ _RAISED = re.compile(r"(\w+)(?::|$)")
 _EXCEPTIONS = frozenset(
     name for name, kind in vars(builtins).items() if isinstance(kind, type) and issubclass(kind, BaseException)
 )
-# gunicorn logs at the level ERROR that a worker ended as it was told to, by its stop or by the renewal of the sessions.
+# gunicorn logs this at the level ERROR even if the worker ended as intended: at the stop, or to renew its session.
 _TOLD_TO_END = re.compile(r"\bWorker \(pid:\d+\) was sent SIGTERM!$")
 # The beginnings of systemd's messages about a unit, with or without the unit's name in front.
 _OF_SYSTEMD = (
@@ -50,7 +50,7 @@ class Line:
 
     @property
     def whole(self) -> str:
-        """Return the line in journalctl's format short-iso, in which the patterns are searched."""
+        """Return the line in journalctl's format short-iso, against which the patterns are matched."""
         return f"{self.head}{self.text}"
 
 
@@ -58,7 +58,7 @@ class Line:
 class Wanted:
     """The names and patterns to search a journal for: the unit's name, the model's names, and regular expressions.
 
-    ``failures`` are the application's own patterns, in addition to the errors that ``logged`` recognizes.
+    ``failures`` lists the application's own patterns, in addition to the errors that ``logged`` recognizes.
     """
 
     unit: str
@@ -76,7 +76,7 @@ def lines(output: str) -> list[Line]:
 def since_start(found: list[Line]) -> list[Line]:
     """Return the lines after systemd's message that the unit stopped, or all lines if there is no such message.
 
-    systemd's times here are whole seconds. Lines that the stop logged in the same second do not belong to the start.
+    ``found`` begins at a whole second, so it may include lines that the stop logged in the same second.
     """
     for number, line in enumerate(found):
         if line.speaker == SYSTEMD and line.text.startswith("Stopped "):
@@ -85,7 +85,7 @@ def since_start(found: list[Line]) -> list[Line]:
 
 
 def without_requests(found: list[Line], requests: Iterable[Mapping[str, str]]) -> list[Line]:
-    """Return the lines except the access log's lines about ``requests`` from this host, each with method and path."""
+    """Return the lines except those of the access log about ``requests`` (method and path) from this host."""
     asked = "|".join(re.escape(f"{request['method']} {request['path']}") for request in requests)
     if not asked:
         return found
@@ -108,7 +108,7 @@ def _of_entry(fields: Mapping[str, Any]) -> Iterator[Line]:
 
 @functools.lru_cache(maxsize=16)
 def _time(second: int) -> str:
-    """Return a time as text; the cache helps because many lines have the same second."""
+    """Return a time as text; cache it, because many lines have the same second."""
     return datetime.datetime.fromtimestamp(second, datetime.UTC).isoformat()
 
 

@@ -1,17 +1,17 @@
-"""The level of a line in a program's log, and a PostgreSQL error in it that a change may cause.
+"""Find the level of a line in a log, and any PostgreSQL error in the line that a change may cause.
 
-A word that also occurs in success messages (a table, a column, a driver's name) is not relevant. A line is
+A word that also occurs in success messages (a table, a column, a driver's name) is ignored. A line is
 
-* **quiet** (info) if it has a level such as INFO, DEBUG or NOTICE in the usual place: the rest of it does not matter;
+* **quiet** (info) if it has a level such as INFO, DEBUG or NOTICE in the usual place: the rest of the line is ignored;
 * an **error** if that level is ERROR or worse;
 * a **failure** if it is not quiet and contains a PostgreSQL error of a relevant kind. A change to a schema, policies,
-  privileges or a login may cause these kinds. The last line of a traceback has no level, and is a failure because of
-  its exception alone.
+  privileges or a login may cause these kinds. The last line of a traceback has no level: its exception alone
+  makes it a failure.
 
-The kind of an error is its SQLSTATE, which is found from the client's name for it, from its code, or from PostgreSQL's
-English message. If a line contains only the word for ERROR in another language, its kind is unknown, and it counts as a
-failure. A message in another language without a name, a code or such a word is not recognized: the line then only
-counts as an error.
+The kind of an error is its SQLSTATE. It is derived from the client's name for the error, from a code in the line, or
+from PostgreSQL's English message. If a line contains only the word for ERROR in another language, its kind is unknown,
+and it counts as a failure. A message in another language without a name, a code or such a word is not recognized: the
+line then only counts as an error.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ QUIET, WARNING, ERROR = "info", "warning", "error"
 # syntax and privileges. They also cover PL/pgSQL exceptions, exceeded limits (such as a key that is too long), object
 # states and internal errors.
 CHANGE_CLASSES = ("0A", "21", "25", "28", "38", "39", "3D", "3F", "42", "44", "54", "55", "P0", "XX")
-# Violations of NOT NULL, foreign keys and unique keys. A setting without a value, or with an invalid one.
+# Violations of NOT NULL, foreign keys and unique keys, and settings with an empty or invalid value.
 CHANGE_CODES = frozenset(("23000", "23502", "23503", "23505", "22P02", "22023"))
 # Timeouts and locks, which can occur at any time. The same is true of other classes that are not listed above. Examples
 # are a lost connection (08, and 57P01: the run itself ends old sessions), a deadlock (40) and a full disk (53). Errors
@@ -49,9 +49,9 @@ _LOWER_CASE = "|".join(_LEVELS)
 # A sentence may begin with these words, so they count only in upper case.
 _LEVELS |= {"LOG": QUIET, "SUCCESS": QUIET}
 _LEVEL = "|".join(_LEVELS)
-# The parts that may precede the level. They are [brackets], times and numbers, time zones, Ruby's letter, separators,
-# user@database, and a name before a separator or the level. Each part ends at a space, a separator or a bracket, so
-# that no line can match in many ways.
+# The parts that may precede the level. They are [brackets], times and numbers, time zones, the letter of Ruby's logger,
+# separators, user@database, and a name before a separator or the level. Each part ends at a space, a separator or a
+# bracket, which prevents catastrophic backtracking.
 _BEFORE = (
     rf"(?:\[(?!\s*(?i:{_LEVEL})\s*\])[^\]]*\][,:]?|\([^()]*\)|<?\d[^\s|]*(?=[\s|])"
     rf"|(?:UTC|GMT|[A-Z]{{2,4}}T|[AP]M|[A-Z],)(?=\s)"
@@ -77,7 +77,7 @@ _SQLSTATES: dict[str, str] = {
     for name, code in vars(errorcodes).items()
     if name.isupper() and isinstance(code, str) and len(code) == len("00000")
 }
-# The names of psycopg, Ruby's PG and (with Error at the end) asyncpg.
+# The SQLSTATEs by the names of exceptions in psycopg, Ruby's PG, and asyncpg (with Error at the end).
 _OF_NAME = {name.replace("_", "").lower(): code for code, name in _SQLSTATES.items()}
 _CLIENTS = ("psycopg", "asyncpg", "PG::")
 _NAMED = re.compile(r"\b(?:psycopg2?\.errors\.|asyncpg\.exceptions\.|PG::)(\w+)")
@@ -93,13 +93,13 @@ _CODED = _forms(
     ("SQLSTATE", r"\bSQLSTATE[\"':=\s\[(]{0,4}([0-9A-Z]{5})\b"),
     ("sqlstate", r"\bsqlstate[\"']?\s*[:=]\s*[\"']?([0-9A-Z]{5})\b"),
     ("pgcode", r"\bpgcode[\"']?\s*[:=]\s*[\"']?([0-9A-Z]{5})\b"),
-    # A line of an object that Node prints, or of a JSON document.
+    # A line of an object that Node.js prints, or of a JSON document.
     ("code: ", r"^\s*code: '?([0-9A-Z]{5})'?,?$"),
     ("ERROR", r"\bERROR:?\s+([0-9A-Z]{5})(?::| \()"),
     ("FATAL", r"\bFATAL:?\s+([0-9A-Z]{5})(?::| \()"),
     ("PostgresException", r"\bPostgresException[^:]*: ([0-9A-Z]{5}):"),
 )
-# PostgreSQL's message begins with this word, unlike 'memory type "x" does not exist'.
+# The word must begin PostgreSQL's message, so 'memory type "x" does not exist' does not match.
 _BEGINS = r"(?:^|[^\w\s][\"']?)\s*"
 _NAME = r"(?:\"[^\"]+\"|[\w.]+)"
 _GONE = "does not exist(?!, skipping)"
@@ -152,7 +152,7 @@ _SENTENCES = tuple(
         ("stack depth", "54001", r"stack depth limit exceeded"),
     )
 )
-# Wrapper exceptions that do not name the SQLSTATE but have the names of the DB API.
+# Exceptions of libraries that wrap the driver. They have the names of the DB API and do not name the SQLSTATE.
 _WRAPPERS = ("sqlalchemy.exc.", "django.db.utils.")
 _WRAPPED = re.compile(
     r"\b(?:sqlalchemy\.exc|django\.db\.utils)\.(ProgrammingError|NotSupportedError|InternalError|IntegrityError)\b"
@@ -163,7 +163,7 @@ _OF_WRAPPER = {
 # ERROR in the languages of PostgreSQL's messages, as libpq writes it: with two spaces after the colon.
 _TRANSLATED = re.compile(r"(?<!\w)(?:FEHLER|ERREUR|ERRORE|ERRO|ОШИБКА|ПОМИЛКА|BŁĄD|CHYBA|FEL|HATA|오류|错误|錯誤):  \S")
 _OF_VALUE = "22P02"
-# A caller's value that does not match the type; an empty value comes from a setting.
+# Matches a caller's value that does not fit the type. An empty value comes from a setting instead.
 _VALUE = re.compile(r": [\"„\u201c»«]\s?[^\"„\u201c\u201d»«\s]")
 # Lines that belong to an error and quote callers' data.
 _QUOTING = re.compile(r"\s*(?:DETAIL|CONTEXT|HINT|STATEMENT|QUERY|LINE \d+|\[SQL|\[parameters):")
@@ -207,7 +207,7 @@ def condition(code: str) -> str:
 
 
 def sqlstate(text: str) -> str | None:
-    """Return the most reliable SQLSTATE in a line, whatever its kind."""
+    """Return the most reliable SQLSTATE in a line, of any kind."""
     return next(_codes(text, coded=True), None)
 
 
@@ -285,8 +285,7 @@ def _codes(text: str, *, coded: bool) -> Iterator[str]:
 
 
 def _wrapped(text: str) -> Iterator[str]:
-    """Yield the SQLSTATEs of wrapper classes, each of which stands for many SQLSTATEs, for lines that contain no
-    other."""
+    """Yield the generic SQLSTATEs of the wrapper exceptions in a line that contains no specific SQLSTATE."""
     if any(needle in text for needle in _WRAPPERS):
         yield from (_OF_WRAPPER[found[1]] for found in _WRAPPED.finditer(text))
 

@@ -28,7 +28,7 @@ _UNSEEN = ("Cc", "Cf", "Zl", "Zp", "Cs")
 def visible(text: str, *, lines: bool = False) -> str:
     """Return the text with each invisible character as its escape, such as ``\\x1b``.
 
-    With ``lines``, line breaks and tabs are kept. Use it for text with several lines, not for a name.
+    With ``lines``, line breaks and tabs are kept. Use this option for multi-line text, not for a name.
     """
     seen = text.replace("\n", "").replace("\t", "") if lines else text
     if seen.isascii() and seen.isprintable():
@@ -40,8 +40,7 @@ def visible(text: str, *, lines: bool = False) -> str:
 
 
 def visible_document(value: Any) -> Any:
-    """Return a document of lists, mappings and strings, with ``visible`` applied to all strings and their lines
-    kept."""
+    """Return a document with ``visible`` applied to all strings in its lists and mappings; line breaks are kept."""
     if isinstance(value, str):
         return visible(value, lines=True)
     if isinstance(value, Mapping):
@@ -114,14 +113,14 @@ def of_database(error: Any, tables: Collection[str] = ()) -> str:
 def _tells_no_value(diag: Any, code: str) -> bool:
     """Return whether the first sentence of an error never quotes a value."""
     if _raised(diag):
-        # This runbook's own DO blocks have no caller, but the database's code always has one.
+        # CONTEXT has one line for this runbook's own DO blocks, and also names the caller for code of the database.
         context = str(diag.context or "").strip()
         return "inline_code_block" in context and "\n" not in context
     return code[:2] in _OF_NOTHING or (code[:2] in _OF_NAMES and not _within_code(diag))
 
 
 def _raised(diag: Any) -> bool:
-    """Return whether code of a procedural language raised the error: pl_exec.c is PL/pgSQL's."""
+    """Return whether code of a procedural language raised the error (pl_exec.c belongs to PL/pgSQL)."""
     return str(diag.source_file or "").startswith("pl")
 
 
@@ -165,7 +164,7 @@ _QUOTED = re.compile(
 )
 _DATUM = re.compile(f"(?s)[:\uff1a]\\s*[{_QUOTES}].*[{_QUOTES}][\\s.\u3002]*\\Z")
 _NAME = re.compile(r"[^\W\d][\w$.-]*(?:\([\w ,.]*\))?")
-# The position of an error in a statement does not help a reader who did not write the statement.
+# Parts of a message that do not help a reader who did not write the statement.
 _PLACE = re.compile(r"\s*(?:\\n)?\s*(?:CONTEXT|HINT|QUERY|LINE \d+):")
 _PAIR = re.compile(r"(?s)\A(.*?\))=\(.*\)(.*)\Z")
 
@@ -219,7 +218,7 @@ def _of_postgresql(message: str) -> bool:
 
 
 def sentence(message: str) -> str:
-    """Return the message in an error: PostgreSQL's without SQL and rows, the planner's without the filter's name."""
+    """Return the message of an error, without SQL and rows from PostgreSQL and without the name of the filter."""
     if "undecryptable variable" in message:
         return ENCRYPTED
     # One message of ansible-core on argument specs may contain several of these lines:
@@ -248,5 +247,5 @@ def of_connection(error: Any) -> str:
 
 
 def of_failure(result: Mapping[str, Any]) -> str:
-    """Return the message in the result of a failed task: a program's error output, or else the module's message."""
+    """Return the message in a failed task's result: the error output of a program, or else the module's message."""
     return sentence(str(result.get("stderr") or result.get("msg", "no message")))

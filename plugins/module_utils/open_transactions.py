@@ -1,13 +1,13 @@
-"""The open transactions of a database that an online step or a lock on the tables would wait for."""
+"""Find the open transactions in a database that an online step or a lock on the tables must wait for."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-# Sessions that have been idle for less than this many seconds are omitted: a session changes its state often.
+# Sessions that have been idle in a transaction for fewer seconds are omitted, because many sessions are briefly idle.
 IDLE_SECONDS = 1
-# Each transaction in one line. pg_stat_activity does not show the isolation level. However, only a SERIALIZABLE
+# A sentence about each transaction. pg_stat_activity does not show the isolation level. However, only a SERIALIZABLE
 # transaction has SIReadLocks, and an idle session keeps a snapshot only with REPEATABLE READ, SERIALIZABLE or an open
 # cursor.
 TRANSACTIONS = """
@@ -59,8 +59,9 @@ ORDER BY 1, 2
 def find(cursor: Any, tables: Mapping[str, Any], seconds: float) -> list[dict[str, Any]]:
     """Return the transactions that have been open for ``seconds``, the idle ones, and the prepared ones.
 
-    ``tables`` has schema and names. Each transaction has ``kind`` (session or prepared), ``sentence``, and ``name``,
-    the process or the prepared transaction. Its ``locks`` says whether it holds locks on the tables.
+    ``tables`` contains schema and names. Each transaction has ``kind`` (session or prepared), ``sentence``, and
+    ``name``, the process ID or the prepared transaction. ``locks`` is true if the transaction holds locks on the
+    tables.
     """
     cursor.execute("SELECT pg_stat_clear_snapshot()")
     given = {"schema": tables["schema"], "tables": tables["names"], "seconds": seconds, "idle": IDLE_SECONDS}

@@ -1,4 +1,4 @@
-"""Findings about the proof's attempts and the whole change, and the sentence about those that fail."""
+"""Derive findings from the proof's attempts and from the whole change, and describe the failed findings."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from .errors import TenancyError
 
-# The fields of an error that contain names; its message may quote values.
+# The fields of an error that contain names. The message of the error may quote values, so it is not used.
 ERROR_FIELDS = ("column", "table", "constraint", "datatype")
 
 
@@ -25,8 +25,8 @@ def judge(
     """Return a finding for each attempt: check, table, sentence, expected, actual, ok.
 
     ``outcomes`` is the result of proof.sql, in the order of the attempts. ``contents`` is the checksum of each table
-    for the default tenant. ``names`` are the names of the tables, their columns, constraints and types; other names in
-    an error may come from the database's own code. Raises ProofError if an attempt has no outcome.
+    for the default tenant. ``names`` contains the names of the tables, their columns, constraints and types. Other
+    names in an error may come from the database's own code. Raises ProofError if an attempt has no outcome.
     """
     if not made:
         raise ProofError("The isolation proof failed: no attempt was made.")
@@ -59,11 +59,11 @@ def _judged(
 def unchanged(
     before: Mapping[str, Any], now: Mapping[str, Any], rewritten: Collection[str] = ()
 ) -> list[dict[str, Any]]:
-    """Return a finding for each table: the change wrote none of its rows. The backfill runs before the transaction.
+    """Return a finding for each table: whether the transaction wrote none of its rows. (The backfill runs earlier.)
 
-    ``before`` and ``now`` are the transaction's counters for each table, at its beginning and before the proof. They
-    are files (of the relation and its partitions), inserted, updated and deleted. ``rewritten`` are the tables whose
-    rows get their tenant from another table.
+    ``before`` and ``now`` are the transaction's counters for each table, at its beginning and before the proof. The
+    counters are files (of the relation and its partitions), inserted, updated and deleted. ``rewritten`` lists the
+    tables whose rows get their tenant from another table.
     """
     found = []
     for name, then in before.items():
@@ -86,11 +86,11 @@ def counted(
     made: Sequence[Mapping[str, Any]],
     findings: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
-    """Return the finding that PostgreSQL counted the rows that the proof stored. Otherwise ``unchanged`` would prove
-    nothing.
+    """Return the finding whether PostgreSQL counted the rows that the proof stored.
 
-    ``before`` and ``now`` are the counters before and after the proof, ``track_counts`` is the session's setting.
-    ``findings`` are the findings of the attempts ``made``. An attempt with ``keep`` stores a row.
+    If PostgreSQL does not count rows, ``unchanged`` proves nothing. ``before`` and ``now`` are the counters before and
+    after the proof, and ``track_counts`` is the session's setting. ``findings`` lists the findings of the attempts
+    ``made``. An attempt with ``keep`` stores a row.
     """
     stored = any(
         attempt.get("keep") and _number(str(found["actual"])) for attempt, found in zip(made, findings, strict=True)
@@ -105,9 +105,9 @@ def counted(
 
 
 def failure(findings: Iterable[Mapping[str, Any]]) -> str:
-    """Return the sentence about the findings that do not hold, or "" if all hold.
+    """Return the error message about the findings that do not hold, or "" if all hold.
 
-    If a tenant could not store its row, failures that may result from that are only counted. A leak is always reported
+    If a tenant could not store its row, failures that may be a consequence are only counted. A leak is always reported
     in full.
     """
     failed = [found for found in findings if not found["ok"]]
@@ -134,11 +134,11 @@ def _remedy(found: Mapping[str, Any]) -> str:
     """Return how to correct the model if the table rejected the tenant's own row, or "" for other findings."""
     table, actual = found["table"], str(found["actual"])
     if found["check"] == f"{table}.own.insert" and actual.startswith(tuple(f"error {code}" for code in _OF_A_VALUE)):
-        return f"Under sample of {table} in tenancy_tables, give values that the table accepts"
+        return f"In tenancy_tables, set sample of {table} to values that the table accepts"
     if found["check"].startswith(f"{table}.own.trigger.") and _ROWS.fullmatch(actual):
-        return f"If no trigger of {table} writes that row, correct its sample_writes in tenancy_tables"
+        return f"If no trigger of {table} writes that row, correct sample_writes of {table} in tenancy_tables"
     if found["check"] == f"{table}.own.read" and _number(actual) > max(map(_number, _several(found["expected"]))):
-        return f"If triggers write rows of {table}, name it in sample_writes of their tables once for each row"
+        return f"If triggers write rows of {table}, list {table} in sample_writes of their tables, once for each row"
     if found["check"] == f"{table}.own.update" and actual.startswith("error P0"):
         return f"If a trigger forbids UPDATE on {table}, set append_only: [update] for {table} in tenancy_tables"
     return ""
@@ -161,7 +161,7 @@ def _may_follow(found: Mapping[str, Any]) -> bool:
 
 
 def _named(expected: Any) -> str:
-    """Return the expected outcome of a finding as text: one of several outcomes, or the content of a table."""
+    """Return the expected outcome of a finding as text: the permitted outcomes, or the content of a table."""
     return " or ".join(map(str, _several(expected)))
 
 

@@ -1,4 +1,4 @@
-"""The statistics of probes: what a caller who sent a request at each of the fixed times would have felt."""
+"""Statistics of probes, as if a caller had sent a request at each of the fixed times."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Samples:
     """The lines of a prober. ``unanswered`` is the time at which a request without a response was due, and ``ended`` is
     when the prober ended.
 
-    Both are None if there is no such line. ``timed_out`` is true if the prober ended because its time was over.
+    Both are None if there is no such line. ``timed_out`` is true if the prober ended because its time limit expired.
     """
 
     reads: list[Probe]
@@ -75,10 +75,10 @@ def summary(samples: Samples, interval: float) -> dict[str, Any]:
     """Return the statistics of all requests; times are in seconds.
 
     An unanswered request ends when the prober ends, and is omitted if that time is unknown. The result has sent,
-    failed, reasons (verdicts with their numbers), worst, p99, gap, seconds, slices, and health (sent, failed, worst).
-    The times and slices are None if there is no request. ``gap`` is the longest time without a good response.
-    ``slices`` has step (seconds of one slice), and worst and failed for each slice; worst is None for a slice without a
-    request.
+    failed, reasons (the number of each bad verdict), worst, p99, gap, seconds, slices, and health (sent, failed,
+    worst). The times and slices are None if there is no request. ``gap`` is the longest time without a good response.
+    ``slices`` contains step (seconds of one slice), and worst and failed for each slice; worst is None for a slice
+    without a request.
     """
     answered = list(samples.reads)
     if samples.unanswered is not None and samples.ended is not None:
@@ -100,7 +100,7 @@ def summary(samples: Samples, interval: float) -> dict[str, Any]:
 
 
 def _due(answer: Probe, interval: float) -> Iterator[Probe]:
-    """Yield a request, and those that became due before its end: they waited for the same response."""
+    """Yield a request, and the unsent ones that became due before its end: they wait for the same response."""
     for number in range(int(answer.waited / interval) + 1):
         yield Probe(answer.due + number * interval, answer.ended, answer.verdict)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from . import probe_samples, prober, systemctl, units
 
-# systemd stops a prober that does not exit by itself, and kills one that waits for a response.
+# systemd stops a prober after LONGEST_SECONDS. It kills a prober that still waits for a response after STOP_SECONDS.
 LONGEST_SECONDS, STOP_SECONDS = 24 * 60 * 60, 3
 RUN = Path("/run")
 
@@ -25,7 +25,7 @@ class ProbeUnit:
     def __init__(self, run_command: Any, unit: str, run: Path = RUN) -> None:
         """Initialize with a module's ``run_command``, and the service's unit without ``.service``."""
         self.unit = f"{units.probes(f'{unit}.service')}.service"
-        # A systemd name may contain a backslash, but no slash.
+        # The name of a unit may contain a backslash, but not a slash.
         self.place = run / self.unit.removesuffix(".service")
         self._systemd = systemctl.Systemctl(run_command)
 
@@ -35,7 +35,7 @@ class ProbeUnit:
         return str(self.place / prober.ALIVE)
 
     def start(self, configuration: Mapping[str, Any]) -> None:
-        """Start the prober, or raise OSError and leave no files."""
+        """Start the prober. Raises OSError, and then leaves no files."""
         self.place.mkdir(mode=0o700)
         try:
             self._launch(configuration)

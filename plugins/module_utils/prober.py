@@ -1,7 +1,7 @@
 """The process that sends probes to a service: read requests at fixed times, and occasional health requests.
 
 ``bundle`` writes this file and its imports as a program, because the files of an Ansible module disappear when the
-module ends. The program writes one line for each event (``Sample``): only times, a status and a verdict.
+module ends. The program writes one line for each event, with only times, a status and a verdict.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PACKAGE = __name__.rpartition(".")[0]
 CONFIGURATION, SAMPLES, PROGRAM = "configuration.json", "samples", "prober.zip"
 # The modification time of this file is the run's last sign of life: a run that waits for a long job touches it.
 ALIVE = "alive"
-# The kinds of lines. If no response follows a BEGUN line, the read request was never answered.
+# The kinds of lines. If no READ line follows a BEGUN line, the read request got no response.
 BEGUN, READ, HEALTH, ENDED = "begun", "read", "health", "ended"
 # The verdicts on one request: good, unanswered (two kinds), an error (also HTTP 200 with success: false), and less data
 # than before the run.
@@ -40,7 +40,7 @@ def health_pause(seconds: float) -> float:
 
 
 def judged(answer: api.Answer, names: api.Names, filled: list[str]) -> str:
-    """Return the verdict on a response; ``filled`` are the parts that had data before the run (``api.filled``)."""
+    """Return the verdict on a response; ``filled`` lists the parts that had data before the run (``api.filled``)."""
     if not answer.status:
         return LATE if answer.late else NO_CONNECTION
     if api.judged(answer, names)[0] != api.OK:
@@ -59,7 +59,7 @@ def ask(wanted: Mapping[str, Any], caller: api.Caller) -> api.Answer:
 
 
 class Prober:
-    """The requests, until the process is told to end or its time is over."""
+    """The sender of requests, which runs until the process is told to end or its time is over."""
 
     def __init__(self, wanted: Mapping[str, Any], alive: Path, write: Callable[..., None]) -> None:
         """Initialize with the configuration (see the service_probes module), and the function that writes a sample.
@@ -72,18 +72,18 @@ class Prober:
         self._over = self._lost = False
 
     def end(self, *_: Any) -> None:
-        """Send no further request."""
+        """Stop sending requests."""
         self._over = True
 
     def run(self) -> None:
-        """Send requests until the end; the health requests must not delay the read requests."""
+        """Send requests until the end. A separate thread sends health requests, which must not delay read requests."""
         threading.Thread(target=self._health, daemon=True).start()
         begun, interval, tick = time.monotonic(), self._wanted["interval"], 0
         while self._wait(begun + tick * interval):
             due = begun + tick * interval
             self._write(BEGUN, due)
             self._read(due)
-            # Requests that became due in the meantime are not sent late: the statistics count them as waiting.
+            # Requests that became due in the meantime are not sent late. The statistics count them as waiting.
             tick = int((time.monotonic() - begun) / interval) + 1
         self._write(ENDED, time.monotonic(), self._lost)
 
@@ -98,7 +98,7 @@ class Prober:
             pause = health_pause(ended - due)
 
     def _wait(self, moment: float) -> bool:
-        """Wait until a time; return false if the process must end before then."""
+        """Wait until ``moment``; return False if the process must end earlier."""
         while not (self._over or self._lost):
             self._lost = time.time() - self._alive.stat().st_mtime > self._wanted["limit"]
             left = moment - time.monotonic()
@@ -118,7 +118,7 @@ class Prober:
 
 
 def main(directory: str) -> None:
-    """Run the program in a directory that belongs to root alone."""
+    """Run the program in a directory that only root can access."""
     place = Path(directory)
     configuration = place / CONFIGURATION
     wanted = json.loads(configuration.read_text(encoding="utf-8"))

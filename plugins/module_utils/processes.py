@@ -1,4 +1,4 @@
-"""The environment and the connections of another user's process.
+"""Read the environment and the connections of another user's process.
 
 Root without CAP_SYS_PTRACE, as in a container, can read neither, but the process's own user can. A child process
 therefore reads them with that user's privileges. The child has changed its user since its start, so other processes of
@@ -22,9 +22,9 @@ from typing import Any
 
 from . import sockets
 
-# The time limit of a child in seconds: other processes of its user can stop it.
+# The time limit of a child in seconds, because its user's other processes can suspend the child.
 PATIENCE = 30
-# The seconds between two readings of a watch, which shares the processors with the service.
+# The pause in seconds between two readings of a watch, which leaves processor time to the service.
 LOOK_INTERVAL = 0.0003
 
 Process = dict[str, Any]
@@ -34,9 +34,9 @@ def read(pids: Iterable[int], proc: Path = Path("/proc")) -> list[Process]:
     """Return the processes with their environments and connections; processes that have ended are omitted.
 
     Each is ``{pid, name, arguments, user, group, readable, environment, sockets, connections}``. ``user`` and ``group``
-    are numbers, and ``environment`` is the environment at its start. ``sockets`` are the inodes of all its sockets, and
-    ``connections`` are the connected ones, as module_utils/sockets.py returns them. If neither root nor its user can
-    read the process, these are empty and ``readable`` is false.
+    are numbers, and ``environment`` is the environment at its start. ``sockets`` lists the inodes of all its sockets,
+    and ``connections`` the connected sockets, as module_utils/sockets.py returns them. If neither root nor its user can
+    read the process, these three are empty and ``readable`` is false.
     """
     found = []
     for (uid, gid, groups, space), members in _owners(pids, proc).items():
@@ -112,19 +112,19 @@ def _start(uid: int, gid: int, groups: Iterable[int], work: Callable[[], Any], e
                 json.dump(work(), pipe)
             status = 0
         finally:
-            # No handler and no buffered output of the parent runs in the child.
+            # The child must not run the parent's exit handlers or write its buffered output.
             os._exit(status)
     os.close(writing)
     return _Child(pid, reading, (uid, gid))
 
 
 def _finish(child: _Child, patience: float) -> Any:
-    """Return the child's result, and end the child. Raises OSError."""
+    """Return the child's result, and kill the child. Raises OSError."""
     try:
         answer = _received(child.reading, patience)
     finally:
         os.close(child.reading)
-        # The child has ended, or it has exceeded its time limit.
+        # The child has ended, or has exceeded its time limit.
         os.kill(child.pid, signal.SIGKILL)
         os.waitpid(child.pid, 0)
     if answer is None or not answer:
@@ -151,12 +151,12 @@ class Watch:
             for (uid, gid, groups, space), place in places.items()
         ]
         os.close(looked)
-        # The caller sends its request to the service only after the first reading.
+        # Wait for the first reading, because the caller then sends its request to the service.
         _received(ready, PATIENCE)
         os.close(ready)
 
     def end(self) -> list[Process]:
-        """Return the result of read(), with all connections that were seen for each process. Raises OSError."""
+        """End the watch; return the readable processes with all connections that were seen. Raises OSError."""
         os.write(self._writing, b".")
         found: dict[int, Process] = {}
         try:
@@ -185,7 +185,7 @@ def _is_open(place: Path) -> bool:
 
 
 def _look_until(over: int, looked: int, pids: Callable[[], list[int]], proc: Path) -> list[Process]:
-    """Read the processes repeatedly until ``over`` has data to read, and return the readable ones.
+    """Read the processes repeatedly until ``over`` contains data, and return the readable processes.
 
     ``looked`` is closed after the first reading.
     """
@@ -206,8 +206,7 @@ def _look_until(over: int, looked: int, pids: Callable[[], list[int]], proc: Pat
 
 
 def _merge_connections(some: list[sockets.Connection], others: list[sockets.Connection]) -> list[sockets.Connection]:
-    """Return the connections of two readings. If both contain a connection, return the entry that contains the other
-    end."""
+    """Merge the connections of two readings. If both contain a connection, keep the entry that names the other end."""
     found = {item["inode"]: item for item in some}
     for item in others:
         if item["inode"] not in found or item["kind"] == "tcp" or item["peer"]:

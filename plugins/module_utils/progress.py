@@ -1,7 +1,7 @@
-"""The progress of a dump or a restore of a database, from the tables that are being read or written.
+"""Measure the progress of a dump or a restore by the tables that are being read or written.
 
 The progress is the share of the tables' bytes that are copied. For a table that is being copied, the share of its rows
-is used. The copy does not have the same size as the table.
+counts instead, because the copy and the table differ in size.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-# The ordinary tables of a database: oid, schema, name, bytes without indexes, estimated rows, bytes of the main part.
+# The ordinary tables of a database: oid, schema, name, bytes without indexes, estimated rows, bytes of the main fork.
 # Partitioned tables and views have no rows of their own.
 TABLES = """
 SELECT c.oid::bigint, n.nspname::text, c.relname::text, pg_catalog.pg_table_size(c.oid), c.reltuples::float8,
@@ -52,9 +52,9 @@ def tables(rows: Iterable[tuple[Any, ...]]) -> list[Table]:
 def share(whole: Collection[Table], ended: Collection[str], running: Mapping[str, float]) -> float | None:
     """Return the share of the bytes that are copied, from 0 to 1; None if there is nothing to copy.
 
-    ``whole`` are the tables of the database that is read. ``ended`` are the names of the tables that are copied
-    completely, and ``running`` has the number of copied rows for the others. The estimated rows of a table may be too
-    low, or unknown (below 1).
+    ``whole`` lists the tables of the database that is read. ``ended`` lists the names of the completely copied tables,
+    and ``running`` contains the number of copied rows for the others. The estimated rows of a table may be too low, or
+    unknown (below 1).
     """
     total = sum(table.size for table in whole)
     if total == 0:
@@ -80,7 +80,7 @@ def data_entries(listed: str) -> list[tuple[int, int]]:
 def started(entries: Iterable[tuple[int, int]], path: str) -> set[int]:
     """Return the oids of the tables whose file has content in a dump in the directory format.
 
-    pg_dump opens the file before it copies the table, and an empty table leaves some bytes too.
+    pg_dump creates the file before it copies the table. An empty table's file also has some content.
     """
     with os.scandir(path) as files:
         numbers = {file.name.partition(".")[0] for file in files if file.stat().st_size > 0}
@@ -94,5 +94,5 @@ def before(entries: Iterable[tuple[int, int]], running: Collection[int]) -> set[
         if oid in running:
             return done
         done.add(oid)
-    # Between two tables, the progress is unknown.
+    # Between two tables, no table is being copied, so the progress is unknown.
     return set()

@@ -56,7 +56,7 @@ def literal(value: str | int) -> str:
 def dollar_quoted(body: str) -> str:
     """Return ``body`` between dollar quotes whose tag does not occur in it."""
     tag = "tenancy"
-    # The closing quote would complete a tag with which the body ends.
+    # The tag is searched without its last "$": if the body ended with "$tag", the closing quote would complete it.
     while f"${tag}" in body:
         tag += "_"
     return f"${tag}${body}${tag}$"

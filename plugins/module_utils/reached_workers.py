@@ -1,5 +1,4 @@
-"""Requests to a service until each of its workers has handled one with a statement in the worker's own database
-session."""
+"""Send requests to a service until each worker has handled one with a statement in its own database session."""
 
 from __future__ import annotations
 
@@ -13,7 +12,7 @@ from typing import Any
 from . import api, cgroups, gunicorn, processes, sockets, systemctl, witnesses
 from .errors import TenancyError
 
-# The sessions in which a statement has started since a time, in the form that witnesses.split() uses.
+# The sessions in which a statement has started since a given time, in the form that witnesses.split() uses.
 SESSIONS = """
 SELECT pid, coalesce(host(client_addr), ''), coalesce(client_port, -1), datname, usename
 FROM pg_catalog.pg_stat_activity
@@ -22,7 +21,7 @@ WHERE backend_type = 'client backend' AND query_start > %(since)s::pg_catalog.ti
 """
 NOW = "SELECT pg_catalog.clock_timestamp()::pg_catalog.text"
 PAUSE = 0.02
-# The verdict on a response without the string that the request names as its marker.
+# The verdict on a response that does not contain the request's marker.
 UNMARKED = "unmarked"
 
 
@@ -57,7 +56,7 @@ class Host:
         self._database, self._cursor = database, cursor
 
     def workers(self) -> list[int]:
-        """Return the workers of gunicorn, or else the processes that the unit's main process started."""
+        """Return gunicorn's workers, or else the children of the unit's main process, or else that process."""
         pids = cgroups.processes(self._systemd.property("ControlGroup", self.unit))
         masters = gunicorn.masters(pids)
         if masters:
@@ -71,7 +70,7 @@ class Host:
         return str(self._cursor.fetchone()[0])
 
     def readers(self, pids: Iterable[int], since: str) -> set[int]:
-        """Return the processes in whose session a statement has started since a time."""
+        """Return the processes whose sessions have started a statement since a given time."""
         self._cursor.execute(SESSIONS, {"since": since, "database": self._database})
         found = [
             {"pid": pid, "address": sockets.address(host) if host else "", "port": port, "database": name, "role": role}
@@ -94,18 +93,18 @@ class Host:
 
 def read_through_each(host: Host, ask: Callable[[], Exchange], limits: Limits) -> dict[str, Any]:
     """Return ``{workers, requests, unproven}``: the processes, the number of requests, and a sentence about the
-    processes that did not respond, or "". Raises ReadError for a response with an error.
+    processes that are not proven, or "". Raises ReadError for a response with an error.
 
-    ``ask`` makes one request over a new connection. A worker counts if it accepted a request of a round in which a
-    statement started in its own session, and no request failed. If the service closes its connections immediately, the
-    statement may come from another caller's request.
+    ``ask`` makes one request over a new connection. A worker is proven if, in the same round, it accepted a request and
+    a statement started in its own session. No request of the round may fail. If the service closes its connections
+    immediately, the statement may come from another caller's request.
     """
     proven: set[int] = set()
     made, deadline = 0, time.monotonic() + limits.seconds
     for _ in range(limits.rounds):
         workers = host.workers()
         if not workers:
-            raise ReadError(f"{host.unit} has no worker that could answer: see journalctl -u {host.unit}.")
+            raise ReadError(f"{host.unit} has no worker that can respond: see journalctl -u {host.unit}.")
         since = host.now()
         with ThreadPoolExecutor(max_workers=len(workers)) as pool:
             exchanges = [future.result() for future in [pool.submit(ask) for _ in workers]]

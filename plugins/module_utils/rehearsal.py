@@ -10,12 +10,11 @@ from typing import Any
 from .errors import TenancyError
 from .quoting import identifier
 
-# The assumed number of bytes that are restored and compared in one second, if this server has no backup with
-# measurements.
+# The assumed number of bytes that are restored and compared per second, if no backup on this server has measurements.
 RATE = 20_000_000
-# Seconds of a restore for each second of the dump: a restore also builds indexes.
+# How many times as long as the dump a restore takes, because it also builds indexes.
 RESTORE_PER_DUMP = 4.0
-# Seconds of the migration and its rollback, which read every table twice, for each second of the restore.
+# The duration of the migration and its rollback, which read every table twice, in relation to the restore.
 TRIP_PER_RESTORE = 1.0
 SECONDS_AT_LEAST = 10
 # The directory is used in unit properties and PostgreSQL settings, and both treat some characters specially.
@@ -28,8 +27,8 @@ def seconds(size_bytes: int, last: Mapping[str, Any] | None, mode: str) -> int:
     """Return the approximate number of seconds that a rehearsal takes.
 
     ``size_bytes`` is the size of the database. ``last`` is the newest backup's manifest. Its ``proven_seconds`` is the
-    duration of its restore (None if it was not restored), and ``duration_seconds`` that of its dump. Without a
-    manifest, RATE applies.
+    duration of the restore (None if the backup was not restored), and ``duration_seconds`` is the duration of the dump.
+    Without a manifest, RATE applies.
     """
     if mode == "none":
         return 0
@@ -53,16 +52,16 @@ def nearest(path: str) -> str:
 
 
 def room(size_bytes: int, mode: str) -> int:
-    """Return how many bytes a rehearsal needs in its directory."""
+    """Return the number of bytes that a rehearsal needs in its directory."""
     return {"full": size_bytes + MARGIN_BYTES, "schema": MARGIN_BYTES, "none": 0}[mode]
 
 
 def cost(asked: Mapping[str, Any], size_bytes: int, mode: str, max_seconds: int, directory: str) -> dict[str, Any]:
     """Return ``{seconds, bytes, lines, obstacles}`` for a rehearsal.
 
-    ``asked`` is the result of the rehearsal_cost module: ``free_bytes``, ``shared`` (with the backups), ``load``,
-    ``processors``, ``last`` (a manifest or None). ``lines`` describe the cost; ``obstacles`` are sentences that explain
-    why the rehearsal is refused.
+    ``asked`` is the result of the rehearsal_cost module: ``free_bytes``, ``shared`` (whether backups are on the same
+    file system), ``load``, ``processors``, ``last`` (a manifest or None). ``lines`` describes the cost, and
+    ``obstacles`` lists the reasons why the rehearsal is refused.
     """
     if mode not in ("full", "schema", "none"):
         raise TenancyError(f"migrate_rehearse is {mode}: it must be full, schema or none.")
@@ -79,7 +78,7 @@ def cost(asked: Mapping[str, Any], size_bytes: int, mode: str, max_seconds: int,
             f"rehearse_directory is {directory}: it must be an absolute path of letters, digits and ._- in which every"
             " name begins with a letter, a digit or a dot, such as /var/backups."
         )
-    # A dump in the same directory takes its space first.
+    # A dump on the same file system takes up space first.
     needed = room(size_bytes, mode) + (size_bytes if asked["shared"] else 0)
     took = seconds(size_bytes, asked["last"], mode)
     free = int(asked["free_bytes"])
@@ -92,7 +91,7 @@ def cost(asked: Mapping[str, Any], size_bytes: int, mode: str, max_seconds: int,
         )
     if took > max_seconds:
         obstacles.append(
-            f"The rehearsal will take about {took:,} s, more than rehearse_max_duration ({max_seconds:,} s): "
+            f"The rehearsal takes about {took:,} s, more than rehearse_max_duration ({max_seconds:,} s): "
             f"increase the limit with -e rehearse_max_duration={took * 2}, or rehearse only the definitions with "
             "-e migrate_rehearse=schema."
         )
@@ -110,7 +109,7 @@ def cost(asked: Mapping[str, Any], size_bytes: int, mode: str, max_seconds: int,
 
 
 def uncarried(state: Mapping[str, Any]) -> list[str]:
-    """Return the names of the objects in a state that a dump does not contain: invalid indexes."""
+    """Return the names of invalid indexes, which are the only objects in a state that a dump does not contain."""
     return sorted(
         index["name"]
         for table in state["tables"].values()
@@ -120,7 +119,7 @@ def uncarried(state: Mapping[str, Any]) -> list[str]:
 
 
 def _without_tablespaces(sql: str, state: Mapping[str, Any]) -> str:
-    """Return a statement as the plan in the copy contains it, because the throwaway server has no tablespaces."""
+    """Return a statement without tablespaces, as in the plan for the copy: the throwaway server has none."""
     places = {
         index.get("tablespace")
         for table in state["tables"].values()
@@ -138,7 +137,8 @@ def plan_differences(
 ) -> dict[str, list[str]]:
     """Return ``{differing, excepted}``: the ids of statements that only one plan contains, or whose SQL differs.
 
-    ``excepted`` are sentences about the statements that mention an object in ``state`` that a dump does not contain.
+    ``excepted`` contains sentences about the statements that mention an object in ``state`` that a dump does not
+    contain.
     """
     there = {item["id"]: item["sql"] for item in copy}
     here = {item["id"]: _without_tablespaces(item["sql"], state) for item in real}

@@ -1,4 +1,4 @@
-"""Whether and how the sessions of a service can be renewed while it runs. Nothing is changed."""
+"""Determine whether and how the sessions of a running service can be renewed. Nothing is changed."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ OPTIONS: dict[str, dict[str, Any]] = {
 
 @dataclass
 class Seen:
-    """The facts that were observed.
+    """The observed facts about a unit.
 
-    ``holders`` are the names of processes with a session, by their id. ``unread`` are the names of processes whose
-    sessions neither root nor their user can read. ``poolers`` are the programs with the sessions of the service, and
-    ``companions`` are the units that stop with it. ``reloads`` is true if the unit has ExecReload. ``problem`` is the
+    ``holders`` maps the ids of processes with a session to their names. ``unread`` does so for processes whose sessions
+    neither root nor their user can read. ``poolers`` lists the programs that hold the sessions of the service, and
+    ``companions`` the units that stop with the unit. ``reloads`` is true if the unit has ExecReload. ``problem`` is the
     reason why gunicorn was not observed, or why none of its workers can be tried.
     """
 
@@ -40,7 +40,7 @@ class Seen:
 
 
 def observe(run_command: Any, unit: str, sessions: Mapping[str, Any] | None = None) -> Seen:
-    """Return what can be observed of a unit (with its suffix). Raises SystemctlError.
+    """Return the observed facts about a unit, named with its suffix. Raises SystemctlError.
 
     ``sessions`` is the result of the service_witness module, with ``seen``, the processes with their connections.
     """
@@ -65,7 +65,7 @@ def observe(run_command: Any, unit: str, sessions: Mapping[str, Any] | None = No
 
 
 def holders(seen: Iterable[processes.Process], sessions: Sequence[Mapping[str, Any]]) -> dict[int, str]:
-    """Return the names of the processes with a session, by their id, including every process that shares one."""
+    """Return the names of the processes with a session by id, including every process that shares a session."""
     ends = {(item["address"], item["port"]) for item in sessions if item["address"]}
     named = {item["process"] for item in sessions}
     return {
@@ -79,9 +79,9 @@ def holders(seen: Iterable[processes.Process], sessions: Sequence[Mapping[str, A
 def judge(seen: Seen, way: str, command: Sequence[str] = ()) -> dict[str, Any]:
     """Return ``{way, workers, obstacle, invalid}``.
 
-    ``way`` is the way in which the sessions can be renewed, and ``workers`` how many workers there are. ``obstacle`` is
-    a sentence if they cannot be renewed, else "". ``invalid`` is a sentence if the unit contradicts ``service_renew``,
-    else "". Raises ValueError for an unknown way.
+    ``way`` is how the sessions can be renewed, and ``workers`` is the number of workers. ``obstacle`` is a sentence if
+    they cannot be renewed, else "". ``invalid`` is a sentence if the unit contradicts ``service_renew``, else "".
+    Raises ValueError for an unknown way.
     """
     if way not in WAYS:
         raise ValueError(f"Unknown way to renew sessions {way!r}: use {', '.join(WAYS)}.")
@@ -166,7 +166,7 @@ def _of_order(seen: Seen) -> str:
 def inspect(
     run_command: Any, unit: str, way: str, command: Sequence[str], sessions: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return the result of ``judge``; what cannot be observed is an obstacle."""
+    """Return the result of ``judge``. If the processes cannot be inspected, that is the obstacle."""
     try:
         return judge(observe(run_command, unit, sessions), way, command)
     except (systemctl.SystemctlError, KeyError) as error:

@@ -1,7 +1,7 @@
-"""The renewal of a service's sessions: each process of its unit that may have one is replaced while it serves.
+"""Renew the sessions of a running service: replace each process of its unit that may have a session.
 
-The renewal runs in a transient systemd unit of its own. If this process is lost, the renewal continues, and if the
-renewal is killed, systemd starts it again. A later call waits for it before it starts another one.
+The renewal runs in its own transient systemd unit. If this process is lost, the renewal continues. If the renewal is
+killed, systemd restarts it. A later call waits for an unfinished renewal before it starts another one.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ RUNNING = ("active", "activating", "deactivating", "reloading")
 PAUSE = 0.1
 # The seconds within which gunicorn notices that a worker has ended.
 REPLACED = 1.5
-# A renewal takes at most this many steps for each worker, and some more for its start and its end.
+# A renewal takes at most STEPS steps for each worker, and MORE steps for its start and its end.
 STEPS, MORE = 3, 4
 
 
@@ -62,10 +62,11 @@ class Renewal:
         self.files = renewer.Files(self.directory)
 
     def run(self) -> dict[str, Any]:
-        """Renew the sessions: return way, workers (how many serve), renewed (how many processes ended) and seconds.
+        """Renew the sessions, and return way, workers (the number that serve), renewed and seconds.
 
-        Returns when every process that ran at the call has ended, and as many workers as before serve. For gunicorn,
-        these are its workers, otherwise all processes but the unit's main process. Raises RenewalError.
+        The call returns when every old process has ended and as many workers serve as before. The old processes are
+        gunicorn's workers, or otherwise all processes except the unit's main process. ``renewed`` is their number.
+        Raises RenewalError.
         """
         try:
             self._wait_for_an_earlier_one()
@@ -84,7 +85,7 @@ class Renewal:
         return self.systemd.property("ActiveState", f"{self.name}.service") in RUNNING
 
     def _wait_for_an_earlier_one(self) -> None:
-        """Wait until no renewal of a lost call runs; stop one that only waits for a late worker after its failure."""
+        """Wait until no renewal of a lost call runs; stop a failed one, which only waits for a late worker."""
         limit = time.monotonic() + self._limit(self.files.read("state").get("want", 1))
         while self._is_running():
             result = self.files.read("result")
@@ -102,7 +103,7 @@ class Renewal:
         seen = renewability.observe(self._run_command, self.unit)
         found = renewability.judge(seen, self.way, self.command)
         if found["obstacle"]:
-            raise RenewalError(f"{found['obstacle']} Its sessions cannot be renewed without a stop.")
+            raise RenewalError(f"{found['obstacle']} The sessions of {self.unit} cannot be renewed without a stop.")
         order: dict[str, Any] = {
             "id": uuid.uuid4().hex, "unit": self.unit, "name": self.name, "way": found["way"], "command": self.command,
             "seconds": self.seconds, "master": None, "want": 0,
@@ -114,7 +115,7 @@ class Renewal:
         return order
 
     def _most_workers(self, number: int) -> int:
-        """Return the largest number of workers in some time: gunicorn replaces a worker that exits by itself."""
+        """Return the largest number of workers within REPLACED seconds, in which gunicorn replaces an exited worker."""
         deadline = time.monotonic() + REPLACED
         while time.monotonic() < deadline:
             time.sleep(PAUSE)
@@ -157,13 +158,13 @@ class Renewal:
             if not running or time.monotonic() > limit:
                 why = "takes too long" if running else "ended without a result"
                 raise RenewalError(
-                    f"The renewal of {self.unit} {why}: see journalctl -u {self.name}, and run again. It continues."
+                    f"The renewal of {self.unit} {why}: see journalctl -u {self.name}, and run again to continue it."
                 )
             time.sleep(PAUSE)
 
 
 def install(directory: Path) -> None:
-    """Write the program, because the files of an Ansible module disappear with its process."""
+    """Write the program to a directory, because the files of an Ansible module disappear when the module ends."""
     package = directory / PACKAGE
     package.mkdir(exist_ok=True)
     (package / "__init__.py").write_text("")

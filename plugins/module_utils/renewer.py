@@ -1,9 +1,9 @@
 """The program that replaces the processes of a unit, one after the other, while the service runs.
 
-It runs in a transient systemd unit, which starts it again if it is killed. Its only argument is a directory: it reads
-``order.json`` there, keeps ``state.json``, and writes ``result.json`` at its end. It continues from the observed
-workers and its state, so that a signal that was sent twice or not at all is corrected. It needs no installed code
-except the standard library.
+The program runs in a transient systemd unit, which restarts the program if it is killed. Its only argument is a
+directory. In it, the program reads ``order.json``, updates ``state.json``, and finally writes ``result.json``. After a
+restart, the program continues from its state and the observed workers. In this way, it corrects the effect of a signal
+that was sent twice or not at all. It needs no installed code except the standard library.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class RenewerError(Exception):
 
 
 class Files:
-    """The documents in the directory of a renewal; each is replaced as a whole."""
+    """The documents in the directory of a renewal; each is replaced atomically."""
 
     def __init__(self, directory: Path) -> None:
         """Initialize with the directory."""
@@ -68,7 +68,7 @@ class Files:
 
 
 class Renewer:
-    """One renewal, which continues from the state of an earlier process of it."""
+    """One renewal, which continues from the state that an earlier process of this renewal stored."""
 
     def __init__(self, files: Files) -> None:
         """Initialize with the files of the renewal."""
@@ -86,7 +86,7 @@ class Renewer:
         self.files.write("state", self.state)
 
     def finish(self, problem: str = "") -> None:
-        """Write the result, unless it has been written."""
+        """Write the result, unless it has already been written."""
         if not self._is_told():
             self.files.write("result", {
                 "id": self.order["id"], "way": self.way, "workers": self.state.get("want", 0),
@@ -105,7 +105,7 @@ class Renewer:
             else:
                 self._renew_by_order()
         except Exception as error:
-            # systemd would start this program again and again if it did not end.
+            # After an unhandled exception, systemd would restart this program again and again.
             is_told = isinstance(error, (RenewerError, trial.TrialError))
             self.finish(str(error) if is_told else self._untold(error))
             if self.way == "gunicorn" and "want" in self.state:
@@ -128,16 +128,16 @@ class Renewer:
             workers = self._look()
             self.keep(want=self.order["want"] or len(workers), old=[[item.pid, item.started] for item in workers])
         old = {gunicorn.Process(*item) for item in self.state["old"]}
-        # An earlier process of this renewal may have ended while it paused a worker.
+        # An earlier process of this renewal may have ended while a worker was paused.
         self._resume()
         if not self.state.get("tried"):
             self._try(min(self._look(), key=lambda item: item.started))
-        # A signal of an earlier process may not have had its effect yet.
+        # A signal from an earlier process may not have taken effect yet.
         phase, want = self.state["phase"], self.state["want"]
         with contextlib.suppress(RenewerError):
             self._wait(lambda found: phase == "steady" or (len(found) > want) == (phase == "adding"), UNCERTAIN[phase])
         self._settle(self.seconds)
-        # The oldest worker ends each time. Any other old process is another child of gunicorn.
+        # Each round ends the oldest worker. An old process that then remains is another child of gunicorn.
         for _ in old:
             if not old & self._look().keys():
                 break
@@ -171,7 +171,7 @@ class Renewer:
     def _wait(
         self, reached: Callable[[dict[gunicorn.Process, bool]], bool], seconds: float
     ) -> dict[gunicorn.Process, bool]:
-        """Return the workers when they have reached a state. Raises RenewerError(TIME_LIMIT) after ``seconds``."""
+        """Wait until the workers reach a state, and return them. Raises RenewerError(TIME_LIMIT) after ``seconds``."""
         deadline = time.monotonic() + seconds
         while True:
             found = self._look()
@@ -186,9 +186,9 @@ class Renewer:
         os.kill(self.order["master"][0], number)
 
     def _end(self, worker: gunicorn.Process) -> None:
-        """End the oldest worker. gunicorn would end it too, but at any moment (see retirement.py)."""
+        """End the oldest worker at a safe moment. gunicorn itself would end it at any moment (see retirement.py)."""
         self.keep(phase="removing")
-        # gunicorn learns that it needs one worker less before the worker has ended, so it does not start another one.
+        # gunicorn is told to run one worker less before the worker has ended, so that it does not replace the worker.
         retirement.end(worker.pid, partial(os.kill, self.order["master"][0], signal.SIGTTOU))
 
     def _resume(self) -> None:
@@ -196,7 +196,7 @@ class Renewer:
             retirement.resume(worker.pid)
 
     def _is_proven(self, found: dict[gunicorn.Process, bool]) -> bool:
-        """Return whether every worker serves, and has done so for some time."""
+        """Return whether every worker has served for PROVEN seconds."""
         now = time.monotonic()
         return all(worker in self._serving and now - self._serving[worker] >= PROVEN for worker in found)
 
@@ -207,7 +207,7 @@ class Renewer:
             try:
                 found = self._wait(lambda seen: len(seen) != want or all(seen.values()), seconds)
                 if len(found) < want:
-                    # gunicorn replaces a worker that has exited by itself.
+                    # gunicorn itself replaces a worker that has exited.
                     found = self._wait(lambda seen: len(seen) >= want, LACKING)
                 elif len(found) > want:
                     self._wait(lambda seen: len(seen) <= want or self._is_proven(seen), seconds)
@@ -236,7 +236,7 @@ class Renewer:
         return False
 
     def _add(self) -> None:
-        """Add a worker, and wait until it has served for some time."""
+        """Add a worker, and wait until it has served for PROVEN seconds."""
         want, booting = self.state["want"], set()  # type: int, set[gunicorn.Process]
 
         def is_reached(found: dict[gunicorn.Process, bool]) -> bool:
@@ -258,8 +258,8 @@ class Renewer:
                 raise
             raise RenewerError(
                 f"A new worker of {self.unit} does not serve after {self.seconds:g} s. The old workers still serve."
-                f" If it serves within {LATE:g} s, an old worker ends. Allow more time with service_renew_seconds, or"
-                f" see journalctl -u {self.unit}."
+                f" If the new worker serves within {LATE:g} s, an old one ends. Allow more time with"
+                f" service_renew_seconds, or see journalctl -u {self.unit}."
             ) from error
 
     def _remove(self, seconds: float) -> None:
@@ -282,13 +282,13 @@ class Renewer:
             ) from error
 
     def _after_the_end(self) -> str:
-        """Return what happened after the end of the master. If the service failed, start it as the run would."""
+        """Return a sentence about the service after its master ended; start it if it failed, as a run would."""
         deadline, state = time.monotonic() + RESTARTED, shown("ActiveState", self.unit)
         while state in ("activating", "deactivating") and time.monotonic() < deadline:
             time.sleep(PAUSE)
             state = shown("ActiveState", self.unit)
         again = {"active": "it runs again", "failed": "it failed"}.get(state, f"it is {state}")
-        # After its failure, this program must not start a service that the run has stopped.
+        # After this program has reported its failure, the run may have stopped the service, which must not start then.
         if state == "failed" and not self._is_told():
             done = subprocess.run(["systemctl", "start", "--", self.unit], check=False, capture_output=True)
             again = "it was started again" if done.returncode == 0 else "it does not start"
@@ -297,7 +297,7 @@ class Renewer:
             " worker that cannot boot makes gunicorn stop the whole service."
         )
 
-    # The unit's own reload, or a command of the operator
+    # The unit's own reload, or the operator's command
 
     def _renew_by_order(self) -> None:
         if "old" not in self.state:
@@ -308,11 +308,11 @@ class Renewer:
         if not self.state["old"]:
             raise RenewerError(f"{self.unit} has only its main process, which {self._cause()} does not replace.")
         if not self.state.get("tried"):
-            # Its output goes to the journal.
+            # The command's output goes to the journal.
             try:
                 status = subprocess.run(self._words(), check=False, timeout=self.seconds).returncode
             except subprocess.TimeoutExpired:
-                # The error contains the command.
+                # The original error contains the command, which may contain secrets.
                 raise RenewerError(
                     f"{self._cause()} did not finish within {self.seconds:g} s: allow more time with"
                     " service_renew_seconds."
@@ -363,7 +363,7 @@ def shown(name: str, unit: str) -> str:
 
 
 def prepare() -> None:
-    """Make this process leave no worker paused if it is stopped, and allow it to hold many connections."""
+    """On SIGTERM, exit through the cleanup that resumes a paused worker; allow this process to hold many sockets."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -23,7 +23,7 @@ OPTIONS: dict[str, Any] = {
 class Copy:
     """The restored copy of one database in its own server.
 
-    ``options`` are ``database``, ``port``, ``user`` and ``server`` (OPTIONS above); ``make`` also needs
+    ``options`` contains ``database``, ``port``, ``user`` and ``server`` (OPTIONS above); ``make`` also needs
     ``hash_max_bytes`` and ``jobs``. ``run`` runs a program, like Ansible's run_command.
     """
 
@@ -148,7 +148,7 @@ class Copy:
         return found
 
     def _provide_logins(self, cursor: Any) -> None:
-        """Create the roles that the run will create, and allow them to log in; a rollback may have disabled them."""
+        """Create the roles that the run creates, or set their LOGIN and INHERIT, which a rollback may have changed."""
         for name in self.chosen["roles"]:
             cursor.execute("SELECT FROM pg_catalog.pg_roles WHERE rolname = %s", (name,))
             change = "ALTER" if cursor.fetchall() else "CREATE"
@@ -156,7 +156,7 @@ class Copy:
 
     @contextlib.contextmanager
     def _throwaway_session(self, database: str) -> Any:
-        """Yield a cursor of the throwaway server in autocommit mode."""
+        """Yield a cursor on the throwaway server, in autocommit mode."""
         wanted = self.wanted
         opened = sessions.opened(wanted["user"], database, wanted["port"], host=self.server.place, autocommit=True)
         with opened as connection, connection.cursor() as cursor:

@@ -2,7 +2,7 @@
 
 The superuser restores objects without code. A login that is a member of only one ordinary role restores that role's
 objects (``toc``), so that the role's code cannot gain privileges. An ordinary login also restores the rows of
-superusers' tables. During the restore, an owner gets privileges that it lacks, such as CREATE in a schema.
+superusers' tables. For the duration of the restore, an owner gets privileges that it lacks, such as CREATE in a schema.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from . import messages, sessions, toc
 from .errors import TenancyError
 from .identity import acting_as
 
-# The number of rows of each table that a restore of the definitions includes.
+# The number of rows of each table that are restored with the definitions.
 SAMPLE_ROWS = 100
 LOGIN_NAME = "tenancy_restore_"
 # The comment by which a run recognizes logins that a lost run left behind.
@@ -49,14 +49,14 @@ FROM pg_catalog.pg_proc p
 JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
 JOIN pg_catalog.pg_language l ON l.oid = p.prolang
 WHERE n.nspname NOT IN ('pg_catalog', 'information_schema')
-  -- The language of an aggregate is internal, but any role may create one.
+  -- The language of an aggregate is internal, but any role may create an aggregate.
   AND p.prokind <> 'a'
   AND (NOT l.lanpltrusted OR p.proleakproof OR p.prosupport <> 0
     OR EXISTS (SELECT FROM pg_catalog.unnest(p.proconfig) AS c (entry)
                JOIN pg_catalog.pg_settings s ON s.name = pg_catalog.split_part(c.entry, '=', 1)
                WHERE s.context = 'superuser'))
 """
-# All objects that the expressions of the objects in "start" call, by the number of the object in "start". They are
+# Every object that an expression of an object in "start" calls, with the number of the object in "start". They are
 # functions (also those of operators, operator classes and domains) and views, whose queries run whenever the view is
 # read. Tables and materialized views are excluded, because they contain only data.
 _REACHED = """
@@ -121,7 +121,7 @@ start (number, classid, objid, kind, schema, tag) AS (
   JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
   LEFT JOIN pg_catalog.pg_constraint k ON k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x')
   UNION ALL
-  -- A key between columns of different types compares them by casts, for which it has no dependency.
+  -- A foreign key between columns of different types uses casts, but pg_depend does not list them.
   SELECT k.oid, 'pg_catalog.pg_proc'::pg_catalog.regclass, s.castfunc, 'FK CONSTRAINT', t.nspname::text,
          pg_catalog.concat(t.relname, ' ', k.conname)
   FROM pg_catalog.pg_constraint k
@@ -166,7 +166,7 @@ JOIN pg_catalog.pg_class c ON c.oid = d.objid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.deptype = 'e'
 """
-# The original names: a listing shows a line break in a name as a space.
+# The original names, because a listing shows a line break in a name as a space.
 TABLES = """
 SELECT n.nspname::text, c.relname::text
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -194,7 +194,7 @@ SELECT pg_catalog.format('GRANT USAGE ON FOREIGN SERVER %%I TO %%I', srvname, %(
 FROM pg_catalog.pg_foreign_server
 WHERE %(foreign_tables)s AND NOT pg_catalog.has_server_privilege(%(owner)s, oid, 'USAGE')
 """
-# On an owner's own tables, all privileges that rows and keys need; on other tables, only those for a foreign key.
+# An owner needs all these privileges on its own tables, and REFERENCES on other tables if it owns foreign keys.
 TABLE_RIGHTS = """
 SELECT pg_catalog.format('GRANT %%s ON %%I.%%I TO %%I', r, n.nspname, c.relname, %(owner)s::text),
        pg_catalog.format('REVOKE %%s ON %%I.%%I FROM %%I', r, n.nspname, c.relname, %(owner)s::text)
@@ -265,7 +265,7 @@ def low_priority() -> tuple[str, ...]:
 
 
 def login_names(prefix: str, owners: Sequence[str]) -> dict[str | None, str]:
-    """Return the name of the login for every owner, and under None that of the login for superusers' rows."""
+    """Return the name of the login for every owner, and under None the name of the login for superusers' rows."""
     named: dict[str | None, str] = {None: f"{prefix}0"}
     return named | {owner: f"{prefix}{number}" for number, owner in enumerate(owners, start=1)}
 
@@ -340,7 +340,7 @@ class Restoring:
         self._revoke_granted()
         self._restore_segments(steps.finish)
         self._drop_logins()
-        # Every later statement would fire the event triggers.
+        # The event triggers come last, because every later statement would fire them.
         self._restore_segments(steps.event_triggers)
         return [
             *(f"{entry.sentence} was left out" for entry in steps.left_out if entry.kind != "COMMENT"),
@@ -357,8 +357,8 @@ class Restoring:
     ) -> tuple[list[toc.Entry], list[tuple[toc.Entry, str]]]:
         """Return the entries, and superusers' partitions of tables that ordinary roles own, with these roles.
 
-        The role that attaches a partition or its index evaluates expressions of the table, and must own both. The owner
-        of the table gains nothing, because it can already access the rows of the partition through the table.
+        The role that attaches a partition or its index evaluates expressions of the table, and must own the table and
+        the partition. The owner of the table gains nothing, because it can already access the partition's rows.
         """
         tables = {(entry.schema, entry.tag): entry.owner for entry in entries if entry.kind == "TABLE"}
         found, moved = [], []
@@ -374,7 +374,7 @@ class Restoring:
 
     @contextlib.contextmanager
     def _owned_by_parents(self, partitions: Sequence[tuple[toc.Entry, str]]) -> Iterator[None]:
-        """Within the block, make the owners of the tables also the owners of superusers' partitions."""
+        """Within the block, make the owners of the partitioned tables own superusers' partitions too."""
         self._set_owners(partitions)
         yield
         self._set_owners([(entry, entry.owner) for entry, _ in partitions])
@@ -387,14 +387,14 @@ class Restoring:
 
     @contextlib.contextmanager
     def _administrator(self, database: str | None = None) -> Iterator[Any]:
-        """Yield a cursor of the administrator; its transaction is committed at the end."""
+        """Yield a cursor of the administrator, and commit its transaction at the end."""
         target = self.target
         opened = sessions.opened(target.user, database or target.database, target.port, host=target.host)
         with opened as connection, connection, connection.cursor() as cursor:
             yield cursor
 
     def _ask(self, query: str) -> set[tuple[str, str]]:
-        """Return the schemas and names in the result of a query, as a dump lists them."""
+        """Return the schemas and names that a query finds, in the form in which a dump lists them."""
         with self._administrator() as cursor:
             cursor.execute(query)
             return {(toc.shown(schema), toc.shown(name)) for schema, name in cursor.fetchall()}
@@ -522,7 +522,7 @@ class Restoring:
         parallel: bool = False,
         options: Sequence[str] = (),
     ) -> None:
-        """Restore some entries in their order."""
+        """Restore entries in the given order."""
         if not entries:
             return
         jobs = self.target.jobs if parallel and len(entries) > 1 else 1

@@ -1,9 +1,9 @@
-"""The end of a worker that lets no caller's request fail.
+"""End a worker so that no caller's request fails.
 
-A uvicorn worker that exits closes each connection whose request it has not read yet, and the caller's request fails. So
-the worker is paused first, in which time the other workers accept all new connections. It is told to exit at a moment
-when it has read every request that it received. Connections from which it has read nothing are handed over to the other
-workers (see handover.py).
+When a uvicorn worker exits, it closes each connection whose request it has not read yet, and the caller's request
+fails. Therefore, the worker is paused first. During the pause, the other workers accept all new connections. The worker
+is told to exit at a moment when it has read every request that it received. Connections from which it has read nothing
+are handed over to the other workers (see handover.py).
 """
 
 from __future__ import annotations
@@ -19,28 +19,28 @@ from pathlib import Path
 from . import processes
 from .handover import Handover, UnheldError
 
-# uvicorn looks every 0.1 s whether it must end. After a longer pause it looks before it accepts anything. A version
-# before 0.29 looks before it notices the signal, and works until it looks again.
+# uvicorn checks every 0.1 s whether it must exit. After a longer pause, it checks before it accepts a connection. A
+# version before 0.29 checks before it notices the signal, and works until the next check.
 PAUSED = 0.12
-# Requests arrive during a pause, on connections that were accepted before. The worker reads them, and is paused again
-# before it has accepted many new connections.
+# The maximum number of pauses, and the seconds between them. During a pause, requests arrive on connections that were
+# accepted earlier. The worker reads them, and is paused again before it has accepted many new connections.
 ATTEMPTS = 8
 READING = 0.01
 HIGHEST = -20
-# The seconds that a worker gets for its last responses, and then its successors for theirs. This is also gunicorn's
-# default.
+# The seconds for the last responses of a worker. Afterwards, the connections that it handed over get the same time.
+# This is also gunicorn's default.
 LAST = 30.0
-# The seconds after which a child process that does all this is lost.
+# The seconds after which the child process that ends a worker counts as lost.
 LOST = 2 * LAST + ATTEMPTS * (PAUSED + READING) + 5
 
 
 def end(pid: int, reduce: Callable[[], None], proc: Path = Path("/proc")) -> None:
     """End gunicorn's oldest worker when it has read everything that it received, and wait until it has ended.
 
-    ``reduce`` tells gunicorn that it needs one worker less. gunicorn then ends its oldest worker itself, if that has
-    not ended. This is the only signal if requests arrive in every pause: a pause would collect them, and lose them all.
-    It is also the only one if the worker has ended by itself, because gunicorn would start another one. Returns after
-    LAST seconds if the worker has not ended then. Raises OSError, for example if gunicorn has ended.
+    ``reduce`` tells gunicorn to run one worker less. gunicorn then ends its oldest worker itself, unless that worker
+    has ended. If requests arrive in every pause, only ``reduce`` is called, because the end of a paused worker would
+    lose all these requests. The same applies if the worker has already ended, because gunicorn would replace it.
+    Returns after LAST seconds if the worker has not ended by then. Raises OSError, for example if gunicorn has ended.
     """
     work = partial(_end, pid, reduce, proc)
     try:
@@ -49,7 +49,7 @@ def end(pid: int, reduce: Callable[[], None], proc: Path = Path("/proc")) -> Non
         reduce()
         return
     try:
-        # A request that arrives on a used connection after the last look is lost, so a busy host must delay neither.
+        # A request that arrives on a used connection after the last check is lost. High priority keeps this time short.
         for process in priorities:
             _prefer(process, HIGHEST)
         # Root may be denied what the worker's user is allowed (see processes.py).
@@ -59,14 +59,14 @@ def end(pid: int, reduce: Callable[[], None], proc: Path = Path("/proc")) -> Non
     finally:
         for process, priority in priorities.items():
             _prefer(process, priority)
-        # The child may be lost.
+        # The child may be lost while the worker is paused.
         resume(pid)
     if not is_done:
         reduce()
 
 
 def resume(pid: int) -> None:
-    """Let a process continue that is paused; a running process does not notice it."""
+    """Resume a paused process; this has no effect on a running process."""
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGCONT)
 
@@ -78,13 +78,13 @@ def _prefer(pid: int, priority: int) -> None:
 
 
 def _end(pid: int, reduce: Callable[[], None], proc: Path) -> bool:
-    """End the worker. Return False if nobody was told, because it has ended or a privilege is missing.
+    """End the worker. Return False if no signal was sent, because the worker has ended or a privilege is missing.
 
     Raises OSError.
     """
     try:
         with Handover(pid, proc) as handover:
-            # There is no second pause: what arrives in the pause of a worker that must end is closed unread.
+            # The worker is not paused again: a worker that must exit does not read the requests that arrive in a pause.
             if not _tell_when_idle(pid, reduce, handover):
                 reduce()
             handover.finish(LAST)
@@ -94,13 +94,13 @@ def _end(pid: int, reduce: Callable[[], None], proc: Path) -> bool:
 
 
 def _tell_when_idle(pid: int, reduce: Callable[[], None], handover: Handover) -> bool:
-    """Tell the worker and gunicorn in a pause in which nothing is unread. Returns whether there was one."""
+    """Signal gunicorn and the worker in a pause in which nothing is unread; return whether there was such a pause."""
     for _ in range(ATTEMPTS):
         os.kill(pid, signal.SIGSTOP)
         try:
             time.sleep(PAUSED)
             if handover.is_idle():
-                # Only this process can be without the privilege to tell gunicorn, so that comes first.
+                # This process may lack the privilege to signal gunicorn, so it signals gunicorn first.
                 reduce()
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGTERM)

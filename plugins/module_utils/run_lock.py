@@ -10,8 +10,8 @@ from typing import Any
 
 from . import sessions
 
-# Every session of a run has this name; a transaction or a dump may continue after the laptop that started it has
-# failed.
+# Every session of a run has this application_name. A transaction or a dump may continue after the laptop that started
+# it has failed.
 ALIVE = """
 SELECT min(pid), string_agg(concat('process ', pid, ' in ', datname, ' since ',
        to_char(backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'), ' UTC'), ', ')

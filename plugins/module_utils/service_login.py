@@ -1,5 +1,4 @@
-"""The service's own login: its sessions use the settings of the role, the database and the URL, but none of the
-run's."""
+"""Log in as the service: the sessions use the settings of the role, the database and the URL, not the run's."""
 
 from __future__ import annotations
 
@@ -22,7 +21,7 @@ def of_libpq(environment: Mapping[str, str]) -> dict[str, str]:
 
 @contextlib.contextmanager
 def environment_of(pairs: Mapping[str, str]) -> Iterator[None]:
-    """Replace the environment that libpq reads, within the block."""
+    """Within the block, replace the environment that libpq reads."""
     before = dict(os.environ)
     os.environ.clear()
     os.environ.update(pairs)
@@ -36,7 +35,7 @@ def environment_of(pairs: Mapping[str, str]) -> Iterator[None]:
 def connect(parameters: Mapping[str, Any], password: str, environment: Mapping[str, str]) -> Any:
     """Return a connection of the service's login; an empty password is not sent. Raises psycopg2.Error.
 
-    ``environment`` is the service's own: libpq reads from it the values that the parameters do not contain.
+    ``environment`` is the service's environment, from which libpq reads values that the parameters do not contain.
     """
     secret = {"password": password} if password else {}
     wanted = {"connect_timeout": SECONDS, **parameters, "application_name": sessions.APPLICATION, **secret}
@@ -48,7 +47,7 @@ def connect(parameters: Mapping[str, Any], password: str, environment: Mapping[s
 def bounded(
     parameters: Mapping[str, Any], password: str, environment: Mapping[str, str], seconds: float, what: str
 ) -> Iterator[Any]:
-    """Yield such a connection, which another session of the login ends after ``seconds``.
+    """Yield a connection as in ``connect``, which another session of the login terminates after ``seconds``.
 
     A statement timeout is not enough, because a trigger can catch it. Raises psycopg2.Error, and
     sessions.TimeLimitError, which names ``what``.

@@ -1,7 +1,7 @@
-"""The sessions of the service's logins, and those among them that are older than a change.
+"""Find the sessions of the service's logins, and those among them that are older than a change.
 
-A session keeps the role settings from its login. To find sessions that do not know a change, the sessions are compared
-with those that existed right after its commit.
+A session keeps the role settings from its login. To find the sessions with old settings, the current sessions are
+compared with those that existed immediately after the commit of the change.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ class Moment:
     sessions: frozenset[tuple[int, datetime.datetime]]
 
     def older(self, found: Collection[Session]) -> list[Session]:
-        """Return the sessions that may not know the change.
+        """Return the sessions that may have the settings from before the change.
 
-        A clock can go back, so a session that existed at the commit is old even if its start looks later.
+        A clock can be set back, so a session that existed at the commit is old even if its start looks later.
         """
         return [item for item in found if (item.pid, item.started) in self.sessions or item.started <= self.time]
 
@@ -63,7 +63,7 @@ def now(cursor: Any, database: str, roles: Collection[str]) -> Moment:
 def end(cursor: Any, found: Collection[Session]) -> None:
     """Terminate the sessions. Raises psycopg2.Error."""
     for item in found:
-        # Another session may have got the same pid since.
+        # Another session may have the same pid by now.
         cursor.execute(
             "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity"
             " WHERE pid = %s AND backend_start = %s",

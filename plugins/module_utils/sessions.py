@@ -23,10 +23,10 @@ try:
 except ImportError:
     psycopg2 = None
 
-# The name of a run's sessions, by which a later run recognizes a session that still exists.
+# The application_name of a run's sessions, by which a later run recognizes a session that still exists.
 APPLICATION = "tenancy runbook"
 
-# Settings at the start of a session override those of the role and the database (PostgreSQL manual, 20.1.3).
+# Settings at the start of a session override the settings of the role and the database (PostgreSQL manual, 20.1.3).
 SETTINGS: Mapping[str, str] = {
     "search_path": "pg_catalog,pg_temp",
     "role": "none",
@@ -49,16 +49,16 @@ SETTINGS: Mapping[str, str] = {
     "default_transaction_read_only": "off",
     "default_transaction_isolation": "read committed",
     "default_transaction_deferrable": "off",
-    # The planner then does not use CHECK constraints, and does not evaluate their constants.
+    # With "off", the planner does not use CHECK constraints, and does not evaluate their constants.
     "constraint_exclusion": "off",
 }
-# A read-only session cannot write by accident, and sees one state of the database. A query fails if row security would
-# filter its result.
+# A read-only session cannot write by accident, and sees a single state of the database. A query fails if row security
+# would filter its result.
 READING: Mapping[str, str] = {
     "default_transaction_read_only": "on",
     "default_transaction_isolation": "repeatable read",
     "row_security": "off",
-    # A role that can read a table can also lock it and hold the lock.
+    # Any role that can read a table can also lock the table and keep the lock.
     "lock_timeout": "60s",
 }
 # The server rejects a session with an unknown name in ``options``. These settings are therefore set after its start, if
@@ -159,7 +159,7 @@ def connect(
 
 @contextlib.contextmanager
 def opened(user: str, database: str, port: int, *, autocommit: bool = False, **how: Any) -> Iterator[Any]:
-    """Yield a connection of the system user ``user``, as ``connect`` returns it for ``how``, and close it at the end.
+    """Yield a connection of the system user ``user``, as ``connect`` returns it with ``how``, and close it at the end.
 
     Raises KeyError if there is no such user, and the errors of ``connect``.
     """
@@ -181,7 +181,7 @@ def prepare(connection: Any) -> None:
         acts_as, logged_in_as, is_superuser = cursor.fetchone()
         if acts_as != logged_in_as:
             raise SessionError(
-                f"The session of {logged_in_as} works as {acts_as}: ALTER ROLE {logged_in_as} RESET role."
+                f"The session of {logged_in_as} acts as {acts_as}: run ALTER ROLE {logged_in_as} RESET role."
             )
         if is_superuser:
             cursor.execute(QUERY)
@@ -194,7 +194,8 @@ def prepare(connection: Any) -> None:
 def bounded(connection: Any, guard: Any, seconds: float, what: str) -> Iterator[None]:
     """Terminate the connection's session from ``guard``, another connection, if the block takes too long.
 
-    Then TimeLimitError is raised, which names ``what``. If the session does not end, its connection is shut down.
+    In this case, TimeLimitError is raised, which names ``what``. If the session does not end, its connection is shut
+    down.
     """
     over, fired = threading.Event(), threading.Event()
     pid = connection.info.backend_pid

@@ -15,12 +15,12 @@ DENIED = "permission denied"
 def judged(answer: Answer, about: Mapping[str, Any]) -> dict[str, str]:
     """Return the verdict on a response (ok, unproven or trouble), with a sentence for the last two.
 
-    ``about`` has service, secret (the variable's name) and token (the kind of token). ``before`` is true before the
-    change. ``ended`` are the errors that the plan fixes. Each has ``codes`` (SQLSTATEs), ``needle`` (a string in the
-    error) and ``secured`` (whether row security causes it).
+    ``about`` contains service, secret (the variable's name) and token (the kind of token). ``before`` is true before
+    the change. ``ended`` lists the errors that the plan fixes. Each has ``codes`` (SQLSTATEs), ``needle`` (a string in
+    the error) and ``secured`` (whether row security causes it).
 
-    Before the change every error is trouble, unless the plan fixes it. After the change, if the database does not cause
-    the error, the result is unproven.
+    Before the change, every error is trouble, unless the plan fixes it. After the change, if the database does not
+    cause the error, the result is unproven.
     """
     if answer["verdict"] == "ok":
         return {"verdict": "ok", "sentence": ""}
@@ -52,7 +52,7 @@ def untold(token: str, secret: str) -> str:
     return {
         "signed": f"it rejects a token that is signed with {secret} from its environment (HS256)",
         "missing": f"its environment has no {secret} to sign a token with",
-        "asymmetric": f"{secret} in its environment is a key with which the run cannot sign a token",
+        "asymmetric": f"{secret} in its environment is a key that the run cannot sign tokens with",
         "given": "the headers in service_smoke_headers are those of one caller",
         "none": "service_token names no secret to sign a token with",
     }[token]
@@ -62,8 +62,8 @@ def _refused(answer: Answer, about: Mapping[str, Any]) -> str:
     reason = untold(about["token"], about["secret"])
     return (
         f"{about['service']} refuses the smoke test's request {answer['name']} ({answer['said']}): {reason}. Set "
-        "headers that it accepts in service_smoke_headers (encrypted with ansible-vault); or set service_smoke to "
-        "read or none, and the report states what is not proven."
+        "headers that the service accepts in service_smoke_headers (encrypted with ansible-vault). Or set "
+        "service_smoke to read or none; the report then states what is not proven."
     )
 
 

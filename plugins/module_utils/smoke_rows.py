@@ -11,12 +11,12 @@ from psycopg2 import sql
 from . import service_login
 from .errors import TenancyError
 
-# One table: its name, stored (whether the store request must add a row to it), and tenants, the rows by caller and
-# tenant. Each has its caller, tenant ("" for a row without a tenant, None for a table without a tenant column) and
-# count.
+# One table: its name, stored (whether the store request must add a row to it), and tenants, its rows grouped by caller
+# and tenant. Each group has its caller, tenant ("" for rows without a tenant, None for a table without a tenant column)
+# and count.
 Found = dict[str, Any]
 
-# The table is first locked by its name, so that the table that is checked is also the table that is read.
+# The table is first locked by its name, so that the same table is checked and then read.
 COLUMNS = """
 SELECT c.relkind,
        (SELECT t.typtype = 'b' AND t.typnamespace = 'pg_catalog'::pg_catalog.regnamespace
@@ -28,7 +28,7 @@ SELECT c.relkind,
 FROM pg_catalog.pg_class c
 WHERE c.oid = %(table)s::pg_catalog.regclass
 """
-# The rows of this run's caller, and those of lost runs' callers.
+# The rows of this run's caller, and of the callers of lost runs.
 ROWS = """
 SELECT {column}::pg_catalog.text, {tenant}, pg_catalog.count(*)
 FROM {table}
@@ -81,7 +81,7 @@ def read(
 
 
 def of_caller(found: Sequence[Found], caller: str) -> list[Found]:
-    """Return only the rows of one caller."""
+    """Return the tables with only the rows of one caller."""
     return [{**table, "tenants": [item for item in table["tenants"] if item["caller"] == caller]} for table in found]
 
 
@@ -112,7 +112,7 @@ def misplaced(found: Sequence[Found], tenant: str, column: str, *, required: boo
             return (
                 f"The service responded that it stored a memory, but {table['table']} contains no row for it: the "
                 "service stores the row elsewhere, or after its response. Check which database its sessions use "
-                "(DATABASE_URL), or correct service_smoke_rows; for a service that writes later, raise "
+                "(DATABASE_URL), or correct service_smoke_rows; for a service that writes later, increase "
                 "service_smoke_margin."
             )
     for table in found:
@@ -120,7 +120,7 @@ def misplaced(found: Sequence[Found], tenant: str, column: str, *, required: boo
             if item["tenant"] not in ((None, tenant) if required else (None, tenant, "")):
                 return (
                     f"The service stored a row in {table['table']} with {column} = {item['tenant'] or 'NULL'} instead"
-                    f" of {tenant}: it does not use the tenant of the request."
+                    f" of {tenant}, so it does not use the tenant of the request."
                 )
     return ""
 
@@ -138,15 +138,15 @@ def left(found: Sequence[Found]) -> str:
 
 
 def tables(found: Sequence[Found]) -> set[str]:
-    """Return the names of the tables, with their schema, in which rows were found."""
+    """Return the names, with the schema, of the tables that contain rows."""
     return {table["table"] for table in found if table["tenants"]}
 
 
 def remove(login: Mapping[str, Any], tenants: Sequence[str], callers: Sequence[str], statements: Sequence[str]) -> int:
     """Run ``statements`` for each tenant and caller with the service's login; return how many rows they changed.
 
-    ``login`` has parameters, password, environment, setting (the tenant setting) and seconds (a limit). A trigger runs
-    with the login's privileges, not with the administrator's. Raises psycopg2.Error and sessions.TimeLimitError.
+    ``login`` contains parameters, password, environment, setting (the tenant setting) and seconds (a limit). A trigger
+    runs with the login's privileges, not with the administrator's. Raises psycopg2.Error and sessions.TimeLimitError.
     """
     rows, what = 0, "The cleanup with the service's login"
     parameters, password, environment = login["parameters"], login["password"], login["environment"]

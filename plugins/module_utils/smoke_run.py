@@ -20,9 +20,9 @@ class SmokeError(Exception):
 class SmokeRun:
     """The steps of one test; ``outcome`` contains the results.
 
-    ``wanted`` are the options of the service_smoke module. ``ask`` makes a request and returns the response. ``look``
-    returns the rows of the test's callers. ``remove`` gets tenants, callers and statements, and removes the rows.
-    ``look`` and ``remove`` may raise SmokeError.
+    ``wanted`` contains the options of the service_smoke module. ``ask`` makes a request and returns the response.
+    ``look`` returns the rows of the test's callers. ``remove`` takes tenants, callers and statements, and removes the
+    rows. ``look`` and ``remove`` may raise SmokeError.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class SmokeRun:
 
     def test(self) -> None:
         """Store, find and retrieve a memory; remove the rows before and after. Raises SmokeError, as all steps do."""
-        # Otherwise the rows of a lost run would count as rows of this run.
+        # Otherwise, the rows of a lost run would count as rows of this run.
         self.clear()
         self._and_clear(self._store_and_retrieve)
 
@@ -119,14 +119,15 @@ class SmokeRun:
         if other["only_signed"] and self.about["token"] != "signed":
             return
         answer = self.ask(other["request"])
-        # A session of the service keeps the tenant of its last request, so the last request is made as this tenant.
+        # A session of the service keeps the tenant of its last request, so the last request is made as the first
+        # tenant.
         self.ask(self.wanted["retrieve"])
         tenant, seen_by = self.wanted["rows"]["tenant"], other["tenant"]
         if answer["marked"] and other["fails"]:
             raise SmokeError(f"The API showed another tenant the stored memory. {answer['name']}: {answer['said']}")
         if answer["marked"]:
             self.outcome["shown"].append(f"{answer['name']} shows tenant {seen_by} the rows of tenant {tenant}.")
-        # A failed request showed no rows, but it does not prove anything either.
+        # A failed request shows no rows, but proves nothing.
         if answer["verdict"] != "ok":
             self.outcome["unproven"].append(
                 f"It is not proven what another tenant sees: as tenant {seen_by}, {answer['name']} answers"

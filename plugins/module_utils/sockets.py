@@ -25,7 +25,7 @@ Connection = dict[str, Any]
 
 
 def address(text: str) -> str:
-    """Return an IP address in Python's format; an IPv4 address inside an IPv6 address becomes IPv4."""
+    """Return an IP address in Python's format; an IPv4-mapped IPv6 address becomes an IPv4 address."""
     found = ip_address(text.partition("%")[0])
     mapped = found.ipv4_mapped if isinstance(found, IPv6Address) else None
     return str(mapped or found)
@@ -71,7 +71,7 @@ class Table:
             try:
                 self._peers = unix_peers()
             except OSError:
-                # A kernel without unix_diag.
+                # The kernel does not have unix_diag.
                 self._peers = {}
         return self._peers
 
@@ -124,7 +124,7 @@ def _tcp_lines(net: Path) -> Iterator[list[str]]:
 
 
 def _endpoint(text: str) -> list[Any]:
-    """Return address and port; the kernel writes each 32 bits of an address in the byte order of the machine."""
+    """Return address and port; the kernel writes each 32-bit word of an address in the machine's byte order."""
     host, port = text.split(":")
     words = struct.pack(f"={len(host) // 8}I", *(int(host[at : at + 8], 16) for at in range(0, len(host), 8)))
     plain = IPv4Address(words) if len(words) == 4 else IPv6Address(words)
@@ -162,7 +162,7 @@ def unix_peers() -> dict[str, str]:
 def established() -> dict[str, bytes]:
     """Return the kernel's messages about connected TCP sockets in our network namespace, by inode. Raises OSError.
 
-    This takes less than a millisecond, but reading /proc/net/tcp takes ten; connection() parses one message.
+    This takes less than a millisecond, but reading /proc/net/tcp takes ten milliseconds. connection() parses a message.
     """
     found: dict[str, bytes] = {}
     for family in (socket.AF_INET, socket.AF_INET6):

@@ -1,4 +1,4 @@
-"""Calls of systemctl on the server."""
+"""Run systemctl on the server."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ RunCommand = Callable[..., tuple[int, str, str]]
 
 
 class SystemctlError(OSError):
-    """systemctl failed; the message is that of systemctl."""
+    """systemctl failed; the message is its error output."""
 
 
 def now() -> str:
@@ -50,5 +50,5 @@ class Systemctl:
         return self.run("systemctl", "show", f"--property={name}", "--value", "--", unit)
 
     def is_down(self, unit: str) -> bool:
-        """Return whether a unit is stopped: it neither runs nor starts nor stops."""
+        """Return whether a unit is stopped, that is, not running, starting or stopping."""
         return self.property("ActiveState", unit) in units.DOWN

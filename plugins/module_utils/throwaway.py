@@ -1,4 +1,4 @@
-"""The throwaway server: the running server's programs, its own directory, and a system user without privileges.
+"""The throwaway server: it has the running server's programs, its own directory and an unprivileged system user.
 
 The server runs as a transient systemd unit that stops after a time limit and removes its directory. Nothing remains if
 the run is lost. A probe tests each sandbox property first, because systemd accepts some properties that have no effect
@@ -48,12 +48,13 @@ SINGLE = (
     "max_stack_depth",
     "max_connections",
 )
-# Settings in these categories that specify other directories, load libraries or are set below.
+# Settings in these categories that are omitted, because they specify other directories, load libraries or are set
+# below.
 WITHOUT = (
     "default_tablespace", "temp_tablespaces", "shared_preload_libraries", "session_preload_libraries",
     "local_preload_libraries", "lc_messages",
 )  # fmt: skip
-# Values of the running server, which the settings of this session must not override.
+# The values of the running server, without the settings of this session.
 SERVER_SETTINGS = """
 SELECT s.name, CASE WHEN s.source IN ('configuration file', 'command line', 'environment variable', 'global')
                     THEN s.setting ELSE f.setting END, s.category
@@ -178,7 +179,7 @@ def unit_name(database: str) -> str:
 def needed_libraries(preloaded: Sequence[str], extensions: Sequence[tuple[str, str | None]]) -> list[str]:
     """Return the preloaded libraries that an extension in the database needs.
 
-    ``extensions`` are pairs of an extension's name and a library of one of its functions.
+    ``extensions`` contains pairs of an extension's name and the library of one of its functions.
     """
     names = {name for name, _ in extensions}
     libraries = {re.sub(r"-[0-9.]+$", "", os.path.basename(library)) for _, library in extensions if library}
@@ -186,9 +187,9 @@ def needed_libraries(preloaded: Sequence[str], extensions: Sequence[tuple[str, s
 
 
 def settings(found: Sequence[tuple[str, str, str]], libraries: Sequence[str], place: str, port: int) -> dict[str, str]:
-    """Return the settings of the throwaway server: those that code may depend on, and the fixed settings.
+    """Return the settings of the throwaway server: settings that code may depend on, and fixed settings.
 
-    ``found`` are the name, value and category of the running server's settings.
+    ``found`` contains the name, value and category of each setting of the running server.
     """
     kept = {
         name: value
@@ -213,7 +214,7 @@ def _quoted(value: str) -> str:
 
 
 def candidates(directory: str, hidden: str) -> list[tuple[str, str, list[str]]]:
-    """Return the properties that may create a wall, as wall, name and properties."""
+    """Return the properties that may create a wall, as tuples of wall, name and properties."""
     return [
         ("network", "PrivateNetwork", ["PrivateNetwork=yes"]),
         ("network", "IPAddressDeny", ["IPAddressDeny=any"]),
@@ -279,7 +280,7 @@ class Server:
         return code == 0 or left
 
     def require_room(self, needed: int) -> None:
-        """Check the free bytes in the parent directory; raises ThrowawayError if there are too few."""
+        """Require ``needed`` free bytes in the parent directory; raises ThrowawayError if there are fewer."""
         free = shutil.disk_usage(rehearsal.nearest(self.parent)).free
         if free < needed:
             there, wanted = f"{free / 1e6:,.0f} MB", f"{needed / 1e6:,.0f} MB"
@@ -370,7 +371,7 @@ class Server:
 
     @contextlib.contextmanager
     def _trial(self) -> Iterator[tuple[int, str]]:
-        """Yield a port on this host that accepts connections, and a directory to which every user can write."""
+        """Yield a port on this host that accepts connections, and a directory that every user can write to."""
         outside = tempfile.mkdtemp(prefix="tenancy-probe-", dir="/var/tmp")
         try:
             os.chmod(outside, 0o1777)
@@ -388,8 +389,7 @@ class Server:
         return [f"User={self.user}", "NoNewPrivileges=yes"]
 
     def _properties_with_effect(self, words: Sequence[str], hidden: str) -> list[str]:
-        """Return the properties that the probe has shown to be effective. One service for each property runs, all in
-        parallel."""
+        """Return the properties that the probe shows to be effective; services test all properties in parallel."""
         tried = [("", "none", []), *candidates(self.place, hidden)]
         running = []
         for wall, _, properties in tried:

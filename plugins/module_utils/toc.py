@@ -1,5 +1,4 @@
-"""The entries of a dump, and the role that restores each of them: an owner's code never gets more privileges than its
-owner.
+"""The entries of a dump, and the role that restores each entry. No code gets more privileges than its owner.
 
 PostgreSQL parses, plans or evaluates a definition when it creates the object. A default whose type is an array of a
 domain calls the domain's CHECK, a generated column is planned, and a partition's bound is evaluated. A constraint reads
@@ -57,7 +56,7 @@ AFTER_DATA = frozenset({
     "CHECK CONSTRAINT", "CONSTRAINT", "FK CONSTRAINT", "INDEX", "INDEX ATTACH", "POLICY", "PUBLICATION",
     "PUBLICATION TABLE", "PUBLICATION TABLES IN SCHEMA", "ROW SECURITY", "RULE", "STATISTICS", "TRIGGER",
 })  # fmt: skip
-# The last kinds before the event triggers, because event triggers would fire for every later statement.
+# The last kinds before the event triggers, which come at the end because later statements would fire them.
 FINISH = frozenset({"ACL", "COMMENT", "DEFAULT ACL", "SECURITY LABEL", "STATISTICS DATA"})
 LEFT_OUT = frozenset({"DATABASE", "DATABASE PROPERTIES"})
 # Kinds that would connect to other servers.
@@ -128,7 +127,7 @@ def parse(text: str, roles: Collection[str]) -> list[Entry]:
         if kind is None:
             raise TenancyError(f"The dump contains an object that this runbook cannot restore: {words}.")
         schema, _, rest = words[len(kind) + 1 :].partition(" ")
-        # The owner is the longest role name with which the line ends. Some entries have no owner.
+        # The line ends with the owner: the longest role name that matches. Some entries have no owner.
         owners = [role for role in roles if rest.endswith(f" {role}")]
         owner = max(owners, key=len, default="")
         if not owner and kind in EXPRESSIONS:
@@ -169,7 +168,7 @@ def steps(
     """Return the entries in the order of the restore, with the role that restores each.
 
     The superuser restores the objects that the roles in ``superusers`` own. ``privileged`` lists, by schema and tag,
-    functions that an ordinary role cannot create, even as their owner. ``excluded`` are kinds that are omitted.
+    functions that an ordinary role cannot create, even as their owner. ``excluded`` lists kinds that are omitted.
     ``unrefreshed`` lists, by schema and name, materialized views that remain unpopulated.
     """
     parts: dict[str, list[Entry]] = {name: [] for name in _PARTS}
@@ -228,7 +227,7 @@ def _segments(
 
 
 def without(entries: Iterable[Entry], keys: Collection[tuple[str, str, str]]) -> list[Entry]:
-    """Return the entries without those of ``keys`` (kind, schema and tag), and without attachments of such indexes."""
+    """Return the entries except ``keys`` (kind, schema and tag), and except attachments of the indexes in ``keys``."""
     left_out = {*keys, *(("INDEX ATTACH", schema, tag) for kind, schema, tag in keys if kind == "INDEX")}
     return [entry for entry in entries if (entry.kind, entry.schema, entry.tag) not in left_out]
 

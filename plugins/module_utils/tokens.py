@@ -13,7 +13,7 @@ ALGORITHM = "HS256"
 
 
 def signed(claims: Mapping[str, Any], secret: str) -> str:
-    """Return a token with the claims ``claims``."""
+    """Return a signed token that contains the claims."""
     parts = [_encoded(json.dumps(part).encode()) for part in ({"alg": ALGORITHM, "typ": "JWT"}, claims)]
     content = ".".join(parts)
     signature = hmac.new(secret.encode("utf-8", "surrogateescape"), content.encode(), hashlib.sha256).digest()

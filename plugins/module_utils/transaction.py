@@ -16,7 +16,7 @@ from . import clients, open_transactions, outcomes, sessions
 from .errors import TenancyError
 from .quoting import dollar_quoted, identifier
 
-# A setting for this transaction only, because an idle session would keep its locks.
+# A setting for the session of this transaction, because an idle session would keep its locks.
 SETTINGS: Mapping[str, str] = {"idle_in_transaction_session_timeout": "2s"}
 
 # Every target must be a table: a view runs its functions with the privileges of the role that reads it. The query runs
@@ -42,7 +42,7 @@ CROSS JOIN LATERAL (
   FROM (SELECT t.target::regclass AS relid UNION SELECT relid FROM pg_partition_tree(t.target::regclass)) AS tree
 ) AS found
 """
-# The tables with their partitions, and all their indexes. The transaction may drop an index after it has read it.
+# The tables with their partitions, and all their indexes. The transaction may drop an index after reading from it.
 READABLE = """
 WITH tree AS (
   SELECT name::regclass::oid AS oid FROM unnest(%s::text[]) AS t (name)
@@ -100,18 +100,18 @@ SELECT json_agg(json_build_array(name, value) ORDER BY place, number) FROM (
     AND s.setdatabase IN (0, (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()))
 ) AS found
 """
-# The proof sets tenants and time limits itself.
+# Settings that do not come from the login, because the proof itself sets the tenants and the time limits.
 NOT_THE_LOGINS = {"role", "session_authorization", "row_security", "lock_timeout", "statement_timeout"}
 
 
 # After these errors, a later attempt may get the locks.
 BUSY = (database_errors.LockNotAvailable, database_errors.DeadlockDetected)
-# Seconds before the second attempt. Each further pause is longer by the same amount, up to the longest.
+# Seconds before the second attempt. Each further pause is PAUSE seconds longer, up to LONGEST_PAUSE.
 PAUSE, LONGEST_PAUSE = 0.05, 1.0
 
 
 class BusyError(TenancyError):
-    """The transaction was rolled back, because other sessions still prevent it. A later attempt may succeed."""
+    """The transaction was rolled back because other sessions prevent it. A later attempt may succeed."""
 
 
 def run(
@@ -124,9 +124,9 @@ def run(
 ) -> dict[str, Any]:
     """Run the document ``wanted`` in one transaction. ``guard``, a connection in autocommit mode, limits its duration.
 
-    It is rolled back unless ``commits`` is true. ``check`` is called with the transaction's cursor once the tables are
-    locked. If it raises BusyError, or if a lock is not free, the transaction is rolled back. It is then retried for the
-    document's ``patience`` in seconds.
+    The transaction is rolled back unless ``commits`` is true. ``check`` is called with the transaction's cursor once
+    the tables are locked. If ``check`` raises BusyError, or if a lock is not free, the transaction is rolled back. It
+    is then retried for ``patience`` seconds, a value in the document.
 
     Returns findings (of the proof, in the order of its attempts) and rows (the count for each counted table). Also
     returns durations (in seconds, by the id of the statement), the total seconds and the transaction ID. ``attempts``
@@ -181,11 +181,11 @@ def _busy(error: Exception, guard: Any, wanted: Mapping[str, Any], attempts: int
 def work(
     cursor: Any, guard: Any, wanted: Mapping[str, Any], check: Callable[[Any], None] | None = None
 ) -> dict[str, Any]:
-    """Do the work of ``run`` in the caller's transaction. ``locked`` is the time of the lock (monotonic)."""
+    """Do the work of ``run`` in the caller's transaction. In the result, ``locked`` is when the tables were locked."""
     began = time.monotonic()
     # The settings are read before the lock, while no caller waits. The lock does not protect them: ALTER ROLE, ALTER
     # DATABASE and a reload of the configuration files never wait for the lock of a table. The statements of the
-    # transaction change only the setting of the tenant, which the proof sets itself.
+    # transaction change only the tenant setting, which the proof sets itself.
     settings = [] if wanted["proof"] is None else _login_settings(cursor, wanted["proof"])
     for query in wanted["begin"]:
         cursor.execute(query)
@@ -226,7 +226,7 @@ def _proven(
 ) -> list[dict[str, Any]]:
     """Return the findings of the proof and of the transaction's counters, which were ``counters`` at its beginning.
 
-    ``settings`` are the names and values of the settings of each attempt.
+    ``settings`` contains the names and values of each attempt's settings.
     """
     now = _counters(cursor, wanted)
     changed = outcomes.unchanged(counters, now, wanted["rewritten"])

@@ -1,4 +1,4 @@
-"""A trial: an additional gunicorn with one worker, without callers, shows whether a new worker of a service boots.
+"""Test whether a new worker of a service boots, in an additional gunicorn with one worker and without callers.
 
 A worker that fails while it boots makes its gunicorn stop all workers (exit statuses 3 and 4 in gunicorn/arbiter.py).
 The trial has the arguments, the environment, the directory, the user and the files of the service's own gunicorn. Only
@@ -29,13 +29,13 @@ MEMORY = Path("/dev/shm")
 PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 24, 38
 # The seconds for which the worker must serve.
 PROVEN = 1.0
-# The seconds in which the trial must end.
+# The seconds that the trial has to exit.
 ENDS = 15
 # Options whose value the trial replaces, and those that it omits.
 _WITH_VALUE = re.compile(r"(?:-b|--bind|-w|--workers|-p|--pid)")
 _JOINED = re.compile(r"(?:--bind|--workers|--pid)=.*|-[bwp].+")
 _OMITTED = re.compile(r"-D|--daemon|--reload")
-# Variables through which systemd passes sockets to a process and gets its notifications.
+# Variables with which systemd passes sockets to a process, and receives notifications from the process.
 _OF_SYSTEMD = ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC")
 
 
@@ -44,7 +44,7 @@ class TrialError(Exception):
 
 
 def arguments(given: Iterable[str], directory: str) -> list[str]:
-    """Return the arguments of the trial, from those of the running gunicorn."""
+    """Return the arguments of the trial, derived from ``given``, the arguments of the running gunicorn."""
     found: list[str] = []
     skip = False
     for word in given:
@@ -66,8 +66,8 @@ class Trial:
     seconds: float
 
     def boot(self, words: list[str], environment: dict[str, str], enter: Callable[[], None]) -> None:
-        """Start the trial's gunicorn, wait until its worker has served for some time, and end it."""
-        # Its output goes to the journal. This process has one thread.
+        """Start the trial's gunicorn, wait until its worker has served for PROVEN seconds, and end gunicorn."""
+        # The output goes to the journal. This process has one thread, so preexec_fn is safe.
         with subprocess.Popen(words, env=environment, stdin=subprocess.DEVNULL, preexec_fn=enter) as child:
             try:
                 serving, deadline = 0.0, time.monotonic() + self.seconds
@@ -98,7 +98,7 @@ class Trial:
 def words(unit: str, found: Sequence[processes.Process]) -> list[str]:
     """Return the arguments of a gunicorn; ``found`` is its main process as processes.read() returns it.
 
-    Raises TrialError if they or its environment cannot be read.
+    Raises TrialError if the arguments or the environment cannot be read.
     """
     if not found or not found[0]["readable"]:
         raise TrialError(
@@ -114,7 +114,7 @@ def words(unit: str, found: Sequence[processes.Process]) -> list[str]:
 
 
 def boot(trial: Trial, master: int, worker: int, name: str, start: str, proc: Path = Path("/proc")) -> None:
-    """Boot a worker of the gunicorn with these processes, and end it. Raises TrialError and OSError.
+    """Boot a trial worker like ``worker`` of the gunicorn ``master``, and end it. Raises TrialError and OSError.
 
     ``name`` is the name of a directory that is created for the socket and removed again. ``start`` is the directory in
     which systemd starts the unit.
@@ -123,15 +123,16 @@ def boot(trial: Trial, master: int, worker: int, name: str, start: str, proc: Pa
     found = processes.read([master], proc)
     given = words(trial.unit, found)
     uid, gid, groups = processes.credentials(master, proc)
-    # An earlier trial may have been killed.
+    # A trial that was killed leaves its directory.
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(mode=0o700)
     os.chown(directory, *_user_of(worker, uid, gid, proc))
     environment = {name: value for name, value in found[0]["environment"].items() if name not in _OF_SYSTEMD}
-    # gunicorn 25 keeps its control socket in XDG_RUNTIME_DIR, so the trial would replace that of the service.
+    # gunicorn 25 keeps its control socket in XDG_RUNTIME_DIR, so the trial would replace the service's control socket.
     environment["XDG_RUNTIME_DIR"] = str(directory)
     place = proc / str(master)
-    # Only root or the user itself can read the link. With this option, gunicorn has left the directory since its start.
+    # With --chdir, gunicorn has left the directory of its start. Otherwise, the child reads the link to the directory
+    # as the user, because root may be denied it.
     moved = any(word.partition("=")[0] == "--chdir" for word in given)
     enter = partial(_become, place, start if moved and start.startswith("/") else "", uid, gid, list(groups))
     try:
@@ -167,7 +168,7 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 
 
 def _become(place: Path, start: str, uid: int, gid: int, groups: list[int]) -> None:
-    """Give a new process the files, the directory and no more privileges than another one."""
+    """Give this new process the files, the directory and the user of another process, and no more privileges."""
     _limit((place / "status").read_text())
     own = Path("/proc/self/ns/mnt")
     with contextlib.suppress(PermissionError):
@@ -180,8 +181,10 @@ def _become(place: Path, start: str, uid: int, gid: int, groups: list[int]) -> N
 
 
 def _limit(status: str) -> None:
-    """Give up the capabilities that another process can never get, and setuid programs if that process cannot use
-    them."""
+    """Drop the capabilities that another process can never get, and the setuid programs that it cannot use.
+
+    ``status`` is the file ``status`` of that process.
+    """
     found = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
     libc, bounding = ctypes.CDLL(None), int(found["CapBnd"], 16)
     for number in range(64):

@@ -12,7 +12,7 @@ import urllib.parse
 from collections.abc import Callable
 from typing import Any
 
-# Runs a command line and returns its output; raises an error if it fails.
+# A function that runs a command line and returns its output, or raises an error if the command fails.
 Run = Callable[..., str]
 
 URL = re.compile(r"postgres(ql)?(\+[a-z0-9]+)?://")
@@ -32,7 +32,7 @@ def program(shown: str) -> str:
 
 
 def object_path(unit: str) -> str:
-    """Return the path of a unit's D-Bus object: characters other than letters and digits become their code."""
+    """Return the path of a unit's D-Bus object. Characters except letters and digits are replaced by their codes."""
     escaped = "".join(
         char if re.fullmatch("[A-Za-z]", char) or (at and re.fullmatch("[0-9]", char)) else f"_{ord(char):02x}"
         for at, char in enumerate(unit)
@@ -43,7 +43,7 @@ def object_path(unit: str) -> str:
 def next_environment(run: Run, unit: str) -> list[tuple[str, dict[str, str]]]:
     """Return the sources of the unit's environment for its next start; later sources come first.
 
-    Each is a name and the variables that the source sets; variables that the unit unsets are not included
+    Each source has a name and the variables that it sets. Variables that the unit unsets are not included
     (systemd.exec(5), "Environment"). Raises OSError if a required file cannot be read.
     """
     names = ("Environment", "EnvironmentFiles", "PassEnvironment", "UnsetEnvironment")
@@ -180,6 +180,6 @@ def _assignments(text: str) -> list[tuple[str, str]]:
             # From systemd 254 on, a backslash does not continue a comment.
             state = "before" if end else "comment"
     if state in ("'", '"', "quoted escape"):
-        # The added line break does not close a quote.
+        # The text that was parsed ends with an added line break, which is removed from an unclosed quote.
         found.append((name.rstrip(), value.removesuffix("\n")))
     return found

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-# With one of these properties, the files that a unit sees differ from those of the host.
+# A unit with one of these properties sees different files than the host does.
 FILES_OF_ITS_OWN = (
     "RootDirectory", "RootImage", "BindPaths", "BindReadOnlyPaths", "TemporaryFileSystem", "MountImages",
     "ExtensionImages", "ExtensionDirectories",
@@ -29,7 +29,7 @@ FOLLOWERS = ("RequiredBy", "BoundBy", "ConsistsOf", "PropagatesStopTo")
 DOWN = ("inactive", "failed")
 
 Properties = Mapping[str, str]
-# Returns the properties of units by their full names.
+# A function that returns the properties of units by their full names.
 Show = Callable[[Sequence[str]], Mapping[str, Properties]]
 
 
@@ -90,14 +90,14 @@ def surroundings(unit: str, show: Show) -> Surroundings:
 
 
 class Files:
-    """The files and users on the host that are needed to start a unit."""
+    """Checks of the files and users that the host needs to start a unit."""
 
     def exists(self, path: str) -> bool:
         """Return whether a file or directory exists."""
         return Path(path).exists()
 
     def runs(self, program: str, search: str = SEARCH_PATH) -> bool:
-        """Return whether a program can be run, judged by its file and that of its interpreter.
+        """Return whether a program can be run, judged by its own file and its interpreter's file.
 
         ``search`` contains the directories in which to look for a program given without a path, separated by colons.
         """
@@ -141,15 +141,15 @@ def obstacles(unit: str, show: Show, files: Files | None = None) -> list[str]:
 def _obstacles_of(name: str, block: Properties, files: Files) -> list[str]:
     path = block.get("FragmentPath", "")
     if "masked" in (block["LoadState"], block["UnitFileState"].removesuffix("-runtime")):
-        return [f"{name} is masked, so systemd would refuse to start it again: systemctl unmask {name}"]
+        return [f"{name} is masked, so systemd would refuse to start it again: run systemctl unmask {name}"]
     if block.get("Transient") == "yes":
         lost = "disappears when it stops: install a unit file in /etc/systemd/system."
         return [f"{name} was created by systemd-run and {lost}"]
     if block["LoadState"] != "loaded":
         return [
             (
-                f"systemd cannot read the file of {name} ({block['LoadState']}) and would refuse to start it again:"
-                f" correct it, then run systemctl daemon-reload."
+                f"systemd cannot read the unit file of {name} ({block['LoadState']}), so it cannot start {name}"
+                f" again: correct the file, then run systemctl daemon-reload."
             )
         ]
     if path and not files.exists(path):

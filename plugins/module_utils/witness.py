@@ -1,4 +1,4 @@
-"""One inspection of a service: its unit, processes and sessions, and the sources that contain its database URL."""
+"""Inspect a service: its unit, processes and sessions, and the sources that contain its database URL."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ FROM pg_stat_activity
 WHERE backend_type IN ('client backend', 'walsender') AND datname IS NOT NULL AND pid <> pg_backend_pid()
 """
 DATABASES = "SELECT datname FROM pg_database WHERE datname = %(database)s"
-# Each role, and whether it can access one of the tables, itself or as a role to which it can switch.
+# Each role, and whether this role, or a role to which it can switch, can access one of the tables.
 REACHES = """
 SELECT r.rolname, r.rolsuper OR r.rolbypassrls OR EXISTS (
   SELECT FROM pg_class c
@@ -60,7 +60,7 @@ SELECT r.rolname, r.rolsuper OR r.rolbypassrls OR EXISTS (
 FROM pg_roles r WHERE r.rolname = ANY(%(roles)s)
 """
 PAUSE = 0.1
-# While a connection opens or closes, it may have no session yet, or a session may no longer have a connection.
+# A connection that opens may not have a session yet, and a session may remain briefly after its connection closed.
 LOOKS = 4
 HEALTH_ATTEMPTS = 5
 # A session for a single request exists for milliseconds: a second request shows a session that the first reading
@@ -213,9 +213,9 @@ class Witness:
         return list(found.values()), backends
 
     def _request(self, wanted: Mapping[str, Any]) -> Callable[[], Any]:
-        """Return the function that makes a given request."""
-        # The module imports psycopg2. A host without psycopg2 must still be inspected, so that the run reports that it
-        # is missing.
+        """Return a function that makes the request ``wanted``."""
+        # api.py imports psycopg2. A host without psycopg2 must still be inspected, so that the run reports the missing
+        # package.
         from . import api
 
         sources = api.environments(self._run, self.unit, wanted["file"]) if wanted["secret"] else []
@@ -253,7 +253,7 @@ class Witness:
         self.own = [{**item, "reaches": reaches.get(item["role"], True)} for item in self.own]
 
     def _as_started(self, program: str) -> bool:
-        """Return whether the main process runs the unit's own program, which gets its URL from systemd."""
+        """Return whether the main process runs the unit's own program, and has the URL in its environment."""
         main, variable = self.outcome["unit"]["main_pid"], self.wanted["variable"]
         return any(
             process["pid"] == main and program in process["arguments"] and variable in process["environment"]
@@ -300,9 +300,9 @@ def ask(url: str, timeout: float, requests: Sequence[Callable[[], Any]] = ()) ->
 
 
 def _ask_for_health(url: str, timeout: float) -> None:
-    """Send several health requests until the responses are healthy; the verdict does not matter here.
+    """Send health requests until ANSWERS of the responses are healthy, but at most HEALTH_ATTEMPTS requests.
 
-    The first response may be an error because the service detects that its session was terminated.
+    The first response may be an error, because the service only then detects that its session was terminated.
     """
     answers = 0
     for _ in range(HEALTH_ATTEMPTS):

@@ -1,4 +1,4 @@
-"""The sessions of a service: the connections of its processes are matched with the server's list of sessions."""
+"""Find the sessions of a service: match the connections of its processes with the server's sessions."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def split(
 ) -> tuple[list[Session], list[dict[str, Any]]]:
     """Return the sessions of processes, and their connections that are not sessions.
 
-    ``sessions`` are the server's ({pid, address, port, database, role, application}; address "" over a Unix socket).
-    ``backends`` are the Unix sockets (inodes) of the server's processes. Both results name the ``process`` and its
+    ``sessions`` lists the server's sessions (pid, address, port, database, role). The address is "" for a Unix socket.
+    ``backends`` maps the server's processes to their Unix sockets (inodes). Both results name the ``process`` and its
     ``name``.
     """
     by_address = {(item["address"], item["port"]): item for item in sessions if item["address"]}
@@ -40,8 +40,8 @@ def split(
                 session = by_address.get(tuple(connection["local"]))
             else:
                 session = by_inode.get(connection["peer"])
-            # Workers inherit connections from their parent process: the first process with a connection represents all
-            # of them.
+            # Workers inherit connections from their parent process, so the first process with a connection represents
+            # all of them.
             if session is not None:
                 own.setdefault(session["pid"], {**session, **who})
             else:
@@ -62,7 +62,7 @@ def listeners(port: int, proc: Path = Path("/proc")) -> list[str]:
 
 
 def owners(inodes: Iterable[str], proc: Path = Path("/proc")) -> dict[str, str]:
-    """Return the name of a process for each socket; sockets without a process are omitted."""
+    """Return the name of one process for each socket; sockets without a process are omitted."""
     wanted = set(inodes)
     if not wanted:
         return {}

@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Take a backup of a database, and test it with a restore before it gets its name."""
+"""Take a backup of a database, and test it with a restore before it gets its final name."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import Ten
 
 DOCUMENTATION = r"""
 module: backup
-short_description: Take a backup of a database, and test it with a restore before it gets its name
+short_description: Take a backup of a database, and test it with a restore before it gets its final name
 description:
   - Removes leftovers of lost runs, and runs C(pg_dump). Counts and hashes the rows of every table in the same exported
     snapshot (PostgreSQL manual, 9.28.5 "Snapshot Synchronization Functions"). The numbers therefore match the dump even
@@ -33,9 +33,9 @@ description:
   - Adds the roles (C(pg_dumpall --globals-only), with their password verifiers) and the settings of the database, which
     a dump of one database lacks. Writes the SHA-256 checksum of every file to C(SHA256SUMS).
   - Restores the dump into a throwaway server and compares the restored rows with the dumped ones. Then it writes
-    C(manifest.json), gives the directory its name, and removes the oldest backups. Until then the directory's name is
-    O(path) with the suffix C(.partial).
-  - After a failure, everything is removed. Runs as root.
+    C(manifest.json), gives the directory its final name O(path), and removes the oldest backups. Until then, the name
+    of the directory has the suffix C(.partial).
+  - After a failure, all files of the backup are removed. Runs as root.
 extends_documentation_fragment:
   - aimemory.tenancy.database
   - aimemory.tenancy.database.user
@@ -82,8 +82,8 @@ options:
   encrypt:
     description:
       - Whether M(aimemory.tenancy.backup_encrypt) encrypts the backup afterwards. This module does not get the key,
-        because a job's files on disk must not contain it. The backup then keeps the suffix C(.partial) and gets no
-        C(manifest.json), and no old backup is removed.
+        because Ansible would store the key in the files of the job. The backup then keeps the suffix C(.partial) and
+        gets no C(manifest.json), and no old backup is removed.
     type: bool
     required: true
   keep:
@@ -181,8 +181,8 @@ class Backup:
         return {"manifest": manifest, "throwaway": copy if wanted["proof"] == "kept" else {}, "left": left}
 
     def _prove(self, tables: list[dict[str, Any]]) -> dict[str, Any]:
-        """Restore the dump and compare the copy with the dumped rows, because a dump that was never restored proves
-        nothing. Raises TenancyError."""
+        """Restore the dump and compare the copy with the dumped rows, because an untested dump may not be
+        restorable. Raises TenancyError."""
         try:
             copy = self.copy.make(self.partial, tables, "full")
         except (TenancyError, psycopg2.Error, OSError) as error:

@@ -18,11 +18,11 @@ description:
     that user may read it. Replaces an archive that an interrupted run left behind. Runs as root.
 options:
   path:
-    description: Directory of the backup; the archive contains it under the last component of this path.
+    description: Directory of the backup. The archive contains it under its own name, without the parent directories.
     type: path
     required: true
   archive:
-    description: Path of the archive, in a directory of the SSH login.
+    description: Path of the archive, in a directory that the SSH login owns.
     type: path
     required: true
 author: AI-Memory operations

@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Encrypt a backup that was taken for encryption, and give it its name."""
+"""Encrypt a backup that was taken for encryption, and give it its final name."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import age, backu
 
 DOCUMENTATION = r"""
 module: backup_encrypt
-short_description: Encrypt a backup that was taken for encryption, and give it its name
+short_description: Encrypt a backup that was taken for encryption, and give it its final name
 description:
   - Continues after M(aimemory.tenancy.backup) with O(aimemory.tenancy.backup#module:encrypt=true). Creates one archive
     with C(age), decrypts it, compares it with the unencrypted files, and removes these files. Then it writes
-    C(manifest.json), gives the directory its name, and removes the oldest backups.
-  - Must not run as a background job, because the job's files would contain the key. After a failure, everything is
-    removed. Runs as root.
+    C(manifest.json), gives the directory its final name, and removes the oldest backups.
+  - Must not run as a background job, because the job's files would contain the key. After a failure, all files of the
+    backup are removed. Runs as root.
 options:
   user:
     description: System user that owns the backup.

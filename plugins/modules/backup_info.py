@@ -24,11 +24,11 @@ options:
     type: path
     required: true
   database:
-    description: The database.
+    description: Name of the database.
     type: str
     required: true
   backup:
-    description: A backup, or a directory of backups, from which the last by name is used; empty means O(directory).
+    description: A backup, or a directory whose last backup by name is used; empty means O(directory).
     type: str
     default: ""
   proven:

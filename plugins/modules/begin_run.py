@@ -1,12 +1,12 @@
-"""The documentation of the action plugin with this name, which runs on the controller."""
+"""The documentation of the action plugin of the same name, which runs on the controller."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: begin_run
-short_description: Begin a run, and the log of the run on this machine
+short_description: Begin a run, and write the beginning of its log on this machine
 description:
-  - Chooses the name of the run from the time and the host. A run whose log cannot be written must not start.
+  - Chooses the name of the run from the time and the host. If the log cannot be written, the task fails.
   - A dry run writes no file.
 options:
   kind:

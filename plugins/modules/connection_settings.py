@@ -1,10 +1,10 @@
-"""The documentation of the action plugin with this name, which runs on the controller."""
+"""The documentation of the action plugin of the same name, which runs on the controller."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: connection_settings
-short_description: Find out how Ansible connects to a host, and what a run must add
+short_description: Determine how Ansible connects to a host, and which options a run must add
 description:
   - >-
     Gets the settings in effect from C(ssh -G), and the origin of the options from Ansible. Sends nothing to the host.

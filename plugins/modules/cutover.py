@@ -32,10 +32,10 @@ DOCUMENTATION = r"""
 module: cutover
 short_description: Change a service's database while the service is stopped, or while it renews its sessions
 description:
-  - Does all the work that concerns callers in one call on the server. With several modules, the time between the calls
-    would be most of the downtime. The loss of the run's connection does not interrupt the call.
-  - The stages are C(stop), C(apply) and C(start), each only if its options request it. A failure skips the later
-    stages, and rolls back an open transaction.
+  - Does everything that affects callers in one call on the server. With several modules, the time between the calls
+    would be most of the downtime. The call continues if the connection of the run is lost.
+  - The stages are C(stop), C(apply) and C(start). A stage runs only if its options request it. A failure skips the
+    later stages, and rolls back an open transaction.
   - With O(renew), the service is not stopped. The stages are C(bridge), C(renew), C(apply) and C(answer), or
     C(apply), C(renew) and C(answer).
   - Runs as root.
@@ -52,8 +52,8 @@ options:
   stop:
     description:
       - Stops O(triggers) and the unit, then checks that no process of the unit and no other client of O(database)
-        remains. Idle sessions of O(pooler) have been reset for the next client. They are terminated, because they keep
-        the role settings from their login.
+        remains. Idle sessions of O(pooler), which are reset for the next client, are terminated because they keep the
+        role settings from their login.
     type: bool
     default: false
   failsafe_seconds:
@@ -63,20 +63,21 @@ options:
     type: int
   triggers:
     description:
-      - Units that start the unit; they are stopped before it and started with it. Other running units that start it,
-        and those of an armed timer, are added.
+      - Units that start O(unit). They are stopped and started together with O(unit). Other running units that start
+        O(unit), and the units of an armed timer, are added.
     type: list
     elements: str
     default: []
   companions:
-    description: Units that stop with the unit; they are started with it, and further units are added in the same way.
+    description: Units that stop when O(unit) stops. They are started together with O(unit). Further units are added as
+      for O(triggers).
     type: list
     elements: str
     default: []
   terminate_clients:
     description:
-      - Whether other clients are terminated. By default, the module fails if there are any. With O(renew), these are
-        the other sessions of O(roles).
+      - Whether other clients are terminated. By default, the module fails if there are other clients. With O(renew),
+        the other clients are the older sessions of O(roles).
     type: bool
     default: false
   transaction:
@@ -84,8 +85,8 @@ options:
     type: dict
   renew:
     description:
-      - How the service renews its sessions, because a session keeps the role settings from its login. With this option
-        the service is not stopped.
+      - How the service renews its sessions. This is needed because a session keeps the role settings from its login.
+        With this option, the service is not stopped.
     type: dict
     suboptions:
       way:
@@ -98,7 +99,7 @@ options:
         elements: str
         default: []
       seconds:
-        description: Seconds that the start of one new process may take.
+        description: Time limit in seconds for the start of one new process.
         type: int
         required: true
       order:
@@ -110,11 +111,11 @@ options:
         choices: [before, after]
         required: true
       patience:
-        description: Seconds to wait until no session is older.
+        description: Seconds to wait after the renewal until all older sessions have ended.
         type: int
         required: true
       otherwise_stop:
-        description: Whether the service is stopped if its sessions are not renewed, or if the tables are not locked.
+        description: Whether the service is stopped if its sessions cannot be renewed, or the tables cannot be locked.
         type: bool
         default: false
   early:
@@ -132,13 +133,13 @@ options:
   stopped_before:
     description:
       - Whether an earlier call stopped the unit and a transaction has been committed since. If the unit is running
-        nevertheless, something else has started it, and it is restarted.
+        nevertheless, something else has started it, and the module restarts it.
     type: bool
     default: false
   roles:
     description:
-      - Roles that the service logs in as. After the start, their sessions in O(database) from before the commit of
-        O(transaction) are terminated. Without O(transaction), these are the sessions from before the start.
+      - Roles that the service logs in as. After the start, the module terminates their sessions in O(database) that are
+        older than the commit of O(transaction) or, without O(transaction), older than the start.
     type: list
     elements: str
     default: []
@@ -146,7 +147,7 @@ options:
     description: URL that returns status 200 when the service is healthy; required with O(start).
     type: str
   health_timeout:
-    description: Seconds to wait for a healthy response; a request that started within this time has its own timeout.
+    description: Seconds to wait for a healthy response. A request that starts within this time has its own timeout.
     type: int
     default: 60
   health_request_timeout:
@@ -236,7 +237,7 @@ class StageError(Exception):
 
 
 class UnhealthyError(StageError):
-    """The service does not work, so another way to make the change would not help."""
+    """The service does not work, so the change is not attempted in another way."""
 
 
 class Cutover:
@@ -296,7 +297,7 @@ class Cutover:
             moment = self._commit_early()
             self._stage("renew")
             self._renew(moment)
-            # The new processes may run another release, which must work before anything is changed.
+            # The new processes may run a different release, which must work before anything is changed.
             self._wait_until_healthy("has renewed its sessions")
             check = functools.partial(self._require_new_sessions, moment)
         self._stage("apply")
@@ -312,7 +313,7 @@ class Cutover:
         database, seconds = self.wanted["database"], self.wanted["transaction"]["seconds"]
         with self._connection(database) as guard, self._connection(database) as connection:
             guard.autocommit = True
-            # An event trigger may run the database's own code for the new objects.
+            # The time is limited, because an event trigger may run the database's own code for the new objects.
             with (
                 sessions.bounded(connection, guard, seconds, "The transaction of the bridge"),
                 connection.cursor() as cursor,
@@ -345,11 +346,11 @@ class Cutover:
                 time.sleep(PAUSE)
 
     def _older(self, cursor: Any, moment: service_sessions.Moment) -> list[service_sessions.Session]:
-        """Return the sessions of the service's roles that may not know a change that was committed at ``moment``."""
+        """Return the sessions of the service's roles that may have started before ``moment``."""
         return moment.older(service_sessions.read(cursor, self.wanted["database"], self.wanted["roles"]))
 
     def _require_new_sessions(self, moment: service_sessions.Moment, cursor: Any) -> None:
-        """Raise BusyError if a session is older than ``moment``: it would see no rows after the transaction."""
+        """Raise BusyError if a session is older than ``moment``, because it would see no rows after the change."""
         if older := self._older(cursor, moment):
             raise transaction.BusyError(_described_older(older))
 
@@ -413,12 +414,12 @@ class Cutover:
         return self.systemd.property("InactiveEnterTimestamp", self.wanted["unit"]) or systemctl.now()
 
     def _require_no_process(self, control_group: str) -> None:
-        """Wait briefly for the processes that remain after the unit's stop."""
+        """Wait briefly until no process of the stopped unit remains, or raise StageError."""
         deadline = time.monotonic() + CLIENTS_SECONDS
         while left := cgroups.processes(control_group):
             if time.monotonic() > deadline:
                 raise StageError(
-                    f"{self.wanted['unit']} was stopped, but processes of it still run: {self._described(left)}"
+                    f"{self.wanted['unit']} was stopped, but some of its processes still run: {self._described(left)}"
                 )
             time.sleep(PAUSE)
 
@@ -488,7 +489,7 @@ class Cutover:
         self.outcome["started"] = restarts or not running
         if restarts or not (running or "journal_since" in self.outcome):
             self.outcome["journal_since"] = self._inactive_since()
-        # systemd limits the number of starts. A unit without references is not loaded, and its starts are not counted.
+        # systemd limits the number of starts. It does not count those of an unreferenced unit, which is not loaded.
         self.module.run_command(["systemctl", "reset-failed", "--", unit])
         self.systemd.order("start", [*triggers, unit, *companions])
         self.outcome["changed"] = True
@@ -498,11 +499,11 @@ class Cutover:
         self.failsafe.disarm()
 
     def _wait_until_healthy(self, what: str = "was started") -> None:
-        """Repeat the health request until the response is healthy; ``what`` is the unit's action in the message."""
+        """Repeat the health request until the response is healthy; ``what`` is the predicate in the error message."""
         wanted = self.wanted
         deadline = time.monotonic() + wanted["health_timeout"]
         while True:
-            # The timeout is the same as before the stop: an abandoned request may block the only worker.
+            # The timeout is as long as before the stop, because an abandoned request may block the only worker.
             answer = health.ask(wanted["health_url"], wanted["health_request_timeout"])
             if answer.healthy:
                 self.outcome["health_said"] = answer.said
@@ -586,7 +587,7 @@ def main() -> None:
     # The call continues if the SSH connection is lost, because callers of the service are waiting.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     if module.params["renew"] and not module.params["roles"]:
-        module.fail_json(msg="renew needs roles: without them, no session would be found to be older.")
+        module.fail_json(msg="renew requires roles: without roles, the module finds no older sessions.")
     cutover = Cutover(module)
     try:
         cutover.run()

@@ -1,4 +1,4 @@
-"""The documentation of the action plugin with this name, which runs on the controller."""
+"""The documentation of the action plugin of the same name, which runs on the controller."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ module: end_run
 short_description: End a run, and write its record, log and page on this machine
 description:
   - Determines the outcome from the facts of the roles. A dry run writes no file.
-  - A file that cannot be written does not fail the task, because the operator must get the outcome first.
+  - A file that cannot be written does not fail the task, because the operator must still see the outcome.
 options: {}
 author: AI-Memory operations
 """

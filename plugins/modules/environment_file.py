@@ -92,9 +92,9 @@ def require_trusted_links(path: str, target: str) -> None:
             continue
         if found.st_uid not in (0, owner):
             raise FileError(
-                f"{at} is a link of user {found.st_uid} to another user's file, {target}: anyone who can change the "
-                "link could choose which file is overwritten. Specify the file itself, or make root the owner of the "
-                "link"
+                f"{at} belongs to user {found.st_uid} but is a link to another user's file, {target}: anyone who can "
+                "change the link could choose which file is overwritten. Specify the file itself, or make root the "
+                "owner of the link"
             )
         parts = os.path.abspath(os.path.join(os.path.dirname(at), os.readlink(at))).split("/")[1:] + parts
         at = "/"
@@ -111,7 +111,7 @@ def regular(path: str) -> str:
     require_trusted_links(path, target)
     if found.st_nlink > 1:
         raise FileError(
-            f"{target} has {found.st_nlink} names (hard links), and only one of them would get the new text: remove "
+            f"{target} has {found.st_nlink} names (hard links), and only one of them would get the new content: remove "
             f"the others (find {os.path.dirname(target)} -xdev -samefile {target} shows all of them)"
         )
     if flags(target) & (APPEND | IMMUTABLE):
@@ -120,7 +120,7 @@ def regular(path: str) -> str:
 
 
 def replace(target: str, content: bytes) -> None:
-    """Replace the file as a whole and keep its attributes. Raises FileError and OSError."""
+    """Replace the file atomically and keep its attributes. Raises FileError and OSError."""
     user, group, mode, extended = before = attributes(target)
     directory = os.path.dirname(target)
     beside = os.path.join(directory, f".{os.path.basename(target)}.{secrets.token_hex(8)}")
@@ -132,14 +132,14 @@ def replace(target: str, content: bytes) -> None:
             os.fchown(file.fileno(), user, group)
             for name in set(os.listxattr(file.fileno())) - set(extended):
                 os.removexattr(file.fileno(), name)
-            # This must precede the mode: the mode's group bits are the mask of an ACL, or the group's permissions if
+            # These must be set before the mode. Its group bits are the mask of an ACL, or the group's permissions if
             # there is no ACL.
             for name, value in extended.items():
                 os.setxattr(file.fileno(), name, value)
             os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
         if attributes(beside) != before:
-            raise FileError(f"owner, mode and attributes of {target} cannot be set on a new file in the same directory")
+            raise FileError(f"The owner, mode and attributes of {target} cannot be set on a new file in its directory")
         os.rename(beside, target)
     except BaseException:
         if os.path.lexists(beside):
@@ -153,7 +153,7 @@ def replace(target: str, content: bytes) -> None:
     with open(target, "rb") as file:
         written = file.read()
     if attributes(target) != before or written != content:
-        raise FileError(f"{target} differs from the text that was written: another process is changing it")
+        raise FileError(f"{target} differs from the content that was written: another process is changing it")
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""The documentation of the action plugin with this name, which runs on the controller."""
+"""The documentation of the action plugin of the same name, which runs on the controller."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ DOCUMENTATION = r"""
 module: fetch_archive
 short_description: Fetch an archive from the server to this machine
 description:
-  - Fetches the archive under another name, verifies its checksum, and renames it. Only its owner can read it.
+  - Fetches the archive under another name, verifies its checksum, and renames it. Only the file's owner can read it.
 options:
   archive:
     description: The archive on the server.

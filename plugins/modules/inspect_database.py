@@ -1,4 +1,4 @@
-"""The documentation of the action plugin with this name, which runs on the controller."""
+"""The documentation of the action plugin of the same name, which runs on the controller."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ options:
     type: int
     required: true
   host:
-    description: The directory of the socket; the default is that of libpq.
+    description: The directory of the socket, by default libpq's.
     type: str
     default: ""
   user:

@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Collect the facts that a run needs about a host before it starts, in one call."""
+"""Collect all facts about a host that a new run needs, in one call."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import (
 
 DOCUMENTATION = r"""
 module: inspect_host
-short_description: Collect the facts that a run needs about a host before it starts, in one call
+short_description: Collect all facts about a host that a new run needs, in one call
 description:
   - Inspects the service's unit, its processes and its sessions in the same way as M(aimemory.tenancy.service_witness).
     Also inspects PostgreSQL, its programs, the directory of the backups, the free disk space, and the lock of runs.
-  - Refuses nothing. A fact that cannot be read is returned as a problem, together with all other facts.
+  - Does not judge the facts. A fact that cannot be read is returned as a problem, together with all other facts.
   - Changes nothing. The result contains secrets, so the task needs C(no_log). Runs as root.
 extends_documentation_fragment:
   - aimemory.tenancy.database
@@ -32,7 +32,8 @@ extends_documentation_fragment:
 options:
   queries:
     description:
-      - Queries, which run in one read-only session and see one state of the database. The first error ends the session.
+      - Queries that run in one read-only session and see a single state of the database. The first error ends the
+        session.
       - Reading a table may run code owned by ordinary roles. Queries must read only catalogs until this is ruled out.
     type: list
     elements: dict
@@ -51,7 +52,7 @@ options:
     type: dict
     default: {}
   backup_directory:
-    description: The directory of the backups; it need not exist yet.
+    description: The directory of the backups, which need not exist yet.
     type: path
     required: true
   lock:
@@ -59,12 +60,12 @@ options:
     type: path
     required: true
   renew:
-    description: How the sessions of the service are to be renewed, as in M(aimemory.tenancy.service_renew).
+    description: How to renew the sessions of the service, as in M(aimemory.tenancy.service_renew).
     type: str
     choices: [auto, gunicorn, reload, restart, command]
     default: auto
   renew_command:
-    description: The command with which they are renewed.
+    description: The command that renews the sessions.
     type: list
     elements: str
     default: []
@@ -160,7 +161,7 @@ def inspect(wanted: dict[str, Any], run_command: inspection.RunCommand) -> dict[
         wanted["database"], wanted["port"], wanted["user"], wanted["queries"], wanted["values"]
     )
     asked, answered = postgresql.pop("asked"), postgresql.pop("answered")
-    # If the directory does not exist yet, it will be created in its parent.
+    # A directory that does not exist yet is created in its parent.
     backups = Path(wanted["backup_directory"])
     data = [postgresql["data_directory"]] if postgresql["data_directory"] else []
     rooms = {"data": data, "backups": [str(backups), str(backups.parent)]}

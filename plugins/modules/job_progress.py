@@ -26,7 +26,7 @@ extends_documentation_fragment:
   - aimemory.tenancy.database.user
 options:
   job:
-    description: The value C(ansible_job_id) of the task that started it.
+    description: The value C(ansible_job_id) of the task that started the job.
     type: str
     required: true
   directory:
@@ -36,8 +36,8 @@ options:
   kind:
     description:
       - V(backup) measures the dump in O(path) until O(copy) exists, then the restore into O(copy). V(copy) measures
-        only that restore, and V(restore) the restore into the database O(target). V(build) queries the progress of
-        indexes that are built in the database.
+        only the restore into O(copy), and V(restore) the restore into the database O(target). V(build) queries the
+        progress of indexes that are built in the database.
     type: str
     choices: [backup, copy, restore, build]
     required: true
@@ -48,10 +48,10 @@ options:
     description: The directory of the throwaway server into which a dump is restored.
     type: path
   target:
-    description: The database on the running server into which a dump is restored. Its tables are those of O(database).
+    description: The database on the running server into which a dump is restored, with the same tables as O(database).
     type: str
   alive:
-    description: A file, whose time is updated if it exists; this shows that the run is alive.
+    description: A file whose modification time is updated, if the file exists, to show that the run is alive.
     type: path
 author: AI-Memory operations
 """
@@ -79,7 +79,7 @@ finished:
   returned: always
   type: bool
 msg:
-  description: The progress as text, which C(stage), C(share) and C(detail) contain separately.
+  description: The progress as text. C(stage), C(share) and C(detail) contain its parts.
   returned: always
   type: str
 stage:
@@ -91,7 +91,7 @@ share:
   returned: always
   type: float
 detail:
-  description: More about the progress, such as the tables that are being copied.
+  description: Details of the progress, such as the tables that are being copied.
   returned: always
   type: str
 """
@@ -110,7 +110,7 @@ JOIN pg_class AS c ON c.oid = p.relid
 LEFT JOIN pg_class AS i ON i.oid = p.index_relid
 WHERE p.datname = current_database()
 """
-# Steps other than index builds are short. Between attempts, and while a step waits for its start, its session is idle.
+# Steps other than index builds are short. Between attempts, and while a step waits for its start, the session is idle.
 STEP = f"""
 SELECT CASE WHEN wait_event_type = 'Lock' THEN 'a step waits for its lock' ELSE 'a step runs' END
 FROM pg_stat_activity
@@ -132,7 +132,7 @@ def job_is_over(directory: str, job: str) -> bool:
 
 
 def touch(path: str) -> None:
-    """Set the time of a file to the current time, if the file exists."""
+    """Set the modification time of a file to the current time, if the file exists."""
     with contextlib.suppress(FileNotFoundError):
         os.utime(path)
 
@@ -141,7 +141,7 @@ class Work:
     """The work of a job on a database, as the module's options describe it."""
 
     def __init__(self, wanted: Mapping[str, Any], run: Callable[..., tuple[int, str, str]]) -> None:
-        """Set the module's options, and the function that runs a program, like Ansible's run_command."""
+        """Initialize with the module's options, and the function that runs a program, like Ansible's run_command."""
         self.wanted = wanted
         self.run = run
 

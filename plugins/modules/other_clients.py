@@ -26,10 +26,10 @@ DOCUMENTATION = r"""
 module: other_clients
 short_description: List the clients of a database that would remain after a service is stopped
 description:
-  - Omits sessions of the unit's processes, of the units that stop with it, and of the service's pooler. Also omits
-    sessions that end within a short time.
-  - While the service runs, it may be unknown which sessions are its own, because its processes show no session or
-    cannot be read. In that case, all sessions of its role count as its own.
+  - Omits sessions of the unit's processes, of the units that stop with the unit, and of the service's pooler. Also
+    omits sessions that end within a short time.
+  - While the service runs, it may be unknown which sessions belong to the service, because its processes show no
+    session or cannot be read. In that case, all sessions of O(role) count as sessions of the service.
   - Changes nothing. Runs as root.
 extends_documentation_fragment:
   - aimemory.tenancy.database
@@ -42,11 +42,11 @@ options:
     type: str
     required: true
   role:
-    description: The role with which the service logs in.
+    description: The role that the service logs in as.
     type: str
     required: true
   long_transaction:
-    description: Age in seconds from which a transaction is listed.
+    description: Minimum age in seconds of a transaction that is listed.
     type: int
     default: 5
 author: AI-Memory operations
@@ -69,13 +69,13 @@ clients:
   returned: success
   type: list
 in_role:
-  description: Those of RV(clients) that log in with O(role).
+  description: The items of RV(clients) that log in with O(role).
   returned: success
   type: list
 transactions:
   description:
     - The open transactions of all sessions, and the prepared transactions. Each has kind (session or prepared), name,
-      sentence, and locks, which says whether it holds locks on O(tables).
+      sentence, and locks (whether it holds locks on O(tables)).
   returned: success
   type: list
 holders:
@@ -87,13 +87,13 @@ holders:
   type: list
 """
 
-# A session for a request, for a probe or for another run's check ends within this time.
+# A session for one request, for a probe or for the check of another run ends within this time.
 SECONDS = 3
 PAUSE = 0.1
 
 
 class Looking:
-    """The search in one call."""
+    """One search for other clients."""
 
     def __init__(self, module: AnsibleModule) -> None:
         """Initialize with the options of the module."""

@@ -13,9 +13,9 @@ short_description: Log in as the service and make attempts, each with its permit
 description:
   - Logs in with the given parameters and password, makes every attempt in its own subtransaction, and rolls everything
     back. All attempts see one state of the database.
-  - Another session of the same login terminates them if they take too long.
-  - Only a real login can test to which roles it can switch with C(SET ROLE) or C(SET SESSION AUTHORIZATION), and which
-    rows C(COPY) sends to a client.
+  - Another session of the same login terminates the attempts if they take too long.
+  - Only a real login shows which rows C(COPY) sends to a client, and to which roles the login can switch with C(SET
+    ROLE) or C(SET SESSION AUTHORIZATION).
 extends_documentation_fragment:
   - aimemory.tenancy.attempts
 options:
@@ -32,7 +32,7 @@ options:
     type: dict
     default: {}
   setting:
-    description: The setting that names a session's tenant.
+    description: The setting that contains a session's tenant.
     type: str
     required: true
   timeout:

@@ -25,8 +25,8 @@ description:
     administrator. The login may only read and change the tenant column of the tables.
   - Changes the rows in batches, each in its own transaction. A batch that does not end within O(batch_timeout) seconds
     is terminated from another session, because the database's code can catch a timeout.
-  - Removes the login with its privileges and policies at the end, even after a failure. At the start it removes
-    leftovers of an interrupted run.
+  - Removes the login with its privileges and policies at the end, even after a failure. At the start, it
+    removes the leftovers of an interrupted run.
 extends_documentation_fragment:
   - aimemory.tenancy.database
   - aimemory.tenancy.database.user
@@ -55,7 +55,7 @@ options:
     type: int
     required: true
   attempts:
-    description: Number of attempts for such a statement.
+    description: Number of attempts for a statement that does not get its lock.
     type: int
     required: true
   batch_timeout:
@@ -86,7 +86,7 @@ steps:
 """
 
 
-# The search path is that of the database, so triggers find the same objects as in a session of the service.
+# The search_path is the database's own, so triggers find the same objects as in a session of the service.
 OPTIONS = "-c row_security=on -c default_transaction_read_only=off -c lock_timeout=0 -c statement_timeout=0"
 
 
@@ -139,13 +139,13 @@ def connected(wanted: Mapping[str, Any], name: str, password: str) -> Any:
             return connection
     raise BackfillError(
         f"The login {name}, which changes rows without a tenant, cannot log in ({'; '.join(refused)}): allow it in "
-        "pg_hba.conf (host {wanted['database']} {name} 127.0.0.1/32 scram-sha-256), or set the tenant of those rows by "
-        "hand"
+        f"pg_hba.conf (host {wanted['database']} {name} 127.0.0.1/32 scram-sha-256), or set the tenant of those rows "
+        "by hand"
     )
 
 
 def terminate_after(administrator: Any, pid: int, seconds: int, expired: threading.Event) -> threading.Timer:
-    """Start and return a timer that terminates the session ``pid`` after some seconds.
+    """Start and return a timer that terminates the session ``pid`` after ``seconds``.
 
     The timer sets ``expired`` when it expires.
     """

@@ -21,9 +21,9 @@ description:
   - A step waits for its lock only for O(lock_timeout), because all later sessions wait behind it. It is retried after
     a pause that grows to one second.
   - A C(patient) step (an index that is built or dropped CONCURRENTLY) waits without a limit, because no session waits
-    behind it. With a limit it would fail because of any long transaction and leave an invalid index. It starts when no
-    transaction in the database is older than O(long_transaction).
-  - Before each step the module waits until no C(pg_dump) is running in the database. It also waits until fewer than
+    behind it. With a limit, any long transaction would make the step fail and leave an invalid index. The step starts
+    when no transaction in the database is older than O(long_transaction).
+  - Before each step, the module waits until no C(pg_dump) is running in the database. It also waits until fewer than
     O(max_waiting) sessions wait for a lock and no standby lags behind by more than O(max_lag) bytes.
 extends_documentation_fragment:
   - aimemory.tenancy.database
@@ -57,23 +57,23 @@ options:
     type: int
     required: true
   patience:
-    description: Seconds to wait before each step until there are no obstacles.
+    description: Maximum number of seconds to wait before each step until there are no obstacles.
     type: int
     required: true
   long_transaction:
-    description: Age in seconds from which a transaction counts as long.
+    description: Age in seconds at which a transaction counts as long.
     type: int
     required: true
   max_waiting:
-    description: Number of waiting sessions at which a step is not started.
+    description: Number of waiting sessions that prevents the start of a step.
     type: int
     required: true
   max_lag:
-    description: Bytes that a standby may lag behind.
+    description: Maximum number of bytes by which a standby may lag behind.
     type: int
     required: true
   step_timeout:
-    description: Time limit of one step in seconds, after which another session terminates it.
+    description: Time limit of one step in seconds, after which another session terminates the step.
     type: int
     required: true
 author: AI-Memory operations
@@ -166,7 +166,7 @@ def carry_out(cursor: Any, step: dict[str, Any], wanted: dict[str, Any], guard: 
             with sessions.bounded(cursor.connection, guard, wanted["step_timeout"], "It"):
                 cursor.execute(step["sql"])
         except (errors.LockNotAvailable, errors.DeadlockDetected):
-            # A failed build leaves an invalid index with that name. Only a new plan can handle that.
+            # A failed build leaves an invalid index with this name, which only a new plan can handle.
             if patient:
                 raise
             time.sleep(min(1.0, 0.05 * attempt))
@@ -209,7 +209,7 @@ def main() -> None:
     connections = []
     try:
         with acting_as(wanted["user"]):
-            # Row security would hide rows from a statement; with this setting the statement fails instead.
+            # Row security would hide rows from a statement. With row_security off, the statement fails instead.
             connections += [
                 sessions.connect(wanted["database"], wanted["port"], host=wanted["host"], settings=settings)
                 for settings in ({"row_security": "off"}, {})

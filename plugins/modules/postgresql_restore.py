@@ -29,17 +29,17 @@ DOCUMENTATION = r"""
 module: postgresql_restore
 short_description: Restore a dump into a new database of the server
 description:
-  - Creates the database and restores the dump in such a way that an ordinary role's code never gets more privileges
-    than its owner has. A login that is a member of only one role creates and fills that role's objects. These logins
-    have random passwords and exist only while the module runs.
+  - Creates the database and restores the dump. Code that an ordinary role owns never gets more privileges than this
+    role has. A login that is a member of only one role creates and fills the role's objects. These logins have random
+    passwords and exist only while the module runs.
   - Subscriptions are omitted, because a database with a subscription cannot be dropped.
-  - Runs as root. After a failure the caller must drop the database.
+  - Runs as root. After a failure, the caller must drop the database.
 extends_documentation_fragment:
   - aimemory.tenancy.database
   - aimemory.tenancy.database.user
 options:
   source:
-    description: The database that will be replaced; its catalogs show which objects an ordinary role cannot create.
+    description: The database to be replaced. Its catalogs show which objects an ordinary role cannot create.
     type: str
     required: true
   setting:
@@ -126,7 +126,7 @@ def route(wanted: dict[str, Any], password: str, verifier: str) -> dict[str, str
                 refusals.append(str(error).strip().split("\n")[-1])
                 continue
             with contextlib.closing(login):
-                # pg_restore may have another default directory of the server's socket than this session.
+                # The default socket directory of pg_restore may differ from this session's.
                 return where | {"host": login.info.host}
     finally:
         execute(wanted, "postgres", sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))

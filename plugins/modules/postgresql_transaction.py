@@ -22,9 +22,9 @@ DOCUMENTATION = r"""
 module: postgresql_transaction
 short_description: Run the single transaction of a run, including the isolation proof
 description:
-  - Runs the locks, the statements and the proof in one transaction of the administrator. Any error rolls back
-    everything.
-  - Another session of the same role terminates the transaction if it takes too long. A timeout would not suffice,
+  - Takes the locks, and runs the statements and the proof, in one transaction of the administrator. Any error rolls
+    back everything.
+  - Another session of the same role terminates the transaction if it takes too long. A timeout is not enough,
     because the database's code can catch or reset it.
   - After the transaction, the same call reads the catalogs and counts the rows of all tables, if requested.
 extends_documentation_fragment:
@@ -66,7 +66,7 @@ result:
   returned: success
   type: dict
 rows:
-  description: The rows of each query by its name, dicts of columns.
+  description: The rows of each query by its name, as dicts of columns.
   returned: success
   type: dict
 tables:
@@ -110,7 +110,7 @@ def transact(wanted: Mapping[str, Any], *, commits: bool) -> dict[str, Any]:
     """Run the transaction and return its result. Raises the errors of ``transaction.run``, and SessionError."""
     settings = dict(transaction.SETTINGS)
     if not wanted["commit"]:
-        # Rows that other sessions store at the same time then make no difference.
+        # Rows that other sessions store at the same time then do not affect the result.
         settings["default_transaction_isolation"] = "repeatable read"
     where = (wanted["user"], wanted["database"], wanted["port"])
     with (

@@ -39,7 +39,7 @@ options:
     type: int
     required: true
   user:
-    description: System user for connections to the database, as the role of the same name.
+    description: System user that connects to the database, as the role of the same name.
     type: str
     required: true
 author: AI-Memory operations
@@ -78,7 +78,7 @@ alive:
   returned: success
   type: dict
 problem:
-  description: The reason if the lock can be neither taken nor broken, or "" if only its holder prevents it.
+  description: The reason if the lock cannot be taken or broken, or "" if the only reason is its holder.
   returned: success
   type: str
 """

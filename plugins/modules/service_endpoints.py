@@ -15,7 +15,8 @@ short_description: Find the endpoints of a service that show one tenant another 
 description:
   - Calls each endpoint as another tenant, as the tenant itself, and as the other tenant again. All requests use one
     connection, so that one worker and its session handle all of them. A value belongs to the tenant if the tenant sees
-    it and the other tenant did not see it before. The endpoint leaks it if the other tenant sees it afterwards.
+    the value and the other tenant did not see it before. The endpoint leaks the value if the other tenant sees it
+    afterwards.
   - An endpoint without a token uses the tenant of the session, which is the tenant of the previous request.
   - The content of the responses is not returned. The headers may be secrets, so the task needs C(no_log). Runs as root.
 extends_documentation_fragment:
@@ -32,7 +33,7 @@ options:
         type: str
         required: true
       method:
-        description: The method.
+        description: The HTTP method.
         type: str
         required: true
       path:
@@ -71,8 +72,8 @@ EXAMPLES = r"""
 RETURN = r"""
 token:
   description: >-
-    C(signed) if the module signs tokens, C(given) if O(headers) contains one, or C(none) if no token is wanted.
-    Otherwise their secret is C(missing) or C(asymmetric).
+    C(signed) if the module signs tokens, C(given) if O(headers) contains a token, or C(none) if no token is needed.
+    Otherwise, tokens cannot be signed because the secret is C(missing) or C(asymmetric).
   returned: success
   type: str
 endpoints:
@@ -93,7 +94,7 @@ class Look:
         self._caller, self._names = caller, api.names(wanted["names"])
         self._conversation = api.Conversation(wanted["url"], wanted["timeout"])
         self._other: dict[str, Any] = wanted["other"]
-        # A request to this endpoint sets the session's tenant before an endpoint without a token is called.
+        # Before an endpoint without a token is called, a request to this endpoint sets the session's tenant.
         self._first: dict[str, Any] | None = next((item for item in wanted["endpoints"] if item["claims"]), None)
 
     def at(self, endpoint: dict[str, Any]) -> dict[str, Any]:

@@ -28,12 +28,12 @@ options:
     description: Seconds until the start; required to arm the timer.
     type: int
   triggers:
-    description: Units that start the service and were stopped before; running units of this kind are added.
+    description: Units that start the service and have been stopped. Running units of this kind are added.
     type: list
     elements: str
     default: []
   companions:
-    description: Units that stopped with the service before; running units of this kind are added.
+    description: Units that have stopped with the service. Running units of this kind are added.
     type: list
     elements: str
     default: []

@@ -52,7 +52,8 @@ late:
   returned: always
   type: bool
 said:
-  description: The status in the response, if that is a JSON document with an unhealthy status, such as C(degraded).
+  description: The status in the response if the response is a JSON document with an unhealthy status, such as
+    C(degraded).
   returned: always
   type: str
 seconds:

@@ -83,8 +83,8 @@ lines:
   sample: ["2026-11-28T07:43:11+00:00 ai-memory.service[12]: error, SQLSTATE 42501 insufficient_privilege, memories"]
 failures:
   description:
-    - Descriptions of the first 50 lines since the start with a failure. They contain a PostgreSQL error that the change
-      may cause, or match O(failure_patterns).
+    - Descriptions of the first 50 lines with a failure since the start. These lines contain a PostgreSQL error that the
+      change may cause, or match O(failure_patterns).
   returned: success
   type: list
 total:
@@ -104,7 +104,7 @@ def read(module: AnsibleModule, *when: str) -> list[journal.Line]:
     """Return the lines of the unit in a period; fail the module if journalctl fails."""
     found: list[journal.Line] = []
     fields = "--output-fields=MESSAGE,SYSLOG_IDENTIFIER,_PID,_HOSTNAME,PRIORITY"
-    # The journal stores only the unit's real name, but the run may use an alias.
+    # The journal stores only the unit's real name, but the run may have been given an alias.
     named = ["systemctl", "show", "--property=Id", "--value", "--", module.params["unit"]]
     code, name, error = module.run_command(named)
     if code != 0 or not name.strip():

@@ -18,8 +18,8 @@ description:
     Requests to O(health_url) are sent between them, at most one per second, and fewer if responses are slow.
   - A response fails if it is late, has an error or C(success) false, or lacks data that the same request returned
     before the start.
-  - The unit stops by itself O(limit) seconds after the last sign of the run, which is its start or the time of the file
-    RV(alive). Starting the probes stops those of a lost run.
+  - The unit stops O(limit) seconds after the last sign of the run, which is the start of the probes or the modification
+    time of the file RV(alive). Starting the probes stops those of a lost run.
   - The samples contain only times, a status and a verdict. The secret and the headers remain on the server, in a file
     that only root may read until the prober has read it. If the service cannot be probed, the reason is returned, and
     the task does not fail. The headers may be secrets, so the task needs C(no_log). Runs as root.
@@ -32,7 +32,7 @@ options:
     choices: [started, stopped]
     required: true
   request:
-    description: The request that only reads.
+    description: The request, which must only read.
     type: dict
     required: true
     suboptions:
@@ -41,7 +41,7 @@ options:
         type: str
         required: true
       method:
-        description: The method.
+        description: The HTTP method.
         type: str
         default: GET
       path:
@@ -75,8 +75,8 @@ options:
     type: float
     default: 30
   health_seconds:
-    description: Seconds that a health request took before the run. The probes' first health request is sent after 20
-      times as long.
+    description: Seconds that a health request took before the run. The first health request is sent after 20 times this
+      duration.
     type: float
     default: 30
 author: AI-Memory operations
@@ -180,7 +180,7 @@ def main() -> None:
         else:
             found, obstacle = stop(module.params, unit)
     except OSError as error:
-        # A run does not fail if callers cannot be observed.
+        # A run must not fail because its effect on callers cannot be observed.
         obstacle = f"the probes could not be {module.params['state']}: {error}"
     module.exit_json(changed=False, obstacle=obstacle, alive=unit.alive, found=found)
 

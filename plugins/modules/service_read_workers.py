@@ -18,8 +18,8 @@ description:
   - This proves that each worker can read with its session after a change. It does not prove that the response is
     complete. If the service closes each connection immediately, requests of other callers may have caused the
     statement.
-  - A service that opens a session for each request, or connects through a pooler, has no session to observe. The
-    result then names its processes as RV(unproven).
+  - A service that opens a session for each request, or connects through a pooler, has no session to observe. In
+    this case, RV(unproven) names its processes.
   - The headers may be secrets, so the task needs C(no_log). Runs as root.
 extends_documentation_fragment:
   - aimemory.tenancy.api
@@ -64,7 +64,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 workers:
-  description: The processes that responded.
+  description: The process ids of the workers.
   returned: success
   type: list
 requests:
@@ -72,7 +72,7 @@ requests:
   returned: success
   type: int
 unproven:
-  description: A sentence about the processes whose response was not observed, or "" if there are none.
+  description: A sentence about the processes that are not proven to read with their sessions, or "".
   returned: success
   type: str
 """

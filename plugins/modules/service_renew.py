@@ -12,14 +12,14 @@ module: service_renew
 short_description: Renew the sessions of a service while it runs
 description:
   - Replaces each process of a unit that may have a database session, and returns when the service has as many workers
-    as before. All its sessions then started after the call, with the role's settings at that time.
-  - With gunicorn, one worker is added and the oldest one ends, until each old worker has ended. gunicorn's own sign of
-    life shows that a new worker has booted. Before that, the module starts a separate gunicorn with one worker as a
-    trial, because gunicorn stops the whole service if a worker cannot boot.
-  - While a worker ends, uvicorn may reset a connection whose request it has not read. The client can repeat the
-    request.
+    as before. Afterwards, all its sessions are newer than the call and have the role's current settings.
+  - With gunicorn, one worker is added and the oldest one ends, until each old worker has ended. The heartbeat of a
+    new worker shows that it has booted. Before that, the module starts a separate gunicorn with one worker as a trial,
+    because gunicorn stops the whole service if a worker cannot boot.
+  - A worker is told to exit when it has read all requests that it received. If requests arrive without a pause, uvicorn
+    may reset a connection whose request it has not read. The client can repeat the request.
   - A transient systemd unit does the work. If the task is lost, the work continues. If the unit is killed, systemd
-    starts it again. A later call waits for the unit, and then renews the sessions again.
+    restarts it. A later call waits for the unit, and then renews the sessions again.
   - Runs as root.
 options:
   unit:
@@ -29,7 +29,7 @@ options:
   way:
     description:
       - V(gunicorn) uses the signals TTIN and TTOU. V(reload) runs C(systemctl reload), and V(command) runs O(command).
-        Both then wait until all processes but the unit's main process have been replaced.
+        Both then wait until all processes except the unit's main process have been replaced.
       - V(auto) is V(gunicorn) if the unit runs gunicorn. Otherwise, and with V(restart), the task fails.
     type: str
     choices: [auto, gunicorn, reload, restart, command]
@@ -40,7 +40,7 @@ options:
     elements: str
     default: []
   seconds:
-    description: Seconds for each step, such as the boot of a worker or its end.
+    description: Time limit in seconds for each step, such as the boot or the end of a worker.
     type: int
     default: 60
 author: AI-Memory operations

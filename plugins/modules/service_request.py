@@ -13,7 +13,7 @@ short_description: Send requests to a service's API on its own host, with tokens
 description:
   - Sends requests in order over one connection, without any proxy. A request with O(requests[].claims) gets a bearer
     token (HS256) that is signed with the secret in the service's own environment.
-  - Neither headers nor tokens are returned, and they are removed from the service's responses.
+  - Headers and tokens are not returned, and are removed from the service's responses.
   - An error response is returned and does not fail the task. The headers may be secrets, so the task needs C(no_log).
     Runs as root.
 extends_documentation_fragment:
@@ -29,7 +29,7 @@ options:
         description: Name of the request.
         required: true
       method:
-        description: The method.
+        description: The HTTP method.
         type: str
         default: GET
       path:
@@ -70,8 +70,8 @@ EXAMPLES = r"""
 RETURN = r"""
 token:
   description: >-
-    C(signed) if the module signs tokens, C(given) if O(headers) contains one, or C(none) if no token is wanted.
-    Otherwise their secret is C(missing) or C(asymmetric).
+    C(signed) if the module signs tokens, C(given) if O(headers) contains a token, or C(none) if no token is needed.
+    Otherwise, tokens cannot be signed because the secret is C(missing) or C(asymmetric).
   returned: success
   type: str
 answers:

@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Connect to the database over the route of a service, and check the route."""
+"""Connect to the database over a service's route, and check the route."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import (
 
 DOCUMENTATION = r"""
 module: service_route
-short_description: Connect to the database over the route of a service, and check the route
+short_description: Connect to the database over a service's route, and check the route
 description:
-  - Logs in as the service's system user, with the service's environment and no settings of the run. Compares the server
-    and the database with those of the administrator.
+  - Logs in as the service's system user, with the service's environment and no settings of the run. Compares the
+    server and the database with the administrator's.
   - Detects a pooler that gives one session to several clients. While one connection has an open transaction, another
-    connection must keep its backend. A client sets a parameter and takes an advisory lock; both must be gone when the
-    next client gets its session. Both have random values and are removed again.
+    connection must keep its backend. A client sets a parameter and takes an advisory lock. Both must be gone when the
+    next client gets the same session. Their values are random, and the module removes them again.
   - Changes nothing. Runs as root.
 extends_documentation_fragment:
   - aimemory.tenancy.database
@@ -62,7 +62,7 @@ options:
     type: str
     default: DATABASE_URL
   setting:
-    description: The setting that names a session's tenant.
+    description: The setting that contains a session's tenant.
     type: str
     required: true
   parameters:
@@ -93,8 +93,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 problem:
-  description: The reason if the service cannot log in, otherwise "". The other values are returned only if it can log
-    in.
+  description: The reason if the service cannot log in, otherwise "". Most other values are returned only if the service
+    can log in.
   returned: always
   type: str
 service:
@@ -107,8 +107,9 @@ administrator:
   type: dict
 settings:
   description: >-
-    Settings at the start of its session - name, value, by. The value of by is PGOPTIONS, options= of DATABASE_URL, or
-    the database (which includes its roles and the server's files). It is empty if none of them sets the value.
+    Settings at the start of the service's session - name, value, by. The value of by is PGOPTIONS, options= of
+    DATABASE_URL, or the database (which includes its roles and the server's files). It is empty if none of them sets
+    the value.
   returned: when it can log in
   type: list
 attempts:
@@ -133,19 +134,19 @@ moved:
   returned: when it can log in
   type: bool
 statement_mode:
-  description: Whether transactions are refused.
+  description: Whether the pooler refuses transactions.
   returned: when it can log in
   type: bool
 outlived:
-  description: Whether a session continues on the server after its client has gone.
+  description: Whether a session remains on the server after its client has disconnected.
   returned: when it can log in
   type: bool
 setting_seen:
-  description: Whether the next client has a setting of the previous one.
+  description: Whether the next client sees a setting of the previous client.
   returned: when it can log in
   type: bool
 lock_seen:
-  description: Whether the next client has an advisory lock of the previous one.
+  description: Whether the next client holds an advisory lock of the previous client.
   returned: when it can log in
   type: bool
 untried:
@@ -170,7 +171,7 @@ NAMES = ("system_identifier", "started", "database", "database_oid", "session_us
 BACKEND = "SELECT pg_catalog.pg_backend_pid()"
 ADDRESS = "SELECT pg_catalog.host(pg_catalog.inet_client_addr()), pg_catalog.inet_client_port()"
 ALIVE = "SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_activity WHERE pid OPERATOR(pg_catalog.=) %s"
-# A setting's value, and whether it comes from the database or its roles.
+# The value of a setting, and whether it comes from the database or its roles.
 CURRENT = """
 SELECT pg_catalog.current_setting(%s, true), EXISTS (
   SELECT FROM pg_catalog.pg_db_role_setting s
@@ -184,7 +185,7 @@ FILED = """
 SELECT coalesce(pg_catalog.json_agg(pg_catalog.lower(name)), '[]') FROM pg_catalog.pg_file_settings WHERE applied
 """
 SETTING = "tenancy_runbook.probe"
-# RESET ALL does not release the lock before the next client; DISCARD ALL and the end of a session do.
+# RESET ALL keeps the lock for the next client. DISCARD ALL and the end of a session release it.
 LOCK = "SELECT pg_catalog.pg_advisory_lock(%s)"
 HOLDS = """
 SELECT pg_catalog.count(*) FROM pg_catalog.pg_locks
@@ -197,13 +198,13 @@ UNLOCK = "SELECT pg_catalog.pg_advisory_unlock(%s)"
 SET = "SELECT pg_catalog.set_config(%s, %s, false)"
 SHOW = "SELECT pg_catalog.current_setting(%s, true)"
 
-# The number of connections with an open transaction, small enough for a small pool. Also how often the backend of the
-# first connection is read.
+# The number of connections with an open transaction, small enough for a small pool. For each of them, the backend of
+# the first connection is read ROUNDS times.
 HOLDING = 2
 ROUNDS = 4
 # A pooler may reuse the session that was idle for the shortest or the longest time, so many connections are tried.
 OPENED = 60
-# Seconds for the end of a session after its client has gone, for one response, and for the whole check.
+# Time limits in seconds: for the end of a session after its client has disconnected, one response, and the whole check.
 ENDING = 3.0
 ANSWER = 15.0
 PATIENCE = 120
@@ -270,7 +271,7 @@ class Route:
         return found
 
     def _is_direct(self, connection: Any) -> bool:
-        """Return whether the connection leads directly to the server, which then sees our end's address."""
+        """Return whether the connection leads directly to the server, which then sees the address of our end."""
         host, port = _row(connection, ADDRESS)
         self.outcome["address"] = host or ""
         with socket.socket(fileno=os.dup(connection.fileno())) as own:
@@ -330,7 +331,7 @@ class Route:
                 if self.outcome["lock_seen"]:
                     _row(other, UNLOCK, (key,))
                 return
-        self.outcome["untried"] = f"none of {OPENED} further clients got its session"
+        self.outcome["untried"] = f"none of {OPENED} further clients got the first client's session"
 
 
 def _run(connection: Any, sql: str) -> None:

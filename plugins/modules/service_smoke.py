@@ -23,7 +23,7 @@ DOCUMENTATION = r"""
 module: service_smoke
 short_description: Store a memory through a service's API, find its row, retrieve it, and remove its rows
 description:
-  - Reads the rows of the test's callers as the administrator. Removes them with the service's own login, so that
+  - Reads the rows of the test's callers as the administrator. Removes the rows with the service's own login, so that
     triggers run with that login's privileges.
   - A failed test is returned and does not fail the task. Headers and password are secrets, so the task needs C(no_log).
     Runs as root.
@@ -50,8 +50,8 @@ options:
         type: str
         required: true
       tables:
-        description: For each table its name (table), the column that identifies the caller (column), and whether it
-          gets a row (stored).
+        description: For each table its name (table), the column that identifies the caller (column), and whether the
+          test must store a row in it (stored).
         type: list
         elements: dict
         required: true
@@ -204,7 +204,7 @@ stored_seconds:
   returned: success
   type: float
 unproven:
-  description: Sentences about the facts that the test does not prove.
+  description: Sentences about facts that the test does not prove.
   returned: success
   type: list
 shown:

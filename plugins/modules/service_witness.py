@@ -14,8 +14,9 @@ description:
   - Finds the processes of the unit by its control group, and reads their connections and their environment with the
     privileges of their own user. Matches the connections with the server's sessions - TCP connections by address and
     port, and Unix sockets by the socket at the other end.
-  - If the service has no session, a health request or the requests in O(requests) are sent to it. Meanwhile its
-    processes are read continuously, so that a session for a single request is seen as well.
+  - If the service has no session, the module sends it a health request. If O(requests) is given, the module always
+    sends these instead. Meanwhile, it reads the processes continuously, so that a session for a single request is seen
+    as well.
   - Changes nothing. The result contains secrets, so the task needs C(no_log). Runs as root.
 extends_documentation_fragment:
   - aimemory.tenancy.database
@@ -25,7 +26,7 @@ options:
   requests:
     description: >-
       Requests that are sent one after the other instead of the health check, even if a session was found. Each has the
-      options of M(aimemory.tenancy.service_request) and also those of a single request. A session for one request
+      options of M(aimemory.tenancy.service_request) and the options of a single request. A session for one request
       exists for milliseconds, so a second request makes it likely that a session is seen.
     type: list
     elements: dict
@@ -87,7 +88,7 @@ tells_sockets:
   returned: always
   type: bool
 server:
-  description: Whether PostgreSQL responded; problem, or database (whether it exists).
+  description: Whether PostgreSQL responded (answered), problem, and database (whether the database exists).
   returned: always
   type: dict
 listeners:

@@ -71,11 +71,11 @@ EXAMPLES = r"""
 
 RETURN = r"""
 host:
-  description: Directory of the server's socket, for C(host).
+  description: Directory of the server's socket, for the C(host) option of other modules.
   returned: with O(state=present)
   type: str
 walls:
-  description: Barriers that a probe has tested, each with whether it is effective.
+  description: Whether each of the barriers that a probe has tested is effective.
   returned: with O(state=present)
   type: dict
 left:

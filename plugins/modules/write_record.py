@@ -1,10 +1,10 @@
-"""The documentation of the action plugin with this name, which runs on the controller."""
+"""The documentation of the action plugin of the same name, which runs on the controller."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: write_record
-short_description: Write the record of a run that is not finished
+short_description: Write the record of an unfinished run
 description:
   - Writes C(run.json) on this machine. The file remains if the run is interrupted or its host becomes unreachable.
   - A dry run writes no record.

@@ -1,4 +1,4 @@
-"""The documentation of the action plugin with this name, which runs on the controller."""
+"""The documentation of the action plugin of the same name, which runs on the controller."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ DOCUMENTATION = r"""
 module: write_text
 short_description: Write text or a document to a file on this machine
 description:
-  - Replaces the file atomically, and creates its directory. Only its owner can read both.
+  - Replaces the file atomically, and creates its directory. Only the owner can access the file and the directory.
   - The task never reports a change, because a record is not a change.
   - Exactly one of O(text) and O(document) is required.
 options:

@@ -482,6 +482,6 @@ def test_what_was_added_since_is_named_by_the_proof(server: Server) -> None:
         database.run("ALTER TABLE t ADD c text NOT NULL CHECK (c ~ '^(?=x)')")
         assert database.plan() == []
         with pytest.raises(
-            outcomes.ProofError, match=r"error 23502 \(column c, table t\).* Under sample of t in tenancy"
+            outcomes.ProofError, match=r"error 23502 \(column c, table t\).* In tenancy_tables, set sample of t to"
         ):
             database.prove()

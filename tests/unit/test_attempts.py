@@ -32,9 +32,9 @@ class Cursor:
         (3, (2, 0, 0), "2 rows"),
         (3, (5, 1, 0), "5 rows"),
         # While a long transaction is open, every row seems to be newer than the state.
-        (0, (5, 5, 5), "5 rows, 5 of which it must not see"),
-        (3, (5, 5, 2), "5 rows, 2 of which it must not see"),
-        (3, (3, 3, 1), "3 rows, 1 of which it must not see"),
+        (0, (5, 5, 5), "5 rows, 5 of which the login must not see"),
+        (3, (5, 5, 2), "5 rows, 2 of which the login must not see"),
+        (3, (3, 3, 1), "3 rows, 1 of which the login must not see"),
     ],
 )
 def test_rows_that_came_since_excuse_no_row_of_others(visible: int, row: tuple[int, ...], outcome: str) -> None:

@@ -105,7 +105,7 @@ def test_a_whole_backup_has_no_damage(directory: Path) -> None:
         ("database/toc.dat", "lisp", ["database/toc.dat: FAILED"]),
         ("database/toc.dat", None, ["database/toc.dat: No such file or directory"]),
         ("SHA256SUMS", None, ["SHA256SUMS: No such file or directory"]),
-        ("SHA256SUMS", "", ["SHA256SUMS is not the file that the manifest describes"]),
+        ("SHA256SUMS", "", ["SHA256SUMS does not match its checksum in the manifest"]),
         ("SHA256SUMS", "nonsense\n", [": Is a directory"]),
     ],
 )

@@ -228,18 +228,18 @@ def test_what_follows_from_a_row_that_could_not_be_stored_is_counted() -> None:
     both = outcomes.failure([refused, found("own.read"), found("point.b", "error 42501"), found("own.update", ok=True)])
     assert both == (
         "t.own.insert: S: error 23503 instead of 1 rows; 2 more attempts failed, possibly as a result."
-        " Under sample of t in tenancy_tables, give values that the table accepts"
+        " In tenancy_tables, set sample of t to values that the table accepts"
     )
     # Access to another tenant's row, or a changed row, cannot result from the missing row, so it is reported first.
     for check, actual in (("read.another", "7 rows"), ("unchanged", {"written": 1})):
         leak = outcomes.failure([refused, found("own.read"), found(check, actual)])
         assert leak.startswith(f"t.{check}: S: {actual} instead of 1 rows; t.own.insert: ")
-        assert "; 1 more attempt failed, possibly as a result. Under sample of t in " in leak
+        assert "; 1 more attempt failed, possibly as a result. In tenancy_tables, set sample of t to " in leak
     # A missing permission has nothing to do with the sample's values.
     assert outcomes.failure([found("own.insert", "error 42501")]) == "t.own.insert: S: error 42501 instead of 1 rows"
-    assert "correct its sample_writes" in outcomes.failure([found("own.trigger.u")])
+    assert "correct sample_writes of t in" in outcomes.failure([found("own.trigger.u")])
     more = found("own.read", "3 rows") | {"expected": ["2 rows"]}
-    assert "If triggers write rows of t, name it in sample_writes of" in outcomes.failure([more])
+    assert "If triggers write rows of t, list t in sample_writes of" in outcomes.failure([more])
     assert "set append_only: [update] for t in" in outcomes.failure([found("own.update", "error P0001")])
     fewer = found("own.delete", "1 rows") | {"expected": ["2 rows"]}
     assert "1 more attempt" in outcomes.failure([refused, fewer])

@@ -141,7 +141,7 @@ def test_after_the_change_only_what_it_may_have_caused_is_trouble(verdict: str, 
     [
         ("signed", "it rejects a token that is signed with JWT_SECRET_KEY"),
         ("missing", "its environment has no JWT_SECRET_KEY"),
-        ("asymmetric", "JWT_SECRET_KEY in its environment is a key with which the run cannot sign a token"),
+        ("asymmetric", "JWT_SECRET_KEY in its environment is a key that the run cannot sign tokens with"),
         ("given", "the headers in service_smoke_headers are those of one caller"),
         ("none", "service_token names no secret"),
     ],

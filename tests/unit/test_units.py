@@ -91,11 +91,11 @@ def test_an_ordinary_unit_has_nothing_to_say() -> None:
 @pytest.mark.parametrize(
     ("properties", "sentence"),
     [
-        ({"LoadState": "masked"}, f"{UNIT} is masked, so systemd would refuse to start it again: systemctl unmask"),
+        ({"LoadState": "masked"}, f"{UNIT} is masked, so systemd would refuse to start it again: run systemctl unmask"),
         ({"UnitFileState": "masked-runtime"}, f"{UNIT} is masked"),
         ({"Transient": "yes"}, f"{UNIT} was created by systemd-run and disappears when it stops"),
-        ({"LoadState": "bad-setting"}, f"systemd cannot read the file of {UNIT} (bad-setting)"),
-        ({"LoadState": "not-found"}, f"systemd cannot read the file of {UNIT} (not-found)"),
+        ({"LoadState": "bad-setting"}, f"systemd cannot read the unit file of {UNIT} (bad-setting)"),
+        ({"LoadState": "not-found"}, f"systemd cannot read the unit file of {UNIT} (not-found)"),
         ({"FragmentPath": "/gone"}, f"{UNIT} is running, but its file /gone is missing"),
         ({"RefuseManualStop": "yes"}, f"{UNIT} cannot be stopped manually (RefuseManualStop=yes)"),
         ({"RefuseManualStart": "yes"}, f"{UNIT} cannot be started manually (RefuseManualStart=yes)"),

@@ -142,7 +142,7 @@ def test_another_unit_with_the_old_login_is_named(migrated: Run) -> None:
 
 
 def test_the_rows_that_the_migration_rewrote_are_not_said_to_be_lost(migrated: Run) -> None:
-    assert "saas.tasks (unknown: this run gave every row its tenant)" in migrated.words
+    assert "saas.tasks (unknown: this run assigned a tenant to every row)" in migrated.words
 
 
 def test_the_journal_is_read_since_the_stop(board: Application, migrated: Run) -> None:

@@ -61,7 +61,7 @@ def test_what_was_written_is_counted_and_what_came_later_is_not(connections: tup
         assert (found["written"], found["gone"]) == (5, 2)
         (untold,) = contents.changes(cursor, xmin, until, before, ["public.notes"])
     reader.rollback()
-    assert contents.changed_names([untold]) == ["public.notes (unknown: this run gave every row its tenant)"]
+    assert contents.changed_names([untold]) == ["public.notes (unknown: this run assigned a tenant to every row)"]
 
 
 @pytest.mark.parametrize(
@@ -102,9 +102,9 @@ def test_a_subtransaction_that_began_before_the_snapshot_is_known(connections: t
     ("statement", "sentence"),
     [
         ("DELETE FROM notes WHERE n = 7", "public.notes has 99 rows instead of 100"),
-        ("UPDATE notes SET text = NULL WHERE n = 7", "public.notes has 100 rows, but not the same ones"),
+        ("UPDATE notes SET text = NULL WHERE n = 7", "public.notes has 100 rows, but their contents differ"),
         ("DROP TABLE notes; CREATE TABLE other ()", "public.notes is missing; public.other is not expected"),
-        ("ALTER TABLE notes ADD COLUMN extra int", "public.notes has 100 rows, but not the same ones"),
+        ("ALTER TABLE notes ADD COLUMN extra int", "public.notes has 100 rows, but their contents differ"),
     ],
 )
 def test_differences_are_described(connections: tuple[Any, Any], statement: str, sentence: str) -> None:

@@ -126,7 +126,7 @@ def test_a_process_that_is_left_is_named_and_the_service_comes_back(machine: Hos
         finally:
             machine.run("sudo pkill -f '^/bin/sleep 321'", check=False)
     assert run.record["failure"]["phase"] == "stop"
-    assert "ai-memory.service was stopped, but processes of it still run: " in run.words
+    assert "ai-memory.service was stopped, but some of its processes still run: " in run.words
     assert "/bin/sleep 321" in run.words
     assert machine.catalogs() == catalogs
     assert machine.healthy()

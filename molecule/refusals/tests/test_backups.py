@@ -64,9 +64,9 @@ NAME = "Name another backup with -e restore_backup=..."
         (files("truncate --size=-9 $(ls database/*.gz | head -n1)"), f"{DAMAGED} database/"),
         (files("rm SHA256SUMS"), "SHA256SUMS: No such file or directory"),
         (files("echo { > manifest.json"), f"{COPY}/manifest.json is damaged: it is not JSON"),
-        (manifest(sha256="0" * 64), f"{DAMAGED} SHA256SUMS is not the file that the manifest describes. {NAME}"),
-        (manifest(database="other"), f"manifest.json describes database other in {COPY}, not ai_memory in its own"),
-        (manifest(path="/elsewhere"), "manifest.json describes database ai_memory in /elsewhere, not ai_memory in"),
+        (manifest(sha256="0" * 64), f"{DAMAGED} SHA256SUMS does not match its checksum in the manifest. {NAME}"),
+        (manifest(database="other"), f"manifest.json describes database other in {COPY}, but must describe ai_memory"),
+        (manifest(path="/elsewhere"), "manifest.json describes database ai_memory in /elsewhere, but must describe"),
         (manifest(tables=[{"schema": "public", "name": "memories"}]), "(without call_summaries, caller_profiles, pers"),
     ],
 )
