@@ -45,7 +45,7 @@ def answered(**other: Any) -> dict[str, str]:
         ),
         (FAILED | KEPT, "No. The run ended before it changed anything."),
         (FAILED, "No. The change failed. The database is unchanged."),
-        (FAILED | {"database_state": "reverted"}, "No. The change was rolled back, because the service did not work"),
+        (FAILED | {"database_state": "reverted"}, "No. The change was rolled back, because a check failed"),
         (FAILED | {"database_state": "expanded"}, "No. The new columns and indexes exist, but nothing else was"),
         (FAILED | {"database_state": "unknown"}, "No. It is not known whether the database was changed."),
         (FAILED | {"database_state": "changed", "outcome": "PARTIAL"}, "Partly. The database was changed, but a later"),

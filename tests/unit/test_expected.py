@@ -85,11 +85,11 @@ def test_without_any_measurement_the_estimate_says_so() -> None:
     lines = expected.lines(dry(), NOTHING)
     # The estimate is 30 s, plus twice the time for 300 MB.
     assert lines[0] == "Duration:  about 110 s, estimated from 300 MB: no run has been measured"
-    assert lines[1].startswith("Callers:   The service is stopped for about 10 s, besides its own stop and start")
+    assert lines[1].startswith("Callers:   The service is stopped for about 10 s, plus the time of its stop and start")
     large = expected.lines(dry(preflight={"database_size_bytes": 30_000_000_000}), NOTHING)
     assert large[0].startswith("Duration:  about 101 min, estimated from 30,000 MB")
     online = expected.lines(dry(strategy="online"), NOTHING)
-    assert "stopped for about 0 s, besides its own stop and start" in online[1]
+    assert "stopped for about 0 s, plus the time of its stop and start" in online[1]
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ ROLLED_BACK = {
 FAILED = {
     "unknown": "It is not known whether the database was changed.",
     "changed": "The database was changed, but a later step failed.",
-    "reverted": "The change was rolled back, because the service did not work with it.",
+    "reverted": "The change was rolled back, because a check failed after its commit.",
     "expanded": "The new columns and indexes exist, but nothing else was changed. Callers are not affected.",
     "unchanged": "The change failed. The database is unchanged.",
 }
