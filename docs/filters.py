@@ -82,7 +82,8 @@ def sentences(text: str) -> list[str]:
 
 def headline(sentence: str) -> str:
     """Return the first sentence of a docstring as a heading, which describes the filter's result."""
-    said = sentence.removeprefix("Return ").removesuffix(".").partition(": ")[0]
+    # A colon ends the heading, except in parentheses.
+    said = re.split(r": (?![^(]*\))", sentence.removeprefix("Return ").removesuffix("."))[0]
     return said[0].upper() + said[1:]
 
 

@@ -84,7 +84,7 @@ def worker_files(pids: Iterable[int], proc: Path = Path("/proc")) -> dict[int, d
                 # A process that is exiting has no memory, and even its user cannot read its files.
                 if held is None and "VmSize" in _status(pid, proc):
                     raise UnreadableError(
-                        f"neither root nor the user of process {pid} can read its open files"
+                        f"Neither root nor the user of process {pid} can read its open files."
                     ) from None
                 found[pid] = held or {}
         except OSError:

@@ -212,7 +212,7 @@ def sqlstate(text: str) -> str | None:
 
 
 def _plain(text: str) -> str:
-    """Return a line without ANSI colour codes."""
+    """Return a line without ANSI color codes."""
     return _COLOUR.sub("", text) if "\x1b" in text else text
 
 

@@ -119,8 +119,8 @@ def _obstacle(seen: Seen, chosen: str, way: str) -> str:
     if seen.companions and chosen != "command":
         companions = " and ".join(seen.companions)
         return (
-            f"{companions} stops with {seen.unit}, but a renewal of {seen.unit} does not renew the sessions of"
-            f" {companions}: let service_renew_command renew both."
+            f"A stop of {seen.unit} also stops {companions}, but a renewal of {seen.unit} does not renew the sessions of"
+            f" {companions}: let service_renew_command renew all of these sessions."
         )
     if chosen == "restart":
         if way == "restart":

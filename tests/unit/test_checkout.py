@@ -104,7 +104,7 @@ def test_a_limit_without_a_host_is_refused() -> None:
 def test_batches_that_no_hosts_can_be_counted_by_are_refused(batches: str) -> None:
     words = refusal("migrate.yml", str(ROOT / "inventory/lab.yml"), f'-e{{"run_batches": {batches}}}')
     assert "run_batches must be a list of host counts or percentages, each at least 1" in words
-    assert "PLAY [Migrate" not in words
+    assert "PLAY [Make the database multi-tenant" not in words
 
 
 def test_a_file_of_variables_that_cannot_be_decrypted_is_refused(tmp_path: Path) -> None:
