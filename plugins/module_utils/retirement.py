@@ -42,12 +42,12 @@ def end(pid: int, reduce: Callable[[], None], proc: Path = Path("/proc")) -> Non
     lose all these requests. The same applies if the worker has already ended, because gunicorn would replace it.
     Returns after LAST seconds if the worker has not ended by then. Raises OSError, for example if gunicorn has ended.
     """
-    work = partial(_end, pid, reduce, proc)
     try:
         priorities = {process: os.getpriority(os.PRIO_PROCESS, process) for process in (0, pid)}
     except ProcessLookupError:
         reduce()
         return
+    work = partial(_end, pid, reduce, priorities[0], proc)
     try:
         # A request that arrives on a used connection after the last check is lost. High priority keeps this time short.
         for process in priorities:
@@ -77,16 +77,18 @@ def _prefer(pid: int, priority: int) -> None:
         os.setpriority(os.PRIO_PROCESS, pid, priority)
 
 
-def _end(pid: int, reduce: Callable[[], None], proc: Path) -> bool:
+def _end(pid: int, reduce: Callable[[], None], priority: int, proc: Path) -> bool:
     """End the worker. Return False if no signal was sent, because the worker has ended or a privilege is missing.
 
-    Raises OSError.
+    After the signals, this process continues with ``priority``. Raises OSError.
     """
     try:
         with Handover(pid, proc) as handover:
             # The worker is not paused again: a worker that must exit does not read the requests that arrive in a pause.
             if not _tell_when_idle(pid, reduce, handover):
                 reduce()
+            # The last responses may take long. Reading many connections must not delay the service meanwhile.
+            _prefer(0, priority)
             handover.finish(LAST)
     except (ProcessLookupError, PermissionError, UnheldError):
         return False
