@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import os
+import re
 import subprocess
 import sys
 
 import pytest
 
+import prose
 from production import ROOT
 
 SCENARIOS = sorted(path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml"))
@@ -44,3 +47,17 @@ def test_a_run_makes_a_sample(collected: list[str]) -> None:
     assert [name.partition("[")[0] for name in made if module in name] == [
         f"{module}::test_an_error_of_the_database_rolls_the_change_back"
     ]
+
+
+def test_every_task_that_a_scenario_names_exists() -> None:
+    """A fault never starts if it waits for a task that does not exist."""
+    files = [path for folder in ("roles", "playbooks") for path in sorted((ROOT / folder).rglob("*.yml"))]
+    tasks = [passage.text for path in files for passage in prose.of_task_names(path)]
+    named = {
+        node.value
+        for path in sorted((ROOT / "molecule").rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and re.match(r"\w+ \| [A-Z]", str(node.value))
+    }
+    assert "take | Dump the database" in named
+    assert [name for name in sorted(named) if not any(name in task for task in tasks)] == []
