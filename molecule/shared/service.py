@@ -1,4 +1,4 @@
-"""The views of callers and administrators: every endpoint of the sample service, and the exact schema."""
+"""The service and its database as their users see them: every endpoint of the sample service, and the exact schema."""
 
 from __future__ import annotations
 

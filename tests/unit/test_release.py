@@ -86,14 +86,14 @@ def test_the_same_commit_gives_the_same_bytes_elsewhere(repository: Path, tmp_pa
     first = released(repository)
     git(tmp_path, "clone", "--quiet", str(repository), "clone")
     clone = tmp_path / "clone"
-    # The clone has other file times and permissions, another order of files, and a file that git ignores.
+    # The clone has different file times and permissions, a different order of files, and a file that git ignores.
     (clone / "playbooks/0.yml").write_text("---\n")
     (clone / "playbooks/0.yml").unlink()
     for path in clone.glob("playbooks/*.yml"):
         path.chmod(0o600)
         os.utime(path, (1, 1))
     (clone / "ignored").touch()
-    # Wait for another time in the archive's header, which has a resolution of one second.
+    # Wait until the time in the archive's header differs. It has a resolution of one second.
     time.sleep(1.1)
     assert released(clone) == first
 

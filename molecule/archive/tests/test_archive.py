@@ -115,7 +115,7 @@ def test_the_archive_describes_migrates_verifies_and_rolls_back(machine: Host, l
     shutil.copy(draft / "ansible.cfg", laptop.work)
 
     migrated = laptop.run("ansible-playbook", "aimemory.tenancy.migrate", *called, "-e", "migrate_confirm=YES")
-    # The drafted ansible.cfg selects the terminal output by phases.
+    # The draft's ansible.cfg selects the terminal output that shows phases, not tasks.
     assert "PLAY [" not in migrated
     assert "Outcome:   SUCCESS" in migrated
     record = laptop.record("migrate")

@@ -382,7 +382,7 @@ def test_settings_that_make_the_login_another_role_are_refused(machine: Host) ->
 
 
 def test_it_is_asked_again_after_the_start(machine: Host) -> None:
-    # From its second start on, the code opens another session.
+    # From the service's second start on, its code opens an additional session.
     program = (
         f"path = '{CODE}/started'\n"
         f"if os.environ.get('INVOCATION_ID') != open(path).read() if os.path.exists(path) else False:\n"

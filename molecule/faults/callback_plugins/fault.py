@@ -1,4 +1,4 @@
-"""Cause a fault when a task starts. The environment specifies the fault and the task's number or part of its name."""
+"""Cause a fault before a task starts. The environment specifies the fault, and the task by number or by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run all tests with FAULTS=all, otherwise a fixed sample."""
+"""Run all tests with FAULTS=all, and a fixed sample otherwise."""
 
 from __future__ import annotations
 

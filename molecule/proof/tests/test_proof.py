@@ -21,12 +21,12 @@ def policy(using: str, clause: str = f"TO {OWNER}", name: str = MEMORIES) -> lis
 
 
 def also(using: str) -> list[str]:
-    """Return the statement that creates an additional policy on memories."""
+    """Return the statements that create an additional policy on memories."""
     return [f"CREATE POLICY also ON memories {using}"]
 
 
 def trigger(work: str, security: str = "") -> list[str]:
-    """Return the statement that gives the trigger on personality_metrics another function."""
+    """Return the statements that give the trigger on personality_metrics another function."""
     function = "CREATE OR REPLACE FUNCTION trigger_update_personality_averages() RETURNS trigger LANGUAGE plpgsql"
     return [f"{function} {security} AS 'BEGIN {work}; RETURN NEW; END'"]
 

@@ -23,7 +23,7 @@ def refuse(machine: Host, path: str) -> None:
 
 
 def watching(path: str) -> str:
-    """Return the option that counts only failures of this path, and not those of other tests."""
+    """Return the option that counts only failed requests for this path, and not those of other tests."""
     return f'-e{{"service_journal_refused_pattern": "{path} HTTP"}}'
 
 
@@ -44,7 +44,7 @@ def test_what_callers_met_is_summed_up(machine: Host) -> None:
     wait_for(run, "run.json", '"name": "watch"')
     for _ in range(5):
         machine.call("/memory/store", **STORE)
-    # This failure does not exceed those before the run.
+    # The number of failures does not exceed the number before the run.
     refuse(machine, "/gone")
     run.wait()
     assert run.returncode == 0, run.output

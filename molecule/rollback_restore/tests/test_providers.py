@@ -115,7 +115,7 @@ def test_a_copy_has_the_locale_provider_of_the_database(machine: Host, tmp_path_
                 with contextlib.closing(here(NAME)) as connection, connection.cursor() as cursor:
                     found = database_settings.read(cursor, NAME, f"{NAME}_copy")
                 wanted = properties(here, NAME)
-                # A restore into the same server, and one into a throwaway server with another default.
+                # A restore on the same server, and one on a throwaway server with another default.
                 for connect, statement in ((here, found["create"]), (there, found["elsewhere"])):
                     with made(connect, statement, f"{NAME}_copy"):
                         assert properties(connect, f"{NAME}_copy") == wanted, name

@@ -1,4 +1,4 @@
-"""The operator's view, on an 80-column terminal and elsewhere."""
+"""The output that the operator sees, on an 80-column terminal and elsewhere."""
 
 from __future__ import annotations
 
