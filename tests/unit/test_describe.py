@@ -34,7 +34,7 @@ def source(case: str) -> dict[str, Any]:
 
 
 def catalog(**tables: dict[str, Any]) -> dict[str, Any]:
-    """Return the catalogs of a database with these tables. Each argument contains fields of a table, such as columns."""
+    """Return the catalogs of a database with these tables. Each argument contains a table's fields, such as columns."""
     plain = {
         "kind": "r",
         "partition": False,

@@ -64,7 +64,7 @@ def test_a_release_has_an_archive_its_checksum_and_its_notes(repository: Path) -
     assert set(files) == {"acme-tools-1.2.0.tar.gz", "SHA256SUMS", "notes.md"}
     assert files["notes.md"].decode() == "- Adds b.\n- Adds a.\n"
     subprocess.run(["sha256sum", "--check", "--strict", "SHA256SUMS"], cwd=repository / "release/1.2.0", check=True)
-    # The release itself leaves the tree clean.
+    # Building the release leaves the working tree clean.
     assert git(repository, "status", "--porcelain") == ""
 
 

@@ -1,4 +1,4 @@
-"""The running service's database is found from the service's sessions, environment and own route."""
+"""The running service's database is determined from its sessions, its environment, and its route to PostgreSQL."""
 
 from __future__ import annotations
 
@@ -259,7 +259,7 @@ def test_what_libpq_reads_in_the_environment_is_used(machine: Host) -> None:
 
 @contextlib.contextmanager
 def unit_that_serves(machine: Host, settings: str) -> Iterator[None]:
-    """Temporarily replace the service with another program that responds to the health check with status 200."""
+    """Temporarily run the unit with ``settings``, and make a file available that a web server returns as the health check."""
     machine.run(f"sudo sh -c 'echo healthy > {CODE}/health'")
     with unit(machine, settings):
         yield
