@@ -167,7 +167,7 @@ class Callers:
         self.all: list[Caller] = []
 
     def request(self, *, tenant_aware: bool) -> Request:
-        """Return the next request. Known faults of the service exclude some kinds of requests."""
+        """Return the next request. Known faults in the service exclude some kinds of requests."""
         shares = dict(SHARES)
         if tenant_aware:
             # The tenant-aware release answers such a request for the tenant of the previous request, if there was one.

@@ -40,7 +40,7 @@ STATEMENTS = (
     _function("triggered", "trigger", "VOLATILE", "NEW"),
     "CREATE DOMAIN planted.email AS text CHECK (planted.fine(VALUE))",
     "CREATE TYPE planted.pair AS (one planted.email, two text)",
-    # Reading a literal of an array or a row of a domain calls the domain's CHECK.
+    # PostgreSQL runs the domain's CHECK when it reads an array or row literal that contains a value of the domain.
     """CREATE TABLE planted.notes (id integer PRIMARY KEY, text text CHECK (planted.fine(text)), mail planted.email,
        mails planted.email[] DEFAULT '{a,b}', pair planted.pair DEFAULT '(a,b)',
        shout text GENERATED ALWAYS AS (planted.still('x') || text) STORED)""",

@@ -1,4 +1,4 @@
-"""The arguments of the modules of awx.awx, read from an installed collection and stored in awx_schema.json.
+"""The arguments of the modules in awx.awx, read from the installed collection and stored in awx_schema.json.
 
 Version 12 of the `ansible` package contains the collection; later versions do not. Run this file with that version to
 update the schema.

@@ -1,4 +1,4 @@
-"""The first screen of a report has answers for every way in which a run can end."""
+"""A report's first screen answers the operator's questions, however the run ended."""
 
 from __future__ import annotations
 

@@ -384,12 +384,12 @@ def test_a_written_value_keeps_its_meaning(value: str) -> None:
 
 def test_a_value_of_ansibles_types_is_written_like_any_other() -> None:
     class Tagged(str):
-        """A string in the form in which Ansible passes variables."""
+        """A string of a subclass, as Ansible passes strings in variables."""
 
         __slots__ = ()
 
     class TaggedNumber(int):
-        """A number in the form in which Ansible passes variables."""
+        """A number of a subclass, as Ansible passes numbers in variables."""
 
     given = {"column": Tagged("shop"), "default_tenant": TaggedNumber(7), "readable": [Tagged("workshop.settings")]}
     written = text.tenancy(draft.build(golden.described_catalog("workshop"), given))

@@ -59,7 +59,7 @@ class Laptop:
             assert (archive.parent / lock).read_bytes() == (ROOT / lock).read_bytes()
 
     def record(self, kind: str) -> dict[str, Any]:
-        """Return run.json of the only run of a kind."""
+        """Return the run.json of the only run of this kind."""
         found = [json.loads(path.read_text()) for path in self.work.glob("logs/*/run.json")]
         (record,) = [document for document in found if document["kind"] == kind]
         return dict(record)

@@ -1,4 +1,4 @@
-"""A backup counts only after a compared test restore. Only its owner can read it, and needed backups are kept."""
+"""A backup counts only if its test restore succeeds. Only the owner can read a backup, and needed backups are kept."""
 
 from __future__ import annotations
 

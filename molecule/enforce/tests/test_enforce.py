@@ -30,7 +30,7 @@ def noted(machine: Host) -> dict[str, int]:
 
 
 def forget(machine: Host) -> None:
-    """Reset the record, as if the bridge had never been used."""
+    """Reset the usage record, as if the bridge had never been used."""
     machine.sql(
         "SELECT setval(oid::regclass, 1, false)"
         " FROM pg_class WHERE starts_with(relname, 'tenancy_bridge_used_') AND relkind = 'S'"

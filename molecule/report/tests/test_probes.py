@@ -31,7 +31,7 @@ def call(machine: Host, state: str, **other: Any) -> dict[str, Any]:
 
 
 def lines(machine: Host, kind: str = "read", word: str = "good") -> int:
-    """Return the number of samples of this kind and result so far."""
+    """Return the number of samples with this kind and result so far."""
     return int(machine.run(f'sudo grep -c \'"{kind}".*"{word}"\' {PLACE}/samples || true') or 0)
 
 

@@ -87,7 +87,7 @@ def asked(connect: Connect, database: str, query: str, *values: Any) -> Any:
 
 
 def properties(connect: Connect, database: str) -> tuple[Any, Any, Any]:
-    """Return the properties of a database, the order of words in it, and whether its version is the library's."""
+    """Return the database's locale properties, its order of the words in WORDS, and its upper-case form of "ä"."""
     ordered = asked(connect, database, "SELECT array_agg(word ORDER BY word) FROM unnest(%s) AS word", WORDS)
     upper = asked(connect, database, "SELECT upper(convert_from(convert_to('ä', 'UTF8'), 'UTF8'))")
     return asked(connect, database, PROPERTIES, database), ordered, upper

@@ -83,5 +83,5 @@ def test_what_the_bridge_spells_is_the_default_tenant_and_is_noted(other_type: D
 
 
 def _named(wanted: model.Model, tenant: str) -> str:
-    """Return the statement with which a session sets its tenant."""
+    """Return the statement that sets a session's tenant."""
     return f"SELECT set_config({literal(wanted.setting)}, {literal(tenant)}, true)"
