@@ -47,7 +47,7 @@ class Application:
         return self.machine.sql(statement, values, database=self.database)
 
     def schema(self) -> str:
-        """Return the whole definition of the database from pg_dump."""
+        """Return the database's whole schema, as pg_dump prints it."""
         return schema(self.machine, self.database)
 
     def call(self, path: str, **body: Any) -> dict[str, Any]:

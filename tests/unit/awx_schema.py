@@ -20,7 +20,7 @@ MODULES = (
     "credential_type", "execution_environment", "inventory", "inventory_source", "job_template", "project", "schedule",
     "workflow_job_template",
 )  # fmt: skip
-# The keys of an option in DOCUMENTATION that restrict its value.
+# The keys of an option in DOCUMENTATION that restrict the option's value.
 RULES = ("type", "elements", "choices", "required", "default", "suboptions")
 
 

@@ -1,4 +1,4 @@
-"""A copied backup gets its final name only if the copy is identical. Rollbacks find the backups that migrations made."""
+"""A copied backup gets its final name only if the copy is identical. Rollbacks find the backups from migrations."""
 
 from __future__ import annotations
 

@@ -259,7 +259,7 @@ def test_what_libpq_reads_in_the_environment_is_used(machine: Host) -> None:
 
 @contextlib.contextmanager
 def unit_that_serves(machine: Host, settings: str) -> Iterator[None]:
-    """Temporarily run the unit with ``settings``, which start a web server that answers the health check from a file."""
+    """Temporarily run the unit with ``settings``, which start a web server that answers health checks from a file."""
     machine.run(f"sudo sh -c 'echo healthy > {CODE}/health'")
     with unit(machine, settings):
         yield

@@ -38,7 +38,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         self._count = 0
 
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
-        """Cause the fault before the given task."""
+        """Cause the fault if ``task`` is the chosen task."""
         self._count += 1
         name = task.get_name()
         if self._tasks:

@@ -1,4 +1,4 @@
-"""The load reports no faults if nothing happens, but reports failed requests after a restart, and lost rows."""
+"""The load reports no faults if nothing happens. It reports failed requests after a restart, and rows that are lost."""
 
 from __future__ import annotations
 

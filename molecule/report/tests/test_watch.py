@@ -17,7 +17,7 @@ STORE = {"user_id": "+15550001111", "content": "a caller's sentence"}
 
 
 def refuse(machine: Host, path: str) -> None:
-    """Make a request fail."""
+    """Send a request that fails with HTTP 404."""
     with pytest.raises(AssertionError, match="404"):
         machine.call(path)
 

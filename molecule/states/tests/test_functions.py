@@ -14,7 +14,7 @@ EMPTY = ["ALTER FUNCTION update_personality_averages(varchar) SET search_path = 
 
 
 def made(argument: str) -> list[str]:
-    """Return the statements that replace the older release's function by one with another argument."""
+    """Return the statements that replace the older release's function with one that has another argument."""
     return [
         DROP,
         f"CREATE FUNCTION update_personality_averages({argument}) RETURNS void LANGUAGE plpgsql AS 'BEGIN NULL; END'",
