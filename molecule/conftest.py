@@ -17,7 +17,7 @@ from turns import ALL, Case, places
 
 @pytest.fixture(scope="module")
 def machine(host: Any) -> Iterator[Host]:
-    """Return the lab host of the test."""
+    """Yield the lab host on which the test runs."""
     machine = Host(host.backend.get_hostname())
     yield machine
     machine.close()
@@ -33,7 +33,7 @@ def copy(machine: Host) -> Iterator[None]:
 
 @pytest.fixture
 def database(machine: Host, copy: None) -> Iterator[Database]:
-    """Return the unmigrated database."""
+    """Yield the unmigrated database."""
     with unmigrated(machine) as found:
         yield found
 
@@ -53,13 +53,13 @@ def one_row_refuses(machine: Host) -> Iterator[None]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the markers of tests that run on only one host or only in some runs (a pytest hook)."""
+    """Register the markers for tests that run on only one host or only in some runs (a pytest hook)."""
     config.addinivalue_line(
         "markers",
         "one_host(together): the result does not depend on the host, so the hosts share these tests (or modules)",
     )
     config.addinivalue_line(
-        "markers", "by_turns: each test covers a side path, and a run makes one in thirty of them, always the same"
+        "markers", "by_turns: each test covers a variant; a run tests one variant in thirty, always the same ones"
     )
     config.addinivalue_line("markers", "wide: runs only with TESTS=all, because it runs more playbooks")
     config.addinivalue_line("markers", "sample: always runs, although its module is wide")

@@ -21,8 +21,8 @@ CONFIRMED = ("-emigrate_confirm=YES", "-erollback_confirm=YES", "-ebackup_copy_m
 class Application:
     """An application: ``files`` is the directory of its program and unit, and ``owner`` owns its tables.
 
-    ``schema_file`` and ``seed_file`` create the tables and their rows. ``roles`` are other roles that the removal of
-    the application drops.
+    ``schema_file`` and ``seed_file`` create the tables and their rows. ``roles`` are other roles that ``remove``
+    drops.
     """
 
     machine: Host
@@ -47,11 +47,11 @@ class Application:
         return self.machine.sql(statement, values, database=self.database)
 
     def schema(self) -> str:
-        """Return the whole definition of the database from pg_dump."""
+        """Return the database's whole schema, as pg_dump prints it."""
         return schema(self.machine, self.database)
 
     def call(self, path: str, **body: Any) -> dict[str, Any]:
-        """POST to the service on the host and return its response."""
+        """Send a POST request to the service on the host, and return the response."""
         command = f"curl --silent --fail --data @- http://127.0.0.1:{self.port}{path}"
         answer: dict[str, Any] = json.loads(self.machine.run(command, given=json.dumps(body)))
         return answer
@@ -72,7 +72,7 @@ class Application:
     def install(self) -> None:
         """Install the application with its rows."""
         if self.machine.run(f"ls -d /srv/{self.name}", check=False):
-            # An interrupted run left the application installed.
+            # An interrupted test run has left the application installed.
             self.remove()
         self.playbook("molecule/shared/install.yml", self._arguments())
 

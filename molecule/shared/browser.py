@@ -28,7 +28,7 @@ def program() -> str:
 
 @contextlib.contextmanager
 def chromium() -> Iterator[Browser]:
-    """Yield Chromium or Chrome; when it runs as root in a container, its own sandbox is disabled."""
+    """Yield Chromium or Chrome. Its sandbox is disabled, because it may run as root in a container."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program(), args=["--no-sandbox"])
         yield browser
@@ -44,7 +44,7 @@ class Look:
     requests: list[str] = field(default_factory=list)
 
     def overflow(self) -> int:
-        """Return by how many pixels the page is wider than the window."""
+        """Return the number of pixels by which the page is wider than the window."""
         return int(self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
 
     def inaccessible(self) -> list[str]:

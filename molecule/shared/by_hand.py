@@ -43,7 +43,7 @@ KEYS = {
 
 
 def isolated(predicate: str, tables: tuple[str, ...] = TABLES, role: str = "PUBLIC") -> list[str]:
-    """Return statements for row security with one predicate, and policies with the migration's names."""
+    """Return the statements that enable row security, and create policies with this predicate and the usual names."""
     return [
         sql
         for table in tables
@@ -54,7 +54,7 @@ def isolated(predicate: str, tables: tuple[str, ...] = TABLES, role: str = "PUBL
     ]
 
 
-# The two-phase variant: its first phase, and the result of its second phase. Each covers only a few tables.
+# The predicates of the two-phase variant after its first phase and after both phases, and of the one-phase variant.
 TWO_PHASE = "customer_id = 1 OR customer_id = current_setting('app.current_tenant', true)::int"
 BOTH_PHASES = "customer_id = current_setting('app.current_tenant', true)::int"
 ONE_PHASE = "customer_id = current_setting('app.current_tenant')::int"
@@ -86,7 +86,7 @@ BRIDGES = {"off": [], "on": ["ALTER ROLE {role} IN DATABASE {database} SET app.c
 
 @dataclasses.dataclass(frozen=True)
 class Made:
-    """A manual change, with the name of the variant of each part."""
+    """A manual change. Each field names the variant of one part."""
 
     column: str
     keys: str

@@ -28,7 +28,7 @@ def sampled(numbered: Sequence[T]) -> T:
 
 
 def on(machine: Host, command: str) -> str:
-    """Return the command line that runs ``command`` on the host as root without waiting for its end."""
+    """Return the command line that runs ``command`` on the host as root, without waiting until it ends."""
     detached = f"sudo systemd-run --quiet --collect sh -c {shlex.quote(command)}"
     return shlex.join([*machine.ssh, detached])
 
@@ -93,7 +93,7 @@ class Before:
         self._wait_for_sessions()
         if self.machine.service_pid() == 0:
             assert self.machine.failsafe_armed(), "the service is down and nothing will start it"
-            # This does what the timer would do after fifteen minutes.
+            # This command does what the timer would do after fifteen minutes.
             self.machine.run("sudo systemctl start ai-memory")
         self.machine.wait_until_healthy()
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 Answer = dict[str, Any]
-# Requests that write, and those that read.
+# The kinds of requests that write, and the kinds that read.
 STORE, CALL = "store", "call"
 RETRIEVE, CONTEXT, PROFILE, PERSONALITY = "retrieve", "context", "profile", "personality"
 # Recent values are the mean of this number of calls, as in the trigger function.
@@ -38,7 +38,7 @@ class Known(NamedTuple):
 
 
 class Caller:
-    """One caller of one tenant, with everything that was sent and acknowledged for it."""
+    """A caller of a tenant, with all writes that were sent and acknowledged for this caller."""
 
     def __init__(self, user: str, tenant: int) -> None:
         """Start without writes. Two tenants may have a caller with the same name."""
@@ -70,7 +70,7 @@ class Caller:
         return call
 
     def acknowledge(self, memory: str | None = None) -> None:
-        """Record an acknowledged write: that of ``memory``, or without it the outstanding call."""
+        """Record that the service has acknowledged ``memory`` or, without ``memory``, the outstanding call."""
         known = self.known
         if memory is None:
             self.known = Known(known.memories, known.calls + 1, known.touches + 1)
@@ -81,7 +81,7 @@ class Caller:
 
 
 def fault(kind: str, body: Answer, caller: Caller, known: Known) -> str | None:
-    """Return the fault of a successful response that has just arrived, or None.
+    """Return the fault in a successful response that has just arrived, or None.
 
     ``known`` is the value of the caller's ``known`` when the request was sent. Raises KeyError for an unknown ``kind``.
     """
@@ -127,7 +127,7 @@ _JUDGES = {
 
 
 def rows_fault(texts: Sequence[str], sent: Iterable[str], acknowledged: Iterable[str]) -> str | None:
-    """Return the fault of the existing rows, or None. A row's text identifies it."""
+    """Return the fault in the existing rows, or None. ``texts`` contains the text that identifies each row."""
     missing = sorted(set(acknowledged) - set(texts))
     if missing:
         return f"{len(missing)} acknowledged rows are missing, such as {missing[0]!r}"
@@ -139,12 +139,12 @@ def rows_fault(texts: Sequence[str], sent: Iterable[str], acknowledged: Iterable
 
 
 def memories_fault(texts: Sequence[str], caller: Caller, known: Known) -> str | None:
-    """Return the fault of a caller's memories, or None."""
+    """Return the fault in a caller's memories, or None."""
     return rows_fault(texts, caller.memories, known.memories)
 
 
 def profile_fault(rows: Sequence[Answer], caller: Caller, known: Known) -> str | None:
-    """Return the fault of a caller's profiles, or None. A caller has at most one profile."""
+    """Return the fault in a caller's profiles, or None. A caller has at most one profile."""
     found = _one(rows, caller, needed=known.touches > 0)
     if found is not None or not rows:
         return found
@@ -155,7 +155,7 @@ def profile_fault(rows: Sequence[Answer], caller: Caller, known: Known) -> str |
 
 
 def averages_fault(rows: Sequence[Answer], caller: Caller, known: Known) -> str | None:
-    """Return the fault of a caller's averages, or None. They must cover all calls up to one that was sent."""
+    """Return the fault in a caller's averages, or None. They must cover the first calls, up to one that was sent."""
     found = _one(rows, caller, needed=known.calls > 0)
     if found is not None or not rows:
         return found
@@ -187,7 +187,7 @@ def _one(rows: Sequence[Answer], caller: Caller, *, needed: bool) -> str | None:
 
 
 def faults_in_database(tables: dict[str, list[Answer]], callers: Iterable[Caller], tenant: int) -> list[str]:
-    """Return the faults of the rows of ``tenant``'s callers after the last response.
+    """Return the faults in the rows of ``tenant``'s callers. Call this after the last response.
 
     ``tables`` contains the rows of each table as objects, without the embeddings. If the tables have a tenant column,
     rows of other tenants are skipped.
@@ -215,7 +215,7 @@ def _caller_faults(rows: dict[str, list[Answer]], caller: Caller) -> Iterable[tu
     texts = [row["value_json"]["text"] for row in rows["memories"]]
     yield "memories", memories_fault(texts, caller, known)
     sent = [call.id for call in caller.calls]
-    # A call may have stored its summary and failed afterwards.
+    # A call may have failed after it stored its summary, so these tables may contain rows of unacknowledged calls.
     for table in ("call_summaries", "personality_metrics"):
         yield table, rows_fault([row["call_id"] for row in rows[table]], sent, sent[: known.calls])
     yield "caller_profiles", profile_fault(rows["caller_profiles"], caller, known)

@@ -51,8 +51,8 @@ HOSTS: dict[str, Any] = {
 }
 # The secret that signs the tokens for the tenant-aware release.
 TOKEN_SECRET: str = yaml.safe_load((ROOT / "inventory/group_vars/lab.yml").read_text())["lab_token_secret"]
-# A migration without the rehearsal, and without the test restore and the copy of its backup, which have their own
-# scenarios.
+# A migration without the rehearsal, and without the test restore and the copy of its backup. Other scenarios test
+# these parts.
 MIGRATE = (
     "migrate.yml", "-emigrate_confirm=YES", "-emigrate_rehearse=none", "-ebackup_test_restore=false",
     "-ebackup_copy_max_bytes=0",

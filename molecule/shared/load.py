@@ -37,8 +37,8 @@ TABLES = ("memories", "call_summaries", "caller_profiles", "personality_metrics"
 # The percentage of each kind of request.
 SHARES = {STORE: 25, CALL: 15, RETRIEVE: 25, CONTEXT: 15, PROFILE: 10, PERSONALITY: 10}
 PATIENCE = 10.0
-# NEW is the share of writes that go to a new caller. The other writes go to the NEWEST last callers. A caller receives
-# at most MOST writes of each kind.
+# NEW is the share of writes that go to a new caller. The other writes go to the last NEWEST callers. A caller sends at
+# most MOST writes of each kind.
 NEW, NEWEST, MOST = 0.1, 8, 30
 # A caller has fewer memories than this.
 LIMIT = 1000
@@ -64,7 +64,7 @@ class Settings:
 
 
 class Connections:
-    """Connections to the service: one for each request, or idle ones that are inspected before they are used."""
+    """Connections to the service: a new one for each request, or idle ones that are checked before they are reused."""
 
     def __init__(self, settings: Settings) -> None:
         """Start without connections. Each connection is opened when a request needs it."""
@@ -113,8 +113,9 @@ class Connections:
 def _sent_at_once(address: tuple[str, int], message: bytes) -> tuple[socket.socket | None, int]:
     """Connect and send a message without a pause, as an otherwise idle client does.
 
-    An exiting server closes connections without a request. Returns the connection and the number of bytes sent, or
-    None if the connection is not established immediately. Raises OSError.
+    A pause would matter, because an exiting server closes connections on which no request has arrived. Returns the
+    connection and the number of bytes sent, or None and 0 if the connection is not established immediately. Raises
+    OSError.
     """
     connection = socket.socket()
     connection.setblocking(False)
@@ -160,16 +161,16 @@ class Callers:
     """The callers of a tenant, who take turns."""
 
     def __init__(self, settings: Settings) -> None:
-        """Start without callers. The same settings give the same sequence."""
+        """Start without callers. The same settings produce the same sequence of requests."""
         self._settings = settings
         self._random = random.Random(settings.tenant)
         self.all: list[Caller] = []
 
     def request(self, *, tenant_aware: bool) -> Request:
-        """Return the next request. Known faults of the service exclude some kinds of requests."""
+        """Return the next request. Known faults in the service exclude some kinds of requests."""
         shares = dict(SHARES)
         if tenant_aware:
-            # The release answers such a request with the tenant of the previous request, if there was one.
+            # The tenant-aware release answers such a request for the tenant of the previous request, if there was one.
             del shares[PERSONALITY]
         if self._settings.tenant != 1:
             # The service stores calls for tenant 1, whatever tenant the token contains.
@@ -224,7 +225,7 @@ def _read(kind: str, caller: Caller) -> Request:
 
 
 def judged(request: Request, status: int, content: bytes) -> tuple[str | None, str | None]:
-    """Return the request's failure and the response's fault, each or None, and note an acknowledged write."""
+    """Return the request's failure or None, and the response's fault or None. Record an acknowledged write."""
     if status != 200:
         return f"HTTP {status}: {content[:200]!r}", None
     try:
@@ -252,7 +253,7 @@ class Load:
         self.over = asyncio.Event()
 
     async def run(self) -> None:
-        """Send requests until the time is over, and wait for the last response."""
+        """Send requests until the time is up, and wait for the last response."""
         loop, tasks = asyncio.get_running_loop(), set()
         began, offset, number = loop.time(), time.time() - loop.time(), 0
         with (self._directory / "requests.jsonl").open("w") as file:
@@ -278,7 +279,7 @@ class Load:
             file.flush()
 
     async def _send(self, number: int, due: float, offset: float) -> Json:
-        """Send one request and return its record. Latencies count from the time at which the request was due."""
+        """Send one request and return its record. The latency counts from the time at which the request was due."""
         loop = asyncio.get_running_loop()
         request = self.callers.request(tenant_aware=(self._directory / DEPLOYED).exists())
         late, status, wrong = loop.time() - due, 0, None
@@ -317,8 +318,8 @@ def stored(settings: Settings) -> dict[str, list[Json]]:
 def summary(records: Sequence[Json], faults: Sequence[str]) -> Json:
     """Return the statistics of a load: latencies in milliseconds and the gap in seconds, both of good responses only.
 
-    ``faults`` are those of the rows in the database, each of which counts as one wrong response. Only the first
-    messages about requests are kept.
+    ``faults`` are the faults in the database's rows. Each of them counts as one wrong response. Only the first messages
+    about requests are kept.
     """
     failed = [f"{record['kind']}: {record['failed']}" for record in records if record["failed"]]
     wrong = [f"{record['kind']} of {record['user']}: {record['wrong']}" for record in records if record["wrong"]]
@@ -351,7 +352,7 @@ async def work(settings: Settings, directory: Path) -> Json:
 
 
 def main() -> None:
-    """Run the load that a directory describes."""
+    """Run the load with the settings in the directory that the command line names."""
     directory = Path(sys.argv[1])
     settings = Settings(**json.loads((directory / "settings.json").read_text()))
     result = asyncio.run(work(settings, directory))

@@ -16,13 +16,13 @@ from lab import TOKEN_SECRET, Host
 from load import DEPLOYED
 
 HERE = Path(__file__).resolve().parent
-# 19 is the lowest priority of a process.
+# The nice value 19 is a process's lowest priority.
 LOWEST = 19
 _numbers, _prefixes = itertools.count(1), itertools.count(1)
 
 
 class Load:
-    """A load on a host; its summary and its requests exist after the end."""
+    """A load on a host. ``summary`` and ``requests`` are empty until ``stop`` fetches them."""
 
     def __init__(self, machine: Host, prefix: str) -> None:
         """Name the load's unit and directory; the names of its callers start with ``prefix``."""
@@ -88,9 +88,9 @@ def load(
 ) -> Iterator[Load]:
     """Send requests to the service during the block.
 
-    Each load has its own callers, except that loads of different tenants may have the same ``prefix``. From then on,
-    this process and the runs that it starts have the lowest priority. They must not slow the host, because in
-    production they run on another machine.
+    Each load has its own callers, except that loads of different tenants may have the same ``prefix``. From the
+    first load on, this process and the runs that it starts have the lowest priority. They must not slow the host,
+    because in production they run on another machine.
     """
     os.setpriority(os.PRIO_PROCESS, 0, LOWEST)
     claims = {"sub": "load", "customer_id": tenant, "exp": int(time.time()) + 86400}

@@ -34,7 +34,7 @@ FILES = ROOT / "plugins/plugin_utils/catalog"
 NAME = "ai_memory_states"
 MAX_ROWS = 100_000
 State = dict[str, Any]
-# The waits of online steps, in the units of postgresql_online.
+# The limits for the waits of online steps, in the units of postgresql_online's options.
 WAITS = {
     "lock_timeout": 100, "attempts": 20, "patience": 20, "long_transaction": 5, "max_waiting": 5, "max_lag": 2**26,
     "step_timeout": 60,
@@ -71,7 +71,7 @@ class Database:
 
     @contextlib.contextmanager
     def _as_administrator(self) -> Iterator[None]:
-        """Resolve names as in the administrator's sessions; the tests' own statements are not schema-qualified."""
+        """Use the administrator's search path. The tests' own statements cannot use it, because they omit schemas."""
         path = self.value("SELECT pg_catalog.current_setting('search_path')")
         self.run(f"SET search_path = {sessions.SETTINGS['search_path']}")
         try:
@@ -128,7 +128,7 @@ class Database:
     def migrate(self) -> list[Finding]:
         """Apply the plan as the apply role does, and return the findings of the isolation proof."""
         statements = self.plan()
-        # A backfill login would not see this transaction; the tests of the backfill have one.
+        # The backfill's login would not see this transaction. Only the tests of the backfill use that login.
         self.run(*(item["sql"] for item in statements if item["phase"] == online.BACKFILL))
         return self._transaction(statements)
 
@@ -151,7 +151,7 @@ class Database:
         return online.steps(self.plan())
 
     def carry_out(self, steps: Iterable[dict[str, Any]], waits: dict[str, int] = WAITS) -> None:
-        """Run online steps, each in its own transaction; ``waits`` are those of postgresql_online."""
+        """Run online steps, each in its own transaction; ``waits`` are postgresql_online's limits."""
         connection = self._cursor.connection
         connection.commit()
         connection.autocommit = True
@@ -174,7 +174,7 @@ class Database:
         return [item for item in schema.findings(self.state(), self.model, snapshot, rows) if not item["ok"]]
 
     def prove(self, options: str = "") -> list[Finding]:
-        """Run only the isolation proof and return its findings; ``options`` are those of DATABASE_URL."""
+        """Run only the isolation proof and return its findings. ``options`` are the options in DATABASE_URL."""
         return self.execute(self.transaction([], options=options))
 
     def audit(self, url_options: str = "", readable: Iterable[str] = ()) -> list[audit.Entry]:
@@ -264,11 +264,11 @@ def run_document(
 
 @contextlib.contextmanager
 def unmigrated(machine: Host) -> Iterator[Database]:
-    """Yield the copy; every change to it is rolled back."""
+    """Yield the copied database. All changes to the copy are rolled back."""
     with contextlib.closing(machine.connect(NAME)) as connection:
         connection.autocommit = False
         database = Database(connection)
-        # Two simultaneous copies would wait for each other forever.
+        # Without this limit, two simultaneous copies would wait for each other forever.
         database.run("SET lock_timeout = '10s'")
         yield database
         # A test may have terminated its own session.
@@ -278,7 +278,7 @@ def unmigrated(machine: Host) -> Iterator[Database]:
 
 @contextlib.contextmanager
 def committed(machine: Host, statements: Iterable[str]) -> Iterator[Database]:
-    """Yield a separate copy in which ``statements`` are committed; its changes are committed at the end."""
+    """Yield a separate copy in which ``statements`` are committed. Later changes are committed at the end."""
     name = f"{NAME}_committed"
     machine.sql(f"CREATE DATABASE {name} TEMPLATE ai_memory_template OWNER {OWNER}", database="postgres")
     try:

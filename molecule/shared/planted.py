@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from lab import OWNER, Host
 
 # The code checks its role, tries to gain privileges, and checks again. If the role is a superuser, the restore fails
-# with this message.
+# with the message below.
 LOOK = """
   IF (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname = current_user) THEN
     RAISE EXCEPTION 'planted: % runs as %, session of %', TG, current_user, session_user;
@@ -40,7 +40,7 @@ STATEMENTS = (
     _function("triggered", "trigger", "VOLATILE", "NEW"),
     "CREATE DOMAIN planted.email AS text CHECK (planted.fine(VALUE))",
     "CREATE TYPE planted.pair AS (one planted.email, two text)",
-    # Reading a literal of an array or a row of a domain calls the domain's CHECK.
+    # PostgreSQL runs the domain's CHECK when it reads an array or row literal that contains a value of the domain.
     """CREATE TABLE planted.notes (id integer PRIMARY KEY, text text CHECK (planted.fine(text)), mail planted.email,
        mails planted.email[] DEFAULT '{a,b}', pair planted.pair DEFAULT '(a,b)',
        shout text GENERATED ALWAYS AS (planted.still('x') || text) STORED)""",
@@ -60,7 +60,7 @@ STATEMENTS = (
     "ALTER TABLE planted.notes ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY",
     "CREATE POLICY p ON planted.notes USING (planted.fine(text))",
 )
-# The superuser creates these objects. They call functions of the owner, which the owner replaces afterwards.
+# The superuser creates these objects. They call a function of the owner, whose body is replaced afterwards.
 SUPERUSERS = (
     "CREATE FUNCTION planted.quiet() RETURNS text LANGUAGE sql AS 'SELECT ''x''::text'",
     f"ALTER FUNCTION planted.quiet() OWNER TO {OWNER}",
@@ -78,7 +78,7 @@ def planted(machine: Host) -> Iterator[None]:
     """Plant the code in the database as its owner."""
     machine.sql(f"GRANT CREATE ON DATABASE ai_memory TO {OWNER}")
     with contextlib.closing(machine.connect()) as connection, connection.cursor() as cursor:
-        # The session must have no superuser, so the owner creates everything with its own login.
+        # SET ROLE would not suffice, because the session's user would still be a superuser.
         cursor.execute(f"SET SESSION AUTHORIZATION {OWNER}")
         try:
             for statement in STATEMENTS:

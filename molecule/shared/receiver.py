@@ -37,7 +37,7 @@ class Receiver(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
-    """One request."""
+    """Handle one request to the receiver."""
 
     server: Receiver
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from lab import ROOT, TOKEN_SECRET, Host
 
 CODE = "/opt/ai-memory/app.py"
-# The line that chooses the release at the start of a worker.
+# The line of code that chooses the release when a worker starts.
 CHOICE = 'TENANT_AWARE = os.environ.get("AI_MEMORY_RELEASE", "legacy") == "tenant_aware"'
 # The hosts have different numbers of workers. A single worker exits while its replacement starts. Two workers also
 # serve requests at the same time.

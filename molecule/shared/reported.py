@@ -1,4 +1,4 @@
-"""Two migrations that all tests share unless they need another run: the first fails in its transaction."""
+"""Two migrations, which all tests share unless they need another run. The first one fails in its transaction."""
 
 from __future__ import annotations
 

@@ -19,10 +19,10 @@ REQUIRED = {
     "personality_averages": {"last_updated": "now()"},
 }  # fmt: skip
 
-# A CHECK without a column, which rejects only the rows of the proof's tenants.
+# A CHECK constraint that depends on no column. It rejects only rows that the proof stores for its own tenants.
 NO_ROW_OF_THE_PROOF = "CHECK (coalesce(current_setting('app.current_tenant', true), '') !~ '^3276')"
 
-# Two calls of one caller, with an average of 50.
+# Two calls of one caller, whose scores average 50.
 METRICS = tuple({"user_id": "+1", "call_id": call, "openness": score} for call, score in (("c", 40), ("d", 60)))
 
 

@@ -44,7 +44,7 @@ def put_back(machine: Host) -> None:
 
 @contextlib.contextmanager
 def file(machine: Host, path: str, text: str) -> Iterator[None]:
-    """Temporarily replace the content of a file, which only the service's user can read."""
+    """Temporarily replace a file with one that contains ``text`` and that only the service's user can read."""
     machine.run(f"sudo cp -p {path} {path}.test", check=False)
     machine.run(f"sudo install --owner=ai-memory --group=ai-memory --mode=0600 /dev/stdin {path}", given=text)
     try:
@@ -55,7 +55,7 @@ def file(machine: Host, path: str, text: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def code(machine: Host, program: str) -> Iterator[str]:
-    """Yield settings with which Python runs a program before the service's own code."""
+    """Yield unit settings that make Python run a program before the service's own code."""
     machine.run(f"sudo install -D -m 0644 /dev/stdin {CODE}/sitecustomize.py", given=f"import os\n{program}\n")
     machine.run(f"sudo chown -R ai-memory {CODE}")
     try:
@@ -71,7 +71,7 @@ def sets(value: str) -> str:
 
 @contextlib.contextmanager
 def second_session(machine: Host, value: str) -> Iterator[str]:
-    """Yield settings with which an additional process of the unit has its own session."""
+    """Yield unit settings that start an additional process with its own session."""
     program = f"import psycopg2, time\nsession = psycopg2.connect({value!r})\ntime.sleep(3600)\n"
     with code(machine, ""):
         machine.run(f"sudo install --owner=ai-memory -m 0600 /dev/stdin {CODE}/second.py", given=program)

@@ -32,7 +32,7 @@ class Screen:
 
     @property
     def feet(self) -> list[str]:
-        """Return the successive status lines at the bottom."""
+        """Return the status lines that the bottom of the screen has shown, in order."""
         drawn = re.findall(re.escape(CLEAR) + r"([^\x1b\r\n]+)\r", self.written)
         return list(dict.fromkeys(drawn))
 

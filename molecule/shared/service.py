@@ -1,4 +1,4 @@
-"""The views of callers and administrators: every endpoint of the sample service, and the exact schema."""
+"""The service and its database as their users see them: every endpoint of the sample service, and the exact schema."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def callers(machine: Host, user: str) -> Iterator[list[str]]:
 
 
 def schema(machine: Host, database: str = "ai_memory") -> str:
-    """Return the whole definition of a database from pg_dump, with pg_dump's random key replaced by a fixed word."""
+    """Return a database's whole schema, as pg_dump prints it, but with a fixed word instead of pg_dump's random key."""
     return machine.run(f"sudo -u postgres pg_dump --schema-only --create --restrict-key=fixed {database}")
 
 
@@ -89,7 +89,7 @@ def run_statement(cursor: psycopg2.extensions.cursor, statement: str) -> None:
 
 @contextlib.contextmanager
 def a_login(machine: Host, database: str = "ai_memory") -> Iterator[psycopg2.extensions.cursor]:
-    """Yield a new session of the service's role."""
+    """Yield a cursor in a new session of the service's role."""
     hba = machine.sql("SHOW hba_file")[0][0]
     machine.run(f"sudo sed -i '1i local all {OWNER} trust' {hba}")
     machine.sql("SELECT pg_reload_conf()")

@@ -27,7 +27,7 @@ class Case:
 
 
 def places(tests: Mapping[str, Case], by_turns: Container[str], turns: int = TURNS) -> dict[str, str]:
-    """Return the host of each test, without the variants that are not selected. The result is always the same.
+    """Return the host of each selected test. The result is the same in every run.
 
     ``by_turns`` contains the variants. If there are only a few, the first one runs.
     """

@@ -1,6 +1,6 @@
 -- Code that an attacker with the service's login (alice) can plant in the database for the operator. Run this file as
 -- that login. If the code runs with more privileges than alice's, it writes "TRAP <what> as <role>" into the server's
--- log. A row would vanish with its transaction, and a read-only transaction cannot use a sequence.
+-- log. Nothing else would last: a row vanishes with its transaction, and a read-only transaction cannot use a sequence.
 -- Functions that write to tenant tables name customer_id, because the audit refuses functions that do not.
 
 CREATE FUNCTION public.trap_note(what pg_catalog.text) RETURNS pg_catalog.void LANGUAGE plpgsql AS $$
@@ -122,7 +122,7 @@ BEGIN
 END
 $operators$;
 
--- Types of alice: a domain with a CHECK, and types with implicit casts.
+-- Types that alice owns: a domain with a CHECK, and types with implicit casts.
 CREATE FUNCTION public.trap_is_fine(pg_catalog.text) RETURNS pg_catalog.bool LANGUAGE plpgsql AS
   $$ BEGIN PERFORM public.trap_climb('domain'); RETURN true; END $$;
 CREATE DOMAIN public.trap_words AS pg_catalog.text CHECK (public.trap_is_fine(VALUE));

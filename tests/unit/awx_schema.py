@@ -1,4 +1,4 @@
-"""The arguments of the modules of awx.awx, read from an installed collection and stored in awx_schema.json.
+"""The arguments of the modules in awx.awx, read from the installed collection and stored in awx_schema.json.
 
 Version 12 of the `ansible` package contains the collection; later versions do not. Run this file with that version to
 update the schema.
@@ -20,7 +20,7 @@ MODULES = (
     "credential_type", "execution_environment", "inventory", "inventory_source", "job_template", "project", "schedule",
     "workflow_job_template",
 )  # fmt: skip
-# The keys of an option in DOCUMENTATION that restrict its value.
+# The keys of an option in DOCUMENTATION that restrict the option's value.
 RULES = ("type", "elements", "choices", "required", "default", "suboptions")
 
 

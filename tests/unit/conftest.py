@@ -11,7 +11,7 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import mode
 from production import model_source
 from simulator import index_entry
 
-# Disable the time limits: on a busy machine, correct tests may exceed them.
+# Disable Hypothesis's time limits, because correct tests may exceed them on a busy machine.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 

@@ -38,13 +38,13 @@ def anywhere(state: State) -> dict[str, Any]:
 
 
 def source(case: str, database: str) -> dict[str, Any]:
-    """Return the model of the case's application."""
+    """Return the model of the case's application in the planner's input form, for this database."""
     sources = {"rental": rental_source, "projects": projects_source}
     return sources.get(case.partition("-")[0], model_source)(database)
 
 
 def back(state: State, wanted: model.Model) -> list[Statement]:
-    """Return the statements of a rollback to the unmigrated database."""
+    """Return the statements that roll a database back to its unmigrated state."""
     before = "rental" if wanted.schema == "rental" else "projects" if wanted.adopted else "unmigrated"
     return schema.build(state, wanted, catalog(before))
 

@@ -29,7 +29,7 @@ def model_source(database: str = "ai_memory") -> dict[str, Any]:
 
 
 def rental_source(database: str = "boat_rental") -> dict[str, Any]:
-    """Return the unit tests' model of another application."""
+    """Return the unit tests' model of the boat rental, another application."""
     return _source(OWN / "boat_rental.yml", OWN) | {"database": database, "application_role": "desk"}
 
 

@@ -1,4 +1,4 @@
-"""The first screen of a report has answers for every way in which a run can end."""
+"""A report's first screen answers the operator's questions, however the run ended."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LOST = "the run was interrupted, or lost its connection, in phase start."
 
 
 def answered(**other: Any) -> dict[str, str]:
-    """Return the answers of a report by question; ``other`` are fields of its record."""
+    """Return a report's answers by question. ``other`` are fields of the run's record."""
     return {item["question"]: " ".join(item["lines"]) for item in answers.of(record(**other))}
 
 

@@ -104,7 +104,7 @@ def test_a_minor_release_without_the_fixes_is_named(version: int, old: bool) -> 
     ("version", "number", "rules"),
     [
         ("19devel", 190000, ["server-preview"]), ("19beta1", 190000, ["server-preview"]), ("19.0", 190000, []),
-        # A release candidate of a known major version also lacks the fixes of its minor releases.
+        # A release candidate of a known major version also lacks the fixes in that version's minor releases.
         ("18rc1", 180000, ["server-minor", "server-preview"]), ("17.12 (Debian 17.12-1.pgdg13+1)", 170012, []),
     ],
 )  # fmt: skip

@@ -185,7 +185,7 @@ def test_an_error_leaves_the_rows_of_the_cells_before_it(results: Path, monkeypa
 
 
 class Cluster:
-    """A server on which nothing is measured."""
+    """A stand-in for a server, which does nothing."""
 
     def copy(self, template: str, name: str) -> None:
         pass

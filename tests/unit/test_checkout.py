@@ -46,7 +46,7 @@ def test_every_playbook_checks_the_checkout_first(path: Path) -> None:
 @pytest.mark.parametrize(("playbook", "options"), met(UNSET))
 def test_a_run_without_the_projects_settings_is_refused(playbook: str, options: list[str], tmp_path: Path) -> None:
     words = refusal(playbook, str(ROOT / "inventory/lab.yml"), *options, config="", directory=tmp_path)
-    # A playbook in the root directory finds the collection next to itself, so the run is refused for its options.
+    # A playbook in the root directory finds the collection beside it. With options, the run is refused for the options.
     if not (options and "/" not in playbook):
         assert "Ansible cannot find the collection aimemory.tenancy or its roles." in words
         assert f"chmod o-w {ROOT}" in words

@@ -1,4 +1,4 @@
-"""A copied backup gets its final name only if the copy is identical. Rollbacks find the backups of migrations."""
+"""A copied backup gets its final name only if the copy is identical. Rollbacks find the backups from migrations."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def as_oneself(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (("cat",), ("grep", "--quiet", "the key"), None),
         (("sh", "-c", "cat > /dev/null; echo wrong >&2; exit 1"), ("cat",), "wrong"),
-        # A program may exit without reading its input: this alone is not an error.
+        # A program may exit without reading its input. That alone is not an error.
         (("true",), ("sh", "-c", "echo differs; exit 1"), "differs"),
         (("cat",), ("false",), "no message"),
     ],

@@ -34,7 +34,7 @@ def source(case: str) -> dict[str, Any]:
 
 
 def catalog(**tables: dict[str, Any]) -> dict[str, Any]:
-    """Return the catalogs of a database with these tables, each with its columns and other fields of its document."""
+    """Return the catalogs of a database with these tables. Each argument contains a table's fields, such as columns."""
     plain = {
         "kind": "r",
         "partition": False,
@@ -262,7 +262,7 @@ def test_an_existing_column_is_adopted_with_the_tenants_table() -> None:
     entries = {entry["name"]: entry for entry in found["tenancy_tables"]}
     assert entries.keys() >= {"notes", "pages", "lines", "loose", "people", "remarks"}
     assert entries["lines"]["tenant_from"] == ["note_id"]
-    # The table lines takes its tenant from notes. The table people has no tenant, so it is not a source for remarks.
+    # The table lines takes its tenant from notes. The table remarks cannot take its tenant from people, which has none.
     assert entries["remarks"]["tenant_from"] == ["line_id"]
     assert entries["notes"] == {"name": "notes", "surrogate_keys": [["id"]]}
     decisions = {item["entry"]["name"]: item["decision"] for item in draft.build(document)["tables"]}
@@ -384,12 +384,12 @@ def test_a_written_value_keeps_its_meaning(value: str) -> None:
 
 def test_a_value_of_ansibles_types_is_written_like_any_other() -> None:
     class Tagged(str):
-        """A string in the form in which Ansible passes variables."""
+        """A string of a subclass, as Ansible passes strings in variables."""
 
         __slots__ = ()
 
     class TaggedNumber(int):
-        """A number in the form in which Ansible passes variables."""
+        """A number of a subclass, as Ansible passes numbers in variables."""
 
     given = {"column": Tagged("shop"), "default_tenant": TaggedNumber(7), "readable": [Tagged("workshop.settings")]}
     written = text.tenancy(draft.build(golden.described_catalog("workshop"), given))

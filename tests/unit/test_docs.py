@@ -71,7 +71,7 @@ def test_no_file_is_passed_over() -> None:
     form = re.compile(r'raise \w+\(\s*f?"|fail_json|"failed": True')
     failing = {file for file in plugins.rglob("*.py") if form.search(file.read_text())}
     listed = {file for files in refusals.PYTHON.values() for file in files}
-    # This file raises errors only for defects of the runbook, which no input can cause.
+    # This file raises errors only for defects in the runbook itself, which no input can trigger.
     internal = {plugins / "module_utils/scram.py"}
     assert failing - listed == internal
     raising = {file for file in ROOT.glob("roles/**/*.sql*") if refusals.RAISED.search(file.read_text())}

@@ -56,14 +56,14 @@ def found(source: str, check: str = "", **function: Any) -> dict[str, Any]:
         call(16400, CONSTANT),
         call(16400),
         call(16400, call(870, CONSTANT)),
-        # The call is next to a column, but does not use the column.
+        # The expression contains a column, but the call does not use the column.
         f"({call(16400, CONSTANT)} {COLUMN})",
         call(870, COLUMN, call(16400, CONSTANT)),
         call(16400, f"{{COALESCE :coalescetype 25 :args ({CONSTANT} {COLUMN}) :location 1}}"),
         call(16400, f"{{CASE :arg <> :args ({{CASEWHEN :expr {CONSTANT} :result {CONSTANT}}}) :defresult {COLUMN}}}"),
         # PostgreSQL does not call a strict function for NULL, so the inner call may become a constant.
         call(16400, call(870, COLUMN, NULL)),
-        # The inner call is of a function that can be inlined, or of a function with a default argument.
+        # The inner function can be inlined, or has an argument with a default.
         call(16400, call(16402, COLUMN)),
         call(16400, call(16401, COLUMN)),
         # The name contains braces.

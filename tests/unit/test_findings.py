@@ -58,7 +58,7 @@ def other_function(state: State) -> None:
 
 
 def record(**changes: Any) -> Callable[[State], None]:
-    """Return a change of a policy that records the bridge's use."""
+    """Return a change to a policy that records the bridge's use."""
 
     def change(state: State) -> None:
         policies = state["tables"]["memories"]["policies"]

@@ -29,7 +29,7 @@ def test_nothing_is_in_the_way_of_what_is_done(wanted: model.Model) -> None:
         state["hazards"]["prepared"] = [PREPARED]
     assert refused(before, wanted)[0].startswith("The prepared transaction left of bob")
     assert plan.build(after, wanted) == []
-    # A plan that only checks an existing database ignores the hazards.
+    # Without ``careful``, the plan ignores the hazards.
     assert plan.build(before, wanted, careful=False)
 
 

@@ -110,7 +110,7 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def own(directory: Path) -> dict[str, str]:
-    """Return an environment without this repository's Ansible settings, for this home directory."""
+    """Return an environment without this repository's Ansible settings. ``directory`` is ANSIBLE_HOME."""
     found = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
     return found | {"ANSIBLE_HOME": str(directory), "ANSIBLE_NOCOLOR": "1", "COLUMNS": "500"}
 

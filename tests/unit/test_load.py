@@ -203,7 +203,7 @@ def test_writes_that_would_disturb_each_other_go_to_different_callers() -> None:
     for _ in range(300):
         # This test never acknowledges the writes of calls.
         request = callers.request(tenant_aware=False)
-        # Until a caller's first write is acknowledged, no other request of this caller is sent.
+        # Until a caller's first write is acknowledged, no other request from this caller is sent.
         assert request.caller.opened or request.caller.touches == 1
         if request.kind == STORE:
             request.caller.acknowledge(request.memory)

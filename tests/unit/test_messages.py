@@ -189,7 +189,7 @@ IN_CODE = {"context": "PL/pgSQL function public.t(text) line 1 at SQL statement"
 
 
 def error(**fields: str) -> Any:
-    """Return an error of psycopg2 with these diagnostic fields."""
+    """Return a psycopg2 error with these diagnostic fields."""
     return SimpleNamespace(diag=SimpleNamespace(**(dict.fromkeys(FIELDS) | fields)))
 
 

@@ -65,7 +65,7 @@ def state(column: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def record(**other: Any) -> dict[str, Any]:
-    """Return the record of a migration with four phases that took ten seconds, two of them with the service stopped."""
+    """Return the record of a migration with four phases. It took ten seconds, and stopped the service for two."""
     return {
         "version": 1, "run": "20261125T175131Z-db1", "kind": "migrate", "host": "db1", "database": "ai_memory",
         "service": "ai-memory", "tenant": "Peterson Insurance", "tenant_column": "customer_id",
@@ -152,7 +152,7 @@ class Reader(HTMLParser):
 
 
 def changed(value: Any, change: Callable[[str], str]) -> Any:
-    """Return the value after changing every string, except for keys, times, ids, kinds, outcomes and states."""
+    """Return the value with every string changed, except keys, times, ids, kinds, outcomes and states."""
     if isinstance(value, dict):
         kept = (
             "database_state",

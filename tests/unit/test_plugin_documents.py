@@ -15,8 +15,8 @@ from production import ROOT
 
 COLLECTION = "aimemory.tenancy"
 PLUGINS = ROOT / "plugins"
-# The directories of each plugin type of ansible-doc, with one plugin per file. Filters are not listed, because several
-# filters share a file. An action plugin is documented by the module with the same name.
+# For each of ansible-doc's plugin types, the directories with one plugin per file. Filters are not listed, because
+# several filters share a file. An action plugin is documented by the module with the same name.
 FOLDERS = {"module": ("modules", "action"), "lookup": ("lookup",), "callback": ("callback",)}
 
 

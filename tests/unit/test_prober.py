@@ -206,10 +206,10 @@ def test_a_header_that_cannot_be_sent_fails_and_is_not_written(service: Service,
 
 def test_the_prober_ends_by_itself(service: Service, tmp_path: Path) -> None:
     with probing(service, tmp_path, alive=time.time() + 3600, limit=0.3) as process:
-        # The prober has run for longer than its limit, because the run's last sign of life is in the future.
+        # The prober runs for longer than its limit, because the run's last sign of life is in the future.
         until(lambda: len(samples(tmp_path).reads) >= 40)
         assert process.poll() is None
-        # With the current time as the last sign of life, the limit passes.
+        # Once the last sign of life is the current time, the prober ends after its limit.
         job_progress.touch(str(tmp_path / prober.ALIVE))
         assert process.wait(60) == 0
     found = samples(tmp_path)

@@ -64,7 +64,7 @@ def test_a_release_has_an_archive_its_checksum_and_its_notes(repository: Path) -
     assert set(files) == {"acme-tools-1.2.0.tar.gz", "SHA256SUMS", "notes.md"}
     assert files["notes.md"].decode() == "- Adds b.\n- Adds a.\n"
     subprocess.run(["sha256sum", "--check", "--strict", "SHA256SUMS"], cwd=repository / "release/1.2.0", check=True)
-    # The release itself leaves the tree clean.
+    # Building the release leaves the working tree clean.
     assert git(repository, "status", "--porcelain") == ""
 
 
@@ -86,14 +86,14 @@ def test_the_same_commit_gives_the_same_bytes_elsewhere(repository: Path, tmp_pa
     first = released(repository)
     git(tmp_path, "clone", "--quiet", str(repository), "clone")
     clone = tmp_path / "clone"
-    # The clone has other file times and permissions, another order of files, and a file that git ignores.
+    # The clone has different file times and permissions, a different order of files, and a file that git ignores.
     (clone / "playbooks/0.yml").write_text("---\n")
     (clone / "playbooks/0.yml").unlink()
     for path in clone.glob("playbooks/*.yml"):
         path.chmod(0o600)
         os.utime(path, (1, 1))
     (clone / "ignored").touch()
-    # Wait for another time in the archive's header, which has a resolution of one second.
+    # Wait until the time in the archive's header differs. It has a resolution of one second.
     time.sleep(1.1)
     assert released(clone) == first
 

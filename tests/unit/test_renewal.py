@@ -250,7 +250,7 @@ def asking(verdict: str = "ok") -> Callable[[], reached_workers.Exchange]:
     [
         ([({11, 12}, {11, 12})], 2),
         ([({11}, {11}), ({12}, {12})], 4),
-        # In the first round, another caller caused the statement of worker 12.
+        # In the first round, worker 12 executed a statement for another caller.
         ([({11}, {11, 12}), ({12}, {11, 12})], 4),
         # The service closes connections after each response, so no worker owns one.
         ([(set(), {11}), (set(), {12})], 4),

@@ -1,4 +1,4 @@
-"""Before a worker ends, it has read every request that it received. It is never left paused."""
+"""Before a worker ends, it reads every request that it has received. No worker is left paused."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def files() -> list[Path]:
 
 
 def lacking(task: dict[str, Any]) -> str | None:
-    """Return the module or program of a task that opens a session without these settings, or None."""
+    """Return the module or program of a task that opens a session without the administrator's settings, or None."""
     for name, arguments in task.items():
         if name.startswith("community.postgresql."):
             given = (arguments.get("connect_params") or {}).get("options", "")

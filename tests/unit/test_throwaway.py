@@ -41,7 +41,7 @@ def test_it_serves_no_other_client_and_writes_no_log_of_replication() -> None:
     chosen = throwaway.settings([], [], PLACE, 5432)
     assert chosen["unix_socket_directories"] == f'"{PLACE}"'
     assert (chosen["wal_level"], chosen["max_wal_senders"], chosen["autovacuum"]) == ("minimal", "0", "off")
-    # Without background workers, no scheduler of an extension runs.
+    # Without background workers, no extension's scheduler runs.
     assert chosen["max_worker_processes"] == "0"
 
 

@@ -29,7 +29,7 @@ class Systemd:
         return usual | properties
 
     def add(self, name: str, **properties: str) -> Systemd:
-        """Load another unit, and return the object itself."""
+        """Load another unit, and return ``self``."""
         self.units[name] = self._block(name, **properties)
         return self
 

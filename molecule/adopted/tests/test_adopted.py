@@ -1,4 +1,4 @@
-"""A service with a tenant column and a tenants table is migrated, with a new login and a reader, and rolled back."""
+"""A database with a tenant column and a tenants table is migrated and rolled back, with a new login and a reader."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MODEL = HERE / "inventory/group_vars/ai_memory/tenancy.yml"
 MIGRATE = ("migrate.yml", *CONFIRMED, "-etenancy_provision_app_role=true")
 BACK = ("rollback.yml", "-erollback_mode=schema", *CONFIRMED)
 FIRST, SECOND = "a.example.org", "b.example.org"
-# How many rows of each table each organization sees. A third organization sees none.
+# The number of rows that each organization sees in each table. A third organization sees none.
 ROWS = {"users": 3, "projects": 3, "tasks": 3, "notes": 1}
 # The operator's decisions: the tenant setting, who reads the tenants table, and the dashboard's role.
 DECIDED = {"tenancy_setting", "tenancy_tenants", "tenancy_readers"}
@@ -71,7 +71,7 @@ def migrated(board: Application, before: str) -> Run:
 
 @contextlib.contextmanager
 def session(board: Application, role: str, organization: int | None = None) -> Iterator[psycopg2.extensions.cursor]:
-    """Yield a cursor of a role's session, and roll back its changes."""
+    """Yield a cursor in a session of ``role``. The session's changes are rolled back."""
     with contextlib.closing(board.machine.connect(board.database)) as connection, connection.cursor() as cursor:
         cursor.execute(f"BEGIN; SET SESSION AUTHORIZATION {role}")
         if organization is not None:

@@ -59,7 +59,7 @@ class Laptop:
             assert (archive.parent / lock).read_bytes() == (ROOT / lock).read_bytes()
 
     def record(self, kind: str) -> dict[str, Any]:
-        """Return run.json of the only run of a kind."""
+        """Return the run.json of the only run of this kind."""
         found = [json.loads(path.read_text()) for path in self.work.glob("logs/*/run.json")]
         (record,) = [document for document in found if document["kind"] == kind]
         return dict(record)
@@ -115,7 +115,7 @@ def test_the_archive_describes_migrates_verifies_and_rolls_back(machine: Host, l
     shutil.copy(draft / "ansible.cfg", laptop.work)
 
     migrated = laptop.run("ansible-playbook", "aimemory.tenancy.migrate", *called, "-e", "migrate_confirm=YES")
-    # The drafted ansible.cfg selects the terminal output by phases.
+    # The draft's ansible.cfg selects the terminal output that shows phases, not tasks.
     assert "PLAY [" not in migrated
     assert "Outcome:   SUCCESS" in migrated
     record = laptop.record("migrate")

@@ -1,4 +1,4 @@
-"""The running service's database is found from the service's sessions, environment and own route."""
+"""The running service's database is determined from its sessions, its environment, and its route to PostgreSQL."""
 
 from __future__ import annotations
 
@@ -259,7 +259,7 @@ def test_what_libpq_reads_in_the_environment_is_used(machine: Host) -> None:
 
 @contextlib.contextmanager
 def unit_that_serves(machine: Host, settings: str) -> Iterator[None]:
-    """Temporarily replace the service with another program that responds to the health check with status 200."""
+    """Temporarily run the unit with ``settings``, which start a web server that answers health checks from a file."""
     machine.run(f"sudo sh -c 'echo healthy > {CODE}/health'")
     with unit(machine, settings):
         yield
@@ -382,7 +382,7 @@ def test_settings_that_make_the_login_another_role_are_refused(machine: Host) ->
 
 
 def test_it_is_asked_again_after_the_start(machine: Host) -> None:
-    # From its second start on, the code opens another session.
+    # From the service's second start on, its code opens an additional session.
     program = (
         f"path = '{CODE}/started'\n"
         f"if os.environ.get('INVOCATION_ID') != open(path).read() if os.path.exists(path) else False:\n"

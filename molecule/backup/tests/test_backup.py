@@ -1,4 +1,4 @@
-"""A backup counts only once it is restored and compared. Only its owner can read it, and needed backups are kept."""
+"""A backup counts only if its test restore succeeds. Only the owner can read a backup, and needed backups are kept."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ QUICK = ("-ebackup_test_restore=false", "-ebackup_copy_max_bytes=0", "-ebackup_f
 
 @contextlib.contextmanager
 def writers(machine: Host) -> Iterator[list[float]]:
-    """Insert and delete rows continuously, and yield the growing list of the times."""
+    """Insert and delete rows continuously, and yield the growing list of the times of these writes."""
     written: list[float] = []
 
     def write(over: threading.Event) -> None:
@@ -175,8 +175,7 @@ def test_the_oldest_go_and_none_that_is_needed(machine: Host, tmp_path: Path) ->
 
 @contextlib.contextmanager
 def a_late_change(machine: Host) -> Iterator[None]:
-    """Change a row after the dump, in a subtransaction, so that every table has the same number of rows as in the
-    dump."""
+    """Update a row after the dump, in a subtransaction. The row counts remain those of the dump."""
 
     def change(over: threading.Event) -> None:
         machine.run(f"until sudo sh -c 'ls {DIRECTORY}/*/schema.json' > /dev/null 2>&1; do sleep 0.1; done")
@@ -198,7 +197,7 @@ def test_what_was_written_between_dump_and_stop_is_named_and_kept(machine: Host)
     changed = "public.caller_profiles (1 rows added or changed, 1 rows of the backup changed or deleted since)"
     assert f"Written between the backup and the change: {changed}." in run.words
     assert "rollback_mode=schema keeps these changes; rollback_mode=restore loses them." in run.words
-    # Between the stop and the start, the run only changes the database.
+    # Between the stop and the start, the run does nothing but change the database.
     names = [phase["name"] for phase in run.record["phases"]]
     assert names[names.index("cutover") :] == ["cutover", "stop", "apply", "start", "written", "verify", "journal"]
     assert run.record["written"] == [{"schema": "public", "name": "caller_profiles", "written": 1, "gone": 1}]
@@ -212,7 +211,7 @@ def test_what_was_written_between_dump_and_stop_is_named_and_kept(machine: Host)
 
 
 USER = "+15550002222"
-# Calls the service ten times a second from its own host, so that no tunnel slows the calls down.
+# This program calls the service ten times a second on the service's host, so that no tunnel slows the calls down.
 CALLERS = """
 import json, os, sys, time, urllib.request as u
 body = json.dumps({"user_id": sys.argv[1], "content": "a sentence"}).encode()
@@ -230,14 +229,14 @@ print(number, kept)
 
 
 def seconds_down(record: dict[str, Any]) -> float:
-    """Return the seconds during which callers waited."""
+    """Return how long callers waited, in seconds."""
     stopped, healthy = (datetime.datetime.fromisoformat(record[name]) for name in ("stopped_at", "healthy_at"))
     return (healthy - stopped).total_seconds()
 
 
 @pytest.mark.wide
 def test_callers_do_not_make_the_service_stay_down_for_longer(machine: Host) -> None:
-    """Compare the downtimes of two successive runs by their ratio, and repeat a pair that other load disturbs."""
+    """Compare the downtimes of two runs, without and with callers. Repeat the pair if other load disturbs it."""
     ratios = []
     for _ in range(3):
         downs, kept = [], 0

@@ -1,4 +1,4 @@
-"""A write to a table after a snapshot is detected exactly, whatever wrote the rows."""
+"""Every write to a table after a snapshot is detected, and nothing else counts as a write."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def look(reader: Any) -> tuple[int, list[contents.Contents]]:
 
 
 def changed(reader: Any, writer: Any, since: int, before: list[contents.Contents]) -> list[str]:
-    """Return the tables that have been written so far. Later writes do not count."""
+    """Return the tables that were written to after the snapshot ``before``. Writes after this call do not count."""
     with writer.cursor() as cursor:
         cursor.execute("SELECT txid_current()")
         until = cursor.fetchone()[0]
@@ -88,7 +88,7 @@ def test_what_was_written_is_known(connections: tuple[Any, Any], statement: str,
 
 
 def test_a_subtransaction_that_began_before_the_snapshot_is_known(connections: tuple[Any, Any]) -> None:
-    """The subtransaction's ID is lower than the newest ID in the snapshot, but the snapshot does not list it."""
+    """The subtransaction's ID is lower than the newest ID in the snapshot, but the snapshot does not list that ID."""
     reader, writer = connections
     with writer.cursor() as cursor:
         cursor.execute("BEGIN; UPDATE notes SET text = 'top' WHERE n = 1; SAVEPOINT s")

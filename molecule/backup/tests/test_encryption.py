@@ -37,7 +37,7 @@ def test_an_encrypted_one_holds_nothing_in_plain(machine: Host, key: str, run: R
     assert b"backup.tar.age" in copy.read_bytes()[:4096]
     assert key not in run.output
     assert key not in "".join(run.files().values())
-    # The search works, because it finds the planted key. No other file contains the key.
+    # The search finds the planted key, which shows that the search works. No other file contains the key.
     machine.run("cat > /tmp/planted", given=key)
     search = "sudo grep --recursive --files-with-matches --file=- /etc /opt /var /tmp /home || true"
     assert machine.run(search, given=key).split() == ["/tmp/planted"]

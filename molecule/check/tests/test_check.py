@@ -1,4 +1,4 @@
-"""The dry run changes nothing in any state of the database."""
+"""The dry run changes nothing, whatever state the database is in."""
 
 from __future__ import annotations
 

@@ -14,14 +14,14 @@ from rows import insert
 from service import a_login, assert_works_in_full, deploy, faulty_release
 
 ENFORCE = ("playbooks/enforce.yml", "-eenforce_confirm=YES")
-# In seconds: longer than the service's start on a slow machine, and short enough for the tests to wait.
+# The start-up period in seconds: longer than a start on a slow machine, but short enough for the tests to wait.
 STARTUP = 20
 AT_ONCE = ("-etenancy_bridge_quiet_seconds=0", f"-etenancy_bridge_startup_seconds={STARTUP}")
 ACCEPTING = (*AT_ONCE, "-eenforce_accept=startup")
 
 
 def noted(machine: Host) -> dict[str, int]:
-    """Return the recorded kinds of statements, each as table_command, with the time of the last use."""
+    """Return the recorded kinds of statements, each as table_command, with the time of its last use."""
     sequences = machine.sql(
         "SELECT substr(relname, length('tenancy_bridge_used_') + 1), pg_sequence_last_value(oid)"
         " FROM pg_class WHERE starts_with(relname, 'tenancy_bridge_used_') AND relkind = 'S'"
@@ -30,7 +30,7 @@ def noted(machine: Host) -> dict[str, int]:
 
 
 def forget(machine: Host) -> None:
-    """Reset the record, as if the bridge had never been used."""
+    """Reset the usage record, as if the bridge had never been used."""
     machine.sql(
         "SELECT setval(oid::regclass, 1, false)"
         " FROM pg_class WHERE starts_with(relname, 'tenancy_bridge_used_') AND relkind = 'S'"
@@ -113,7 +113,7 @@ def test_a_write_is_noted_as_what_it_is(machine: Host) -> None:
 def test_what_the_service_does_as_it_starts_is_named_and_is_accepted_or_not(machine: Host) -> None:
     start(machine, "tenant_aware")
     with a_login(machine) as cursor:
-        # This statement is like that of the service's start-up code.
+        # This statement resembles the one in the service's start-up code.
         cursor.execute("DELETE FROM memories WHERE created_at + ttl_days * interval '1 day' < '2000-01-01'")
     wait_for_the_end_of_the_start_up(machine)
     assert_works_in_full(machine)
@@ -187,7 +187,7 @@ def test_the_bridge_comes_back_when_the_service_does_not_work(machine: Host) -> 
     assert not machine.failsafe_armed()
     assert machine.playbook("migrate.yml").changed == 0
     machine.playbook("playbooks/verify.yml")
-    # The service's new sessions have the bridge again: the legacy release works.
+    # The service's new sessions have the bridge again, so the legacy release works.
     start(machine, "legacy")
     assert_works_in_full(machine)
     start(machine, "tenant_aware")

@@ -45,7 +45,7 @@ class Rental:
 
     @contextlib.contextmanager
     def session(self, tenant: str) -> Iterator[Any]:
-        """Yield a cursor of the application's role with a tenant, and roll back its changes."""
+        """Yield a cursor in a session of the application's role for this tenant. The changes are rolled back."""
         with contextlib.closing(self.machine.connect(DATABASE)) as connection, connection.cursor() as cursor:
             cursor.execute(f"BEGIN; SET SESSION AUTHORIZATION {OWNER}")
             cursor.execute("SELECT set_config('rental.marina', %s, true)", (tenant,))
@@ -93,7 +93,7 @@ DECIDED = {
 
 @pytest.fixture(scope="module")
 def undescribed(rental: Rental, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Copy the example's inventory without its model, and return the copy, which replaces the example's inventory."""
+    """Return a copy of the example's inventory directory, without the model."""
     directory = tmp_path_factory.mktemp("undescribed")
     shutil.copytree(INVENTORY.parent, directory, dirs_exist_ok=True)
     (directory / "group_vars/ai_memory/tenancy.yml").unlink()

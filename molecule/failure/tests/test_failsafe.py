@@ -38,7 +38,7 @@ def test_the_run_is_killed_and_the_server_ends_the_work(machine: Host) -> None:
         assert not machine.healthy()
         assert machine.failsafe_armed()
         machine.wait_until_healthy(300)
-    # The call that started the service disarmed the timer, which would have waited longer.
+    # The call that started the service also disarmed the timer, which had not elapsed yet.
     machine.run("timeout 60 sh -c 'while systemctl --quiet is-active ai-memory-failsafe.timer; do sleep 0.2; done'")
     assert migrated(machine) == 5
     assert "run.json in this directory shows the" in run.log

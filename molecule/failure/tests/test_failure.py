@@ -95,7 +95,7 @@ def test_a_client_that_comes_at_the_stop_is_named_and_the_service_comes_back(mac
 
 @pytest.fixture
 def copying(machine: Host) -> Iterator[None]:
-    """Keep a replication connection in the transaction of a subscriber's initial copy."""
+    """Keep a replication connection in an open transaction, as a subscriber's initial copy does."""
     with contextlib.closing(psycopg2.connect(
         machine.connect().dsn, connection_factory=psycopg2.extras.LogicalReplicationConnection
     )) as connection, connection.cursor() as cursor:  # fmt: skip

@@ -1,4 +1,4 @@
-"""One run at a time: the second operator sees the holder of the lock, and how to break a lost run's lock."""
+"""Only one run at a time: a second operator sees who holds the lock, and how to break a lost run's lock."""
 
 from __future__ import annotations
 

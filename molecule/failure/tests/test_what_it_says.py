@@ -1,4 +1,4 @@
-"""The run judges the service's log lines and health by their form, and a slow response is not a failure."""
+"""The run judges the service's log lines by their form. A slow response to the health check is not a failure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from service import assert_works_in_full
 pytestmark = pytest.mark.wide
 
 CODE = "/opt/ai-memory/app.py"
-# In this release, the health check waits for a language model that is never healthy, which delays all other requests.
+# In this release, the health check waits for a language model that is never healthy. Meanwhile, all requests wait.
 SLOW = """
 
 @app.middleware("http")
@@ -28,13 +28,13 @@ async def ask_the_language_model(request, call_next):
 
 
 def says(line: str) -> str:
-    """Return the setting with which the service logs a line at every start."""
+    """Return the unit setting that logs ``line`` at every start of the service."""
     return f"ExecStartPost=/bin/echo '{line}'"
 
 
 @contextlib.contextmanager
 def slow_health(machine: Host, seconds: int) -> Iterator[None]:
-    """Run a release whose health check takes some time."""
+    """Run a release whose health check takes ``seconds``."""
     machine.run(f"sudo cp -p {CODE} {CODE}.whole && sudo tee -a {CODE}", given=SLOW.format(seconds=seconds))
     try:
         machine.run("sudo systemctl restart ai-memory")
@@ -56,7 +56,7 @@ def test_lines_of_success_that_name_the_tenant_are_no_failure(machine: Host) -> 
         run = machine.playbook(*MIGRATE)
     assert run.record["outcome"] == "SUCCESS"
     assert "JWT" in machine.run("sudo journalctl --unit=ai-memory --since=-5min")
-    # The error is the language model's. The service logs it at every start.
+    # This one error is about the language model. The service logs it at every start.
     assert (run.record["journal"]["failures"], run.record["journal"]["errors"]) == ([], 1)
     assert_works_in_full(machine)
 

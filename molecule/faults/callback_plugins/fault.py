@@ -1,4 +1,4 @@
-"""Cause a fault when a task starts. The environment specifies the fault and the task's number or part of its name."""
+"""Cause a fault before a task starts. The environment specifies the fault, and the task by number or by name."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         self._count = 0
 
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
-        """Cause the fault before the given task."""
+        """Cause the fault if ``task`` is the chosen task."""
         self._count += 1
         name = task.get_name()
         if self._tasks:

@@ -1,4 +1,4 @@
-"""Run all tests with FAULTS=all, otherwise a fixed sample."""
+"""Run all tests with FAULTS=all, and a fixed sample otherwise."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from faults import ALL, sampled
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without FAULTS=all, select only one test function, which itself chooses the task at which it kills a run (a
-    pytest hook)."""
+    """Without FAULTS=all, select a single test function, which chooses the task before which to kill a run (a pytest
+    hook)."""
     if ALL:
         return
     kills = {item: item.function.__name__ for item in items if isinstance(item, pytest.Function)}

@@ -46,20 +46,20 @@ class Migrated:
 
 @pytest.fixture(scope="module")
 def migrated(machine: Host) -> Migrated:
-    """Migrate the host once."""
+    """Migrate the host, and return the run's tasks and the resulting schema."""
     machine.reset()
     return Migrated(task_names(machine), schema(machine))
 
 
 @pytest.fixture(scope="module")
 def migrated_quickly(machine: Host, migrated: Migrated) -> Migrated:
-    """Migrate the host once more, without the proof and the copy of the backup."""
+    """Migrate the host again, with the options in QUICK, and return the run's tasks and the schema."""
     machine.reset()
     return Migrated(task_names(machine, *QUICK), migrated.schema)
 
 
 def kill_at(machine: Host, usual: Migrated, numbers: list[int], *arguments: str) -> None:
-    """Kill a run before each task, and assert the invariants and that the next run completes the work."""
+    """Kill a run before each numbered task. Assert the invariants, and that the next run completes the work."""
     failures, before = [], None
     for number in numbers:
         started, name, outcome = time.monotonic(), usual.tasks[number - 1], "held"
@@ -81,7 +81,7 @@ def kill_at(machine: Host, usual: Migrated, numbers: list[int], *arguments: str)
 
 
 def chosen(numbers: range) -> list[int]:
-    """Return the tasks at which runs are killed: all of them, or one."""
+    """Return the numbers of the tasks before which runs are killed: all with FAULTS=all, otherwise one."""
     return list(numbers) if ALL else [sampled(numbers)]
 
 
@@ -102,7 +102,7 @@ def test_a_run_that_is_killed_after_it_is_finished_by_the_next(machine: Host, mi
 
 @contextlib.contextmanager
 def database_on_a_small_disk(machine: Host) -> Iterator[None]:
-    """Move the database into a tablespace on a separate file system."""
+    """Move the database into a tablespace on a small separate file system."""
     machine.run(f"sudo install --directory --owner=postgres --mode=0700 {SMALL}/space && sudo systemctl stop ai-memory")
     machine.sql(f"CREATE TABLESPACE small LOCATION '{SMALL}/space'", database="postgres")
     machine.sql("ALTER DATABASE ai_memory SET TABLESPACE small", database="postgres")
@@ -124,12 +124,12 @@ def unit_command(setting: str) -> str:
 
 
 def fill(rest: str) -> str:
-    """Return the command that fills the small disk except for ``rest``."""
+    """Return the command that fills the small disk and leaves only ``rest`` free."""
     return f"cat /dev/zero > {SMALL}/filler 2> /dev/null; truncate --size=-{rest} {SMALL}/filler"
 
 
 def now(machine: Host, command: str) -> str:
-    """Return the command line that runs ``command`` on the host as root and waits for its end."""
+    """Return the command line that runs ``command`` on the host as root and waits until it ends."""
     return shlex.join([*machine.ssh, f"sudo sh -c {shlex.quote(command)}"])
 
 

@@ -31,14 +31,14 @@ def run(*arguments: str, check: bool = True, inventories: tuple[str, ...] = (), 
 
 
 def lab(playbook: str, *arguments: str) -> None:
-    """Run a playbook of the lab itself."""
+    """Run one of the lab's own playbooks."""
     inventories = [f"--inventory={ROOT / inventory}" for inventory in INVENTORIES]
     subprocess.run(["ansible-playbook", playbook, *inventories, *arguments], cwd=ROOT, check=True)
 
 
 @pytest.fixture(scope="module")
 def fleet() -> Iterator[Fleet]:
-    """Boot the third host; all three are freshly seeded."""
+    """Boot the third host, reset all three, and yield them."""
     hosts = Fleet(*(Host(name) for name in ("lab17", "lab15", "lab15b")))
     lab("lab/up.yml", "--limit=lab15b,localhost")
     lab("lab/reset.yml")

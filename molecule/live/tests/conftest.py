@@ -8,7 +8,7 @@ from faults import ALL
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without FAULTS=all, deselect the interruptions that each need several runs (a pytest hook)."""
+    """Without FAULTS=all, deselect the tests of interruptions that need several runs each (a pytest hook)."""
     dropped = [] if ALL else [item for item in items if item.get_closest_marker("every_fault")]
     config.hook.pytest_deselected(items=dropped)
     items[:] = [item for item in items if item not in dropped]

@@ -1,4 +1,4 @@
-"""The load finds no faults if nothing happens, and finds failed requests if the service is restarted or loses rows."""
+"""The load reports no faults if nothing happens. It reports failed requests after a restart, and rows that are lost."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lab import Host
 from loaded import load
 from renewed import with_workers
 
-# Modules with this marker are divided between the hosts. Each host tests the whole change.
+# Each module with this marker runs on one of the hosts.
 pytestmark = pytest.mark.one_host(together=True)
 
 

@@ -19,13 +19,13 @@ HARMED = "/run/test-harmed"
 RENEWAL = "ai-memory-renewal.service"
 RUNBOOK = "application_name = 'tenancy runbook'"
 PSQL = "runuser -u postgres -- psql --no-psqlrc --no-align --tuples-only --quiet --dbname=ai_memory --command"
-# Slow statements, so that a fault can hit them. Callers wait for the second one, but for less than their time limit.
+# Statements that are slowed down, so that a fault can hit them. Callers wait for the second one, but do not time out.
 SLOW = {"CREATE INDEX": "%", "CREATE POLICY": "%tenant_isolation_memories%"}
 SECONDS = 3
 
 
 def sleeps(tag: str) -> str:
-    """Return a shell command that succeeds while a slow statement runs."""
+    """Return a shell command that succeeds while the slow statement ``tag`` runs."""
     return _is_true(
         f"SELECT true FROM pg_stat_activity WHERE {RUNBOOK} AND wait_event = 'PgSleep' AND query LIKE '{tag}%' LIMIT 1"
     )
@@ -35,7 +35,7 @@ def _is_true(query: str) -> str:
     return f'[ "$({PSQL} "{query}")" = t ]'
 
 
-# Commands that succeed when a run has reached a point.
+# For each point of a run, a shell command that succeeds once the run has reached it.
 POINTS = {
     "expand": sleeps("CREATE INDEX"),
     "bridge": _is_true("SELECT true FROM pg_db_role_setting WHERE 'app.current_tenant=01' = ANY (setconfig) LIMIT 1"),

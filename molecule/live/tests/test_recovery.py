@@ -1,4 +1,4 @@
-"""A live change that the service cannot use is undone without a stop. A live change that fails changes nothing."""
+"""A live change that breaks the service is undone without a stop. A live change that fails changes nothing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from renewed import CODE, WORKERS, with_workers, workers
 from running import url
 from service import assert_works_in_full, schema
 
-# Modules with this marker are divided between the hosts. Each host tests the whole change.
+# Each module with this marker runs on one of the hosts.
 pytestmark = pytest.mark.one_host(together=True)
 
 LIVE = (*MIGRATE, "-etenancy_strategy=live")
@@ -30,14 +30,14 @@ async def retrieve(request: Request) -> Row:
 
 @pytest.fixture
 def before(machine: Host) -> Iterator[str]:
-    """Run the service with the workers of the host, and return the original schema."""
+    """Run the service with the host's number of workers, and yield the original schema."""
     with with_workers(machine, WORKERS[machine.name]):
         yield schema(machine)
 
 
 @contextlib.contextmanager
 def release(machine: Host, edited: str) -> Iterator[None]:
-    """Deploy another release with a restart."""
+    """Deploy the release with the code ``edited``, and restart the service."""
     machine.run(f"sudo tee {CODE}", given=edited)
     machine.run("sudo systemctl restart ai-memory")
     machine.wait_until_healthy()

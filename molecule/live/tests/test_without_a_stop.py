@@ -26,7 +26,7 @@ ROLLBACK = ("rollback.yml", "-erollback_confirm=YES", LIVE)
 
 @pytest.fixture(scope="module")
 def original(machine: Host) -> Iterator[str]:
-    """Run the legacy release with the host's number of workers, and return the original schema."""
+    """Run the legacy release with the host's number of workers, and yield the original schema."""
     with with_workers(machine, WORKERS[machine.name]):
         yield schema(machine)
 
@@ -46,7 +46,7 @@ def kept(machine: Host, calls: Load) -> Iterator[Load]:
 
 
 def live(machine: Host, *arguments: str) -> dict[str, Any]:
-    """Run a playbook, assert that it ends with SUCCESS and stops nothing, and return its record."""
+    """Run a playbook, assert that it succeeds without stopping the service, and return the run's record."""
     pid, number = machine.service_pid(), len(workers(machine))
     record = machine.playbook(*arguments).record
     assert (record["outcome"], record["strategy"], record["stopped_at"]) == ("SUCCESS", "live", None)
@@ -57,7 +57,7 @@ def live(machine: Host, *arguments: str) -> dict[str, Any]:
 
 
 def assert_faultless_until_now(*loads: Load) -> None:
-    """Assert that so far nothing has failed and no response was wrong, while the loads continue."""
+    """Assert that no request has failed and no response has been wrong so far, while the loads continue."""
     for found in loads:
         bad = [item for item in found.so_far() if item["failed"] or item["wrong"]]
         assert bad == []

@@ -96,7 +96,7 @@ def test_no_record_holds_the_password(machine: Host) -> None:
 def test_a_second_run_changes_nothing_and_keeps_the_service_running(machine: Host) -> None:
     before = machine.untouched()
     again = machine.playbook("migrate.yml")
-    # The second run has only the phases of a dry run, and the lock.
+    # The second run has only the phases of a dry run, and the lock phase.
     assert [phase["name"] for phase in again.record["phases"]] == ["preflight", "lock", "plan"]
     assert again.changed == 0
     assert "Nothing: the database is already migrated." in again.words

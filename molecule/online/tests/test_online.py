@@ -1,4 +1,4 @@
-"""After any number of online steps, the next run completes the migration, and the rollback has the same result."""
+"""After any number of online steps, the next run completes the migration, and a rollback restores the old schema."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ STEPS = {(): 12, NULLABLE: 14}
 
 @contextlib.contextmanager
 def half(machine: Host, start: tuple[str, ...], done: int) -> Iterator[tuple[Database, State, str]]:
-    """Yield a database after the first ``done`` steps, with the original state and schema."""
+    """Yield a database after its first ``done`` steps, its original state, and its original schema."""
     with committed(machine, list(start)) as database:
         before, definition = database.state(), schema(machine, database.model.database)
         if start == NULLABLE:
@@ -48,10 +48,10 @@ def half(machine: Host, start: tuple[str, ...], done: int) -> Iterator[tuple[Dat
 
 
 def interrupt(database: Database, build: dict[str, object]) -> None:
-    """Start to build an index and interrupt it, so that it remains invalid."""
+    """Start building an index and interrupt the build, so that the index remains invalid."""
     database.commit()
     with database.another() as other:
-        # The build waits for this lock, as for a session that has written to the table.
+        # The build waits for this lock, as it waits for a session that has written to the table.
         other.run(f"LOCK TABLE {str(build['sql']).split(' ON ')[1].split(' (')[0]} IN ROW EXCLUSIVE MODE")
         database.run("SET statement_timeout = '300ms'")
         with pytest.raises(QueryCanceled):
@@ -84,7 +84,7 @@ def whole(machine: Host) -> str:
 
 
 def named(definition: str, database: Database) -> str:
-    """Replace the names of the copy and of the tests' role in a schema with those of the real database."""
+    """Return a schema in which the names of the copy and the tests' role are those of the real database."""
     return definition.replace(database.model.database, "ai_memory").replace("operator", "postgres")
 
 
@@ -119,8 +119,8 @@ def test_a_run_that_stopped_there_is_rolled_back(machine: Host, start: tuple[str
 @pytest.mark.by_turns
 def test_an_autovacuum_that_is_at_work_is_no_deadlock(machine: Host) -> None:
     with half(machine, (), STEPS[()]) as (database, before, _), database.another() as other:
-        # Acts like an autovacuum that holds a lock on the table and waits for a session that has changed the table's
-        # catalog entry.
+        # This session acts like an autovacuum: it holds a lock on the table, and waits for a session that has changed
+        # the table's catalog entry.
         other.run("LOCK TABLE memories IN SHARE UPDATE EXCLUSIVE MODE")
         with meanwhile(lambda over: change_the_entry(machine, other)):
             database.migrate()
@@ -128,7 +128,7 @@ def test_an_autovacuum_that_is_at_work_is_no_deadlock(machine: Host) -> None:
 
 
 def change_the_entry(machine: Host, other: Database) -> None:
-    """Change the catalog entry of a table as soon as a session waits for it."""
+    """Change the catalog entry of the table memories as soon as a session waits for a lock on the table."""
     deadline = time.monotonic() + 20
     while (
         machine.sql(

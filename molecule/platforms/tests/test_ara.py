@@ -40,7 +40,7 @@ def spellings(secret: str) -> Iterator[bytes]:
 
 
 def everything(database: Path) -> tuple[str, bytes]:
-    """Return the state and the path of the only recorded playbook, and the database's uncompressed content."""
+    """Return the state and the path of the only recorded playbook, and the database's uncompressed contents."""
     parts = []
     with contextlib.closing(sqlite3.connect(database)) as connection:
         ((status, path),) = connection.execute("SELECT status, path FROM playbooks").fetchall()

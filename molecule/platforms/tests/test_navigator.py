@@ -1,4 +1,4 @@
-"""ansible-navigator runs the playbooks with the project's settings, here without an image, which needs a registry."""
+"""ansible-navigator runs the playbooks with the project's settings. Images need a registry, so the test uses none."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.one_host
 
 # The dry run and the migration from the documentation.
 CHECK, MIGRATE = (command.split() for command in documents.commands("ansible-navigator"))
-# The event numbers between the lines, which the terminal overwrites.
+# The event numbers between the output's lines. The terminal overwrites these numbers.
 HIDDEN = re.compile(r"\x1b\[K[^\x1b]*\x1b\[\d+D|\x1b\[K")
 
 

@@ -1,5 +1,5 @@
-"""In the proof, database code never exceeds its owner's privileges, influences an outcome, or has effects after its
-attempt."""
+"""In the proof, code in the database never exceeds its owner's privileges, never influences an outcome, and has no
+effect after its attempt."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ END = "IF TG_OP = 'DELETE' THEN RETURN OLD; END IF; RETURN NEW; END"
 
 
 def spy(database: Database, body: str, trigger: str = f"TRIGGER spy {FOR_EACH_ROW}") -> None:
-    """Create a trigger of the service's role on memories."""
+    """Create a trigger on memories, and its function, as the service's role."""
     database.run(
         f"SET LOCAL ROLE {OWNER}", f"CREATE FUNCTION spy() RETURNS trigger LANGUAGE plpgsql AS $spy${body}$spy$",
         f"CREATE {trigger}", "RESET ROLE",
@@ -82,7 +82,7 @@ def test_an_error_of_the_databases_code_is_an_outcome_of_its_own(database: Datab
 
 
 def test_a_leak_is_no_success_after_an_error(database: Database) -> None:
-    # An error of the previous attempt must not count as the outcome of this attempt.
+    # An error in the previous attempt must not count as the outcome of this attempt.
     database.migrate()
     database.run("CREATE POLICY also ON memories FOR SELECT USING (true)")
     spy(database, f"BEGIN IF TG_OP = 'UPDATE' THEN RAISE SQLSTATE 'TR001'; END IF; {END}")

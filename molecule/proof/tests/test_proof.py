@@ -21,12 +21,12 @@ def policy(using: str, clause: str = f"TO {OWNER}", name: str = MEMORIES) -> lis
 
 
 def also(using: str) -> list[str]:
-    """Return the statement that creates an additional policy on memories."""
+    """Return the statements that create an additional policy on memories."""
     return [f"CREATE POLICY also ON memories {using}"]
 
 
 def trigger(work: str, security: str = "") -> list[str]:
-    """Return the statement that gives the trigger on personality_metrics another function."""
+    """Return the statements that give the trigger on personality_metrics another function."""
     function = "CREATE OR REPLACE FUNCTION trigger_update_personality_averages() RETURNS trigger LANGUAGE plpgsql"
     return [f"{function} {security} AS 'BEGIN {work}; RETURN NEW; END'"]
 
@@ -76,7 +76,7 @@ MUTANTS = {
     "the constant default": (["ALTER TABLE memories ALTER customer_id SET DEFAULT 1"], "memories.own.insert"),
     "no default": (["ALTER TABLE memories ALTER customer_id DROP DEFAULT"], "memories.own.insert"),
     "the trigger writes for the default tenant": (
-        # The policy rejects the row of averages, and therefore also the row of metrics.
+        # The policy rejects the row that the trigger writes, and the INSERT that fires the trigger fails with it.
         trigger("PERFORM update_personality_averages(1, NEW.user_id)"), "personality_metrics.own.insert",
     ),
     "the trigger writes past row security": (

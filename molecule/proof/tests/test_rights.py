@@ -1,4 +1,4 @@
-"""A missing privilege or a trigger that forbids a command is sufficient proof. Permitted statements are tested."""
+"""A missing privilege, or a trigger that forbids a command, is sufficient proof. Other statements are still tested."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ FORBIDDING: dict[str, tuple[list[str], list[Any]]] = {
 
 
 def append_only(commands: list[Any]) -> model.Model:
-    """Return the model in which call_summaries is append_only."""
+    """Return the model with ``commands`` as the append_only value of call_summaries."""
     source = model_source(NAME)
     next(table for table in source["tables"] if table["name"] == "call_summaries")["append_only"] = commands
     return model.parse(source)

@@ -36,7 +36,7 @@ def manifest(**changes: Any) -> Callable[[Host], None]:
 
 
 def files(command: str) -> Callable[[Host], None]:
-    """Return a function that runs ``command`` as root in the backup."""
+    """Return a function that runs ``command`` as root in the backup's directory."""
 
     def damage(machine: Host) -> None:
         machine.run(f"sudo sh -c 'cd {COPY} && {command}'")

@@ -29,7 +29,7 @@ def given(**variables: Any) -> str:
 
 
 def table(**entries: Any) -> str:
-    """Return the argument that makes memories, with ``entries``, the only tenant table."""
+    """Return the argument that makes memories the only tenant table; ``entries`` change its entry in the model."""
     return given(tenancy_tables=[{"name": "memories", "surrogate_keys": [["id"]], "sample": {"k": "x"}} | entries])
 
 
@@ -52,7 +52,7 @@ def table(**entries: Any) -> str:
             [table(sample={"no_sample": 1})],
             "The sample of memories in tenancy_tables names no_sample, and public.memories has no such column",
         ),
-        # Jinja renders a number, which the type in the argument specs accepts.
+        # Jinja renders a number, which the argument specs accept although the type is a string.
         ([given(tenancy_column="{{ 1 }}")], "tenancy_column must be a non-empty string, not 1."),
         (
             [given(tenancy_schema='Odd "s" é {% raw %}{{ 1 }}{% endraw %}')],

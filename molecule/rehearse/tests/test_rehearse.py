@@ -94,7 +94,7 @@ def test_it_measures_and_the_real_database_notices_nothing(machine: Host) -> Non
     assert measured["revert_seconds"] > 0
     assert measured["findings"] > 100
     assert measured["mode"] == "full"
-    # A probe has shown that these walls are effective. Other walls depend on the host.
+    # The run has tested that these restrictions are effective. Other restrictions depend on the host.
     assert {"user", "no new privileges"} <= set(measured["walls"])
     assert f"locks on the tables up to {measured['locked_seconds']} s" in run.words
     assert machine.databases() == set()

@@ -59,7 +59,7 @@ print(json.dumps({'made': len(made), 'failed': failed, 'reset': reset}))
 
 @dataclass
 class Requests:
-    """The callers' requests, complete at the end of the block of ``callers``.
+    """The requests that ``callers`` sends. The fields are set when the block of ``callers`` ends.
 
     An exiting uvicorn worker resets connections whose requests it has not read. Clients retry such a request. ``reset``
     lists the retried requests, and ``failed`` all other requests without a healthy response.
@@ -97,7 +97,7 @@ def callers(machine: Host, rate: int = 20, pause: float = 0) -> Iterator[Request
 
 
 def workers(machine: Host) -> list[int]:
-    """Return the processes that gunicorn's main process started."""
+    """Return the PIDs of the processes that gunicorn's main process started."""
     found = machine.run("pgrep -P $(systemctl show --property=MainPID --value ai-memory)", check=False)
     return [int(pid) for pid in found.split()]
 
@@ -108,7 +108,7 @@ def before(machine: Host, program: str) -> None:
 
 
 def wait_for_workers(machine: Host, reached: Callable[[list[int]], bool]) -> list[int]:
-    """Wait until the workers have met the condition for a second, and return them."""
+    """Wait until the same workers have met the condition ``reached`` for a second, and return their PIDs."""
     deadline, since, last = time.monotonic() + 60, 0.0, workers(machine)
     while not since or time.monotonic() - since < 1:
         found = workers(machine)

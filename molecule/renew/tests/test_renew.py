@@ -83,7 +83,7 @@ def wait_for_phase(machine: Host, phase: str, over: Callable[[], bool] = lambda:
 
 
 def expect(done: dict[str, Any], way: str, count: int) -> None:
-    """Assert that a renewal replaced all workers."""
+    """Assert that a renewal replaced all of the service's ``count`` workers in this way."""
     assert (done.get("way"), done.get("workers"), done.get("renewed")) == (way, count, count), done
 
 
@@ -249,7 +249,7 @@ def test_each_worker_is_read_through(machine: Host) -> None:
     assert found["requests"] >= 2
     failed = read_through_each(machine, "/memory/retrieve", method="POST", body={})
     assert ' answered read with an error: HTTP 200 {"success":false' in failed["msg"], failed
-    # This path needs no database statement.
+    # A request for this path runs no database statement.
     unproven = read_through_each(machine, "/openapi.json", rounds=3)
     assert " requests do not prove that " in unproven["unproven"], unproven
     assert "reads with its new session." in unproven["unproven"], unproven

@@ -1,5 +1,5 @@
-"""A webhook receives messages about the start and the end of a run. A webhook that does not respond has no effect. Its
-URL is never shown."""
+"""A webhook receives messages about the start and the end of a run. A webhook that does not respond does not
+affect the run. The URL is never shown."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The probes show what callers of the service feel: a restart, and a stalled service. They end if the run is lost. None
-of these tests runs a playbook."""
+"""The probes show a restart and a stall as callers experience them, and end if the run is lost. None of these tests
+runs a playbook."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def call(machine: Host, state: str, **other: Any) -> dict[str, Any]:
 
 
 def lines(machine: Host, kind: str = "read", word: str = "good") -> int:
-    """Return the number of samples of this kind and result so far."""
+    """Return the number of samples with this kind and result so far."""
     return int(machine.run(f'sudo grep -c \'"{kind}".*"{word}"\' {PLACE}/samples || true') or 0)
 
 
@@ -71,7 +71,7 @@ def test_a_restart_is_a_gap_and_the_secret_is_seen_nowhere(machine: Host) -> Non
     assert f"{PLACE}/prober.zip" in shown
     modes = machine.run(f"sudo find {PLACE} -printf '%m %u %f\\n' | sort").splitlines()
     assert modes == ["600 root alive", "600 root prober.zip", "600 root samples", "700 root ai-memory-probes"]
-    # Measure the outage in this test. During the outage, at least one request must be refused.
+    # The test itself measures how long the service is down. Meanwhile, at least one probe must be refused.
     outage = machine.run(
         "sudo systemctl stop ai-memory; stopped=$(date +%s%N); sleep 0.5; echo $(($(date +%s%N) - stopped));"
         f" sudo grep -c 'no connection' {PLACE}/samples; sudo systemctl start ai-memory"
@@ -97,7 +97,7 @@ def test_a_restart_is_a_gap_and_the_secret_is_seen_nowhere(machine: Host) -> Non
 
 
 def vars_of(*texts: str) -> dict[str, str]:
-    """Return the strings that must not contain a secret, by names for the assertion message."""
+    """Return the texts, which must not contain a secret, by their names in the assertion message."""
     return dict(zip(("properties and arguments", "samples", "journal", "result"), texts, strict=True))
 
 

@@ -17,13 +17,13 @@ STORE = {"user_id": "+15550001111", "content": "a caller's sentence"}
 
 
 def refuse(machine: Host, path: str) -> None:
-    """Make a request fail."""
+    """Send a request that fails with HTTP 404."""
     with pytest.raises(AssertionError, match="404"):
         machine.call(path)
 
 
 def watching(path: str) -> str:
-    """Return the option that counts only failures of this path, and not those of other tests."""
+    """Return the option that counts only failed requests for this path, and not those of other tests."""
     return f'-e{{"service_journal_refused_pattern": "{path} HTTP"}}'
 
 
@@ -44,7 +44,7 @@ def test_what_callers_met_is_summed_up(machine: Host) -> None:
     wait_for(run, "run.json", '"name": "watch"')
     for _ in range(5):
         machine.call("/memory/store", **STORE)
-    # This failure does not exceed those before the run.
+    # The number of failures does not exceed the number before the run.
     refuse(machine, "/gone")
     run.wait()
     assert run.returncode == 0, run.output

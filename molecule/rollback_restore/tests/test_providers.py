@@ -87,7 +87,7 @@ def asked(connect: Connect, database: str, query: str, *values: Any) -> Any:
 
 
 def properties(connect: Connect, database: str) -> tuple[Any, Any, Any]:
-    """Return the properties of a database, the order of words in it, and whether its version is the library's."""
+    """Return the database's locale properties, its order of the words in WORDS, and its upper-case form of "ä"."""
     ordered = asked(connect, database, "SELECT array_agg(word ORDER BY word) FROM unnest(%s) AS word", WORDS)
     upper = asked(connect, database, "SELECT upper(convert_from(convert_to('ä', 'UTF8'), 'UTF8'))")
     return asked(connect, database, PROPERTIES, database), ordered, upper
@@ -115,7 +115,7 @@ def test_a_copy_has_the_locale_provider_of_the_database(machine: Host, tmp_path_
                 with contextlib.closing(here(NAME)) as connection, connection.cursor() as cursor:
                     found = database_settings.read(cursor, NAME, f"{NAME}_copy")
                 wanted = properties(here, NAME)
-                # A restore into the same server, and one into a throwaway server with another default.
+                # A restore on the same server, and one on a throwaway server with another default.
                 for connect, statement in ((here, found["create"]), (there, found["elsewhere"])):
                     with made(connect, statement, f"{NAME}_copy"):
                         assert properties(connect, f"{NAME}_copy") == wanted, name

@@ -69,7 +69,7 @@ def test_a_damaged_dump_is_refused(machine: Host) -> None:
 
 @pytest.mark.wide
 def test_a_restore_that_fails_leaves_nothing(machine: Host) -> None:
-    # The manifest states one row more than the dump contains.
+    # The manifest now contains a row count that is one higher than the dump's.
     manifest = f"{machine.backups()[-1]}/manifest.json"
     machine.run(f"sudo cp -p {manifest} /root/manifest && sudo sed -i 's/5755/5756/' {manifest}")
     try:

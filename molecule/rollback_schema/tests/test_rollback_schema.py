@@ -1,4 +1,4 @@
-"""Rollback without a restore: exactly the original schema, and every row, including newer rows."""
+"""A rollback without a restore brings back exactly the original schema, and keeps every row, including newer rows."""
 
 from __future__ import annotations
 

@@ -12,8 +12,8 @@ from lab import MIGRATE, OWNER, ROWS, Host
 pytestmark = pytest.mark.wide
 
 LOGIN = backfill_login.role("ai_memory")
-# Records that it ran, and whether it ran with more privileges than its owner has. It uses sequences, which a rollback
-# does not reset.
+# Code that records that it ran, and whether it ran with more privileges than its owner has. It records this in
+# sequences, because a rollback does not reset them.
 NOTE = (
     "PERFORM nextval('public.seen'); IF (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user)"
     " THEN PERFORM nextval('public.trap'); END IF"
@@ -31,7 +31,7 @@ PLANTED = [
 # A half-finished migration: FORCE is on, and a policy hides the rows without a tenant.
 HALF = [
     "ALTER TABLE memories ADD COLUMN customer_id integer",
-    # The release sets no tenant. New rows take the column's default, and old rows have no tenant.
+    # The release sets no tenant, so new rows take the column's default. The existing rows have no tenant yet.
     "ALTER TABLE memories ALTER customer_id SET DEFAULT 1",
     "UPDATE memories SET customer_id = 1 WHERE type = (SELECT min(type) FROM memories)",
     "ALTER TABLE memories ENABLE ROW LEVEL SECURITY", "ALTER TABLE memories FORCE ROW LEVEL SECURITY",
@@ -54,7 +54,7 @@ def left(machine: Host) -> list[object]:
 
 @pytest.fixture
 def half(machine: Host) -> Iterator[Host]:
-    """Return a host with a half-migrated database."""
+    """Yield a host with a half-migrated database."""
     machine.reset()
     machine.sql(";".join(HALF))
     machine.sql(";".join(PLANTED))

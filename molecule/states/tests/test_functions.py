@@ -1,4 +1,4 @@
-"""The migration gives functions the model's body, whatever their signature is."""
+"""The migration gives functions the model's body, whatever their signatures are."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ EMPTY = ["ALTER FUNCTION update_personality_averages(varchar) SET search_path = 
 
 
 def made(argument: str) -> list[str]:
-    """Return the statements that change the argument of the older release's function."""
+    """Return the statements that replace the older release's function with one that has another argument."""
     return [
         DROP,
         f"CREATE FUNCTION update_personality_averages({argument}) RETURNS void LANGUAGE plpgsql AS 'BEGIN NULL; END'",
@@ -27,7 +27,7 @@ HEADERS = {
     "another argument": made("uid varchar"),
     "no name of the argument": made("varchar"),
     "a default": made("uid varchar DEFAULT 'nobody'"),
-    # In the function's body, this is also the name of a column.
+    # In the function's body, this argument name is also the name of a column.
     "a column's name": made("user_id varchar"),
     "an odd name": made('"select ""x"" $1" varchar'),
     "both": [*made("user_id varchar"), *EMPTY],

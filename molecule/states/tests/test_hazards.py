@@ -192,7 +192,7 @@ def refusal(database: Database) -> list[str]:
 
 
 def of_old_servers(database: Database, statements: list[str]) -> None:
-    """Run ``statements``, or skip the test if the server lacks column lists and row filters of publications."""
+    """Run ``statements``, or skip the test if they need a publication feature that the server lacks."""
     if any("PUBLICATION" in text and "(" in text for text in statements) and database.value(
         "SELECT current_setting('server_version_num')::int < 150000"
     ):

@@ -1,4 +1,4 @@
-"""From every state of a database, the production SQL of the plan leads to the same migrated state."""
+"""The plan's production SQL migrates a database from any initial state to the same final state."""
 
 from __future__ import annotations
 
@@ -75,8 +75,8 @@ STATES = {
     ],
 }
 
-# These states end up migrated, but additional or renamed objects remain, so their schema differs from that of the other
-# states.
+# A migration from these states leaves additional or renamed objects, so the final schema differs from that of the
+# other states.
 KEEPS_ITS_OWN = (
     "a unique index instead of the constraint",
     "an index of the wanted name on other columns",

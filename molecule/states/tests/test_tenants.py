@@ -1,4 +1,4 @@
-"""Tenants that are not numbers: the same plan, proof, findings and rollback, on the real database."""
+"""Tenants of types other than integer have the same plan, proof, findings and rollback, on a real database."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from production import production_source
 
 pytestmark = pytest.mark.one_host
 
-# Functions with numeric arguments write to the other tables.
+# Functions that expect integer tenants write to the other tables, which are therefore left out.
 TABLES = ("memories", "call_summaries", "caller_profiles")
 TENANTS = {
     "bigint": 2**40, "smallint": 7, "uuid": "3F0C8A52-9d1e-4b7a-8c35-6e2f1d0b9a74", "text": "O'Neill \\ Söhne ",
@@ -83,5 +83,5 @@ def test_what_the_bridge_spells_is_the_default_tenant_and_is_noted(other_type: D
 
 
 def _named(wanted: model.Model, tenant: str) -> str:
-    """Return the statement with which a session sets its tenant."""
+    """Return the statement that sets a session's tenant."""
     return f"SELECT set_config({literal(wanted.setting)}, {literal(tenant)}, true)"

@@ -80,7 +80,7 @@ def archive_of(machine: Host, logs: Path | None, *arguments: str) -> Archive:
 
 @contextlib.contextmanager
 def failing_service(machine: Host) -> Iterator[None]:
-    """Make one start of the service fail, so that its whole environment, and more, appears in the journal."""
+    """Make one start of the service fail after it writes its environment and callers' data to the journal."""
     script = f"env; echo could not connect to postgresql://alice:{OLD_PASSWORD}@localhost/ai_memory for {NAME};"
     script += f" echo ERROR app {CALLER} said: {SENTENCE.replace(chr(39), '')}; exit 1"
     machine.run(f"sudo mkdir -p {SERVICE}")

@@ -49,7 +49,7 @@ def a_writer(machine: Host) -> Iterator[None]:
 
 @pytest.fixture
 def cannot_be_restored(machine: Host) -> Iterator[None]:
-    """Add a CHECK to a table that fails without the schema public in the search path."""
+    """Add a CHECK constraint that fails if the schema public is not in the search path."""
     machine.reset()
     machine.sql("CREATE TABLE limits AS SELECT 1 AS least")
     machine.sql(

@@ -1,4 +1,4 @@
-"""The operator's view, on an 80-column terminal and elsewhere."""
+"""The output that the operator sees, on an 80-column terminal and elsewhere."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def migration(machine: Host, **variables: str) -> Screen:
 
 
 def phases(screen: Screen) -> list[tuple[str, str, str]]:
-    """Return the mark, name and state of the phases that are shown."""
+    """Return the mark, name and state of each displayed phase."""
     found = [PHASE.match(line) for line in screen.lines]
     return [(match["mark"], match["name"], match["state"]) for match in found if match]
 

@@ -13,7 +13,7 @@ from lab import MIGRATE, PLUGINS, Host, Run, copied_checkout
 pytestmark = pytest.mark.wide
 
 UTILS = f"{PLUGINS}/module_utils"
-# Code that runs for every row takes time, but a few rows are enough.
+# Planted code runs slowly for every row, but has sprung after a few rows. A short timeout therefore suffices.
 MIGRATION = (*MIGRATE, READABLE, "-etenancy_transaction_timeout=20")
 RESTORE = ("rollback.yml", "-erollback_mode=restore", "-erollback_confirm=YES")
 # This column leaves rows without a tenant, so the backfill runs before the stop.
@@ -22,8 +22,7 @@ WITHOUT_TENANT = "ALTER TABLE public.memories ADD COLUMN customer_id integer"
 
 @dataclass(frozen=True)
 class Guard:
-    """A guard against the database's code: a string in a file of the checkout, and its replacement without the
-    guard."""
+    """A guard against code in the database. The guard is removed by replacing ``text`` with ``instead`` in ``file``."""
 
     file: str
     text: str

@@ -28,7 +28,7 @@ class Trap:
         self._machine = machine
         with_role = f"SET SESSION AUTHORIZATION {OWNER};\n{PLANT.read_text()}"
         machine.run(f"sudo truncate --size=0 {LOG}")
-        # psql stops at the first error, so that no statement is skipped silently.
+        # psql must stop at the first error, because otherwise a failed statement would go unnoticed.
         machine.run(f"psql -X -q -v ON_ERROR_STOP=1 {database}", given=with_role)
         self._read = self._size()
 
@@ -36,8 +36,8 @@ class Trap:
         return int(self._machine.run(f"sudo stat --format=%s {LOG}"))
 
     def sprung(self) -> list[str]:
-        """Return the code that, since the last call, has run with more privileges than its owner has, and as which
-        role."""
+        """Return the code that has run with more privileges than its owner's since the last call, each with the role
+        that ran it."""
         begin, self._read = self._read, self._size()
         # Only the log lines of the notes count, because the statement that plants the code also contains the word TRAP.
         found = self._machine.run(f"sudo tail --bytes=+{begin + 1} {LOG} | grep -o 'LOG: *TRAP .*' | sort -u || true")

@@ -26,7 +26,7 @@ INSTANCE = {"aimem@.service": SERVICE, "aimem@8100.socket": SOCKET, "aimem-worke
 
 @contextlib.contextmanager
 def installed(machine: Host, files: dict[str, str]) -> Iterator[None]:
-    """Install units until the next boot of the host."""
+    """Install units for the duration of the block."""
     for name, text in files.items():
         machine.run(f"sudo tee {RUNTIME}/{name}", given=text)
     machine.run("sudo systemctl daemon-reload")
@@ -38,9 +38,9 @@ def installed(machine: Host, files: dict[str, str]) -> Iterator[None]:
 
 @pytest.fixture
 def instance(machine: Host) -> Iterator[tuple[str, ...]]:
-    """Replace the service with an instance of a template, with a socket that starts it and a unit that stops with it.
+    """Replace the service with a template instance, a socket that starts the instance, and a unit that stops with it.
 
-    Returns the names of these units.
+    Yields the names of these units.
     """
     units = ("aimem@8100.socket", "aimem@8100.service", "aimem-worker.service")
     machine.reset()

@@ -1,4 +1,4 @@
-"""A service stops together with the units that start it, and starts together with those that stopped with it."""
+"""A service stops together with the units that can start it, and starts together with the units that stopped."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_the_failsafe_brings_back_all_that_a_lost_run_stopped(machine: Host, ins
     stopped = machine.module("cutover", **CALL | {"unit": instance[1], "triggers": armed["triggers"], "stop": True})
     assert "msg" not in stopped, stopped
     assert states(machine, instance) == ["inactive"] * 3
-    # That run is lost, and another run starts. The armed timer still contains the stopped units.
+    # That run is lost, and another run starts. The armed timer still starts the units that the lost run stopped.
     again = machine.module("service_failsafe", **arm | {"seconds": 1})
     assert (again["triggers"], again["companions"]) == ([instance[0]], [instance[2]])
     machine.wait_until_healthy()

@@ -1,4 +1,4 @@
-"""watch.yml installs a timer that verifies the databases every night, and removes it again.
+"""watch.yml installs a timer that verifies the databases every night, and removes the timer again.
 
 A lab host serves as the machine that runs Ansible, because the machine of the tests may have no systemd.
 """
@@ -18,7 +18,7 @@ from lab import HOSTS, ROOT, Host, Run
 
 pytestmark = pytest.mark.one_host
 
-# systemd and the shell give each of these characters a meaning.
+# Many of these characters have a special meaning for systemd or the shell.
 CHECKOUT = r'/srv/a 100%n "checkout" of $HOME\x'
 PRINT = """#!/usr/bin/python3
 import json, os, pwd, sys
