@@ -64,7 +64,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 workers:
-  description: The process ids of the workers.
+  description: The process IDs of the workers.
   returned: success
   type: list
 requests:
