@@ -35,7 +35,7 @@ description:
   - Restores the dump into a throwaway server and compares the restored rows with the dumped ones. Then it writes
     C(manifest.json), gives the directory its final name O(path), and removes the oldest backups. Until then, the name
     of the directory has the suffix C(.partial).
-  - After a failure, all files of the backup are removed. Runs as root.
+  - After a failure, the module removes all files of the backup. Runs as root.
 extends_documentation_fragment:
   - aimemory.tenancy.database
   - aimemory.tenancy.database.user

@@ -18,8 +18,8 @@ description:
   - Continues after M(aimemory.tenancy.backup) with O(aimemory.tenancy.backup#module:encrypt=true). Creates one archive
     with C(age), decrypts it, compares it with the unencrypted files, and removes these files. Then it writes
     C(manifest.json), gives the directory its final name, and removes the oldest backups.
-  - Must not run as a background job, because the job's files would contain the key. After a failure, all files of the
-    backup are removed. Runs as root.
+  - Must not run as a background job, because the job's files would contain the key. After a failure, the module
+    removes all files of the backup. Runs as root.
 options:
   user:
     description: System user that owns the backup.

@@ -52,7 +52,7 @@ options:
   stop:
     description:
       - Stops O(triggers) and the unit, then checks that no process of the unit and no other client of O(database)
-        remains. Idle sessions of O(pooler), which are reset for the next client, are terminated because they keep the
+        remains. Idle sessions of O(pooler) that are reset for the next client are terminated, because they keep the
         role settings from their login.
     type: bool
     default: false

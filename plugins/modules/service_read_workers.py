@@ -72,7 +72,7 @@ requests:
   returned: success
   type: int
 unproven:
-  description: A sentence about the processes that are not proven to read with their sessions, or "".
+  description: A sentence that names the workers that are not proven to read with their sessions, or "".
   returned: success
   type: str
 """
