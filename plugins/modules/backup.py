@@ -81,8 +81,8 @@ options:
     required: true
   encrypt:
     description:
-      - Whether M(aimemory.tenancy.backup_encrypt) encrypts the backup afterwards. This module does not get the key,
-        because Ansible would store the key in the files of the job. The backup then keeps the suffix C(.partial) and
+      - Whether M(aimemory.tenancy.backup_encrypt) encrypts the backup afterwards. The key is not passed to this module,
+        because Ansible would store it in the job's files. The backup then keeps the suffix C(.partial) and
         gets no C(manifest.json), and no old backup is removed.
     type: bool
     required: true

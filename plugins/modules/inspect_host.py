@@ -161,7 +161,7 @@ def inspect(wanted: dict[str, Any], run_command: inspection.RunCommand) -> dict[
         wanted["database"], wanted["port"], wanted["user"], wanted["queries"], wanted["values"]
     )
     asked, answered = postgresql.pop("asked"), postgresql.pop("answered")
-    # If the backup directory does not exist yet, it will be on its parent's file system.
+    # A backup directory that does not exist yet is created on its parent's file system.
     backups = Path(wanted["backup_directory"])
     data = [postgresql["data_directory"]] if postgresql["data_directory"] else []
     rooms = {"data": data, "backups": [str(backups), str(backups.parent)]}

@@ -14,7 +14,7 @@ module: service_probes
 short_description: Start or stop probes of a service, which show how a run affects callers
 description:
   - Starts a transient systemd unit on the server that sends O(request) every O(interval) seconds. A request is not sent
-    before the response to the previous one. Requests that become due in the meantime count as waiting for it.
+    before the response to the previous one. Requests that become due meanwhile count as waiting for that response.
     Requests to O(health_url) are sent between them, at most one per second, and fewer if responses are slow.
   - A request counts as failed if its response is late, has an error or C(success) false, or lacks data that the same
     request returned before the start.

@@ -421,8 +421,8 @@ def owner_of(process: int, user: str) -> tuple[int, int, Iterable[int]]:
 def environment(module: AnsibleModule) -> dict[str, str]:
     """Return the environment of the service's process or of the unit's next start. Raises OSError.
 
-    If the process does not show ``variable``, the next start's environment fills the gaps. A program that writes its
-    state into its process title overwrites the environment that the kernel shows.
+    If the process's environment lacks the database URL, the environment of the next start fills the gaps. A program
+    that writes its state into its process title overwrites the environment that the kernel shows.
     """
     wanted = module.params
     found: dict[str, str] = {}
