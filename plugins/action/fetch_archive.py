@@ -26,7 +26,7 @@ def put(incoming: Path, path: Path, sha256: str) -> str:
                 " Run the playbook again."
             )
     if path.exists():
-        return f"{path} exists already: it was not overwritten."
+        return f"{path} already exists and was not overwritten."
     incoming.chmod(0o600)
     incoming.rename(path)
     return ""

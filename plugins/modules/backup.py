@@ -35,7 +35,7 @@ description:
   - Restores the dump into a throwaway server and compares the restored rows with the dumped ones. Then it writes
     C(manifest.json), gives the directory its final name O(path), and removes the oldest backups. Until then, the name
     of the directory has the suffix C(.partial).
-  - After a failure, all files of the backup are removed. Runs as root.
+  - After a failure, the module removes all files of the backup. Runs as root.
 extends_documentation_fragment:
   - aimemory.tenancy.database
   - aimemory.tenancy.database.user
@@ -46,7 +46,7 @@ options:
     type: path
     required: true
   format:
-    description: C(directory) is written by several jobs in parallel, and C(custom) is a single file. Both are
+    description: With V(directory), several jobs write the dump in parallel. V(custom) is a single file. Both are
       compressed.
     type: str
     choices: [directory, custom]
@@ -81,17 +81,17 @@ options:
     required: true
   encrypt:
     description:
-      - Whether M(aimemory.tenancy.backup_encrypt) encrypts the backup afterwards. This module does not get the key,
-        because Ansible would store the key in the files of the job. The backup then keeps the suffix C(.partial) and
+      - Whether M(aimemory.tenancy.backup_encrypt) encrypts the backup afterwards. The key is not passed to this module,
+        because Ansible would store it in the job's files. The backup then keeps the suffix C(.partial) and
         gets no C(manifest.json), and no old backup is removed.
     type: bool
     required: true
   keep:
-    description: Number of backups that are kept, at least 1.
+    description: Number of backups to keep, at least 1.
     type: int
     required: true
   needed:
-    description: Paths of further backups that are kept.
+    description: Paths of other backups to keep.
     type: list
     elements: path
     default: []
@@ -123,8 +123,8 @@ EXAMPLES = r"""
 RETURN = r"""
 manifest:
   description:
-    - Content of C(manifest.json). C(tables) has one entry for each table, with schema, name, partitioned, rows and hash
-      (null for a partitioned table or one that is too large). C(snapshot_xmin) is the oldest transaction that was
+    - Contents of C(manifest.json). C(tables) has one entry for each table, with schema, name, partitioned, rows and
+      hash (null for a partitioned table or one that is too large). C(snapshot_xmin) is the oldest transaction that was
       running at the time C(created); the dump may lack rows of this transaction and of later ones. C(duration_seconds)
       is the duration of pg_dump, and C(proven_seconds) that of the test restore (null without a test restore).
       C(size_bytes) is the size of all files, and C(sha256) is the SHA-256 of C(SHA256SUMS).
@@ -135,7 +135,7 @@ throwaway:
   returned: success
   type: dict
 left:
-  description: Sentences about old backups that cannot be removed.
+  description: Sentences about old backups that could not be removed.
   returned: success
   type: list
 """
@@ -155,7 +155,7 @@ class Backup:
         self.copy = restored_copy.Copy(module.run_command, self.wanted)
 
     def take(self) -> dict[str, Any]:
-        """Take the backup and return the module's result; raises TenancyError, psycopg2.Error and OSError."""
+        """Take the backup and return the module's result. Raises TenancyError, psycopg2.Error and OSError."""
         wanted = self.wanted
         directory = os.path.dirname(wanted["path"])
         backup_files.make_directory(directory, wanted["user"])
@@ -208,7 +208,7 @@ class Backup:
 
 
 def require(refusal: str) -> None:
-    """Raise TenancyError with the sentence if it is not empty."""
+    """Raise TenancyError with the sentence ``refusal``, unless it is empty."""
     if refusal:
         raise TenancyError(refusal)
 
@@ -234,7 +234,7 @@ def main() -> None:
     path = module.params["path"]
     for found in (path, f"{path}{backup_files.PARTIAL}"):
         if os.path.lexists(found):
-            module.fail_json(msg=f"{found} exists already: it was not overwritten.")
+            module.fail_json(msg=f"{found} already exists and was not overwritten.")
     if module.check_mode:
         module.exit_json(changed=True)
     backup = None

@@ -18,7 +18,7 @@ description:
     that user may read it. Replaces an archive that an interrupted run left behind. Runs as root.
 options:
   path:
-    description: Directory of the backup. The archive contains it under its own name, without the parent directories.
+    description: Directory of the backup. The archive contains this directory under its own name, without its parents.
     type: path
     required: true
   archive:

@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Encrypt a backup that was taken for encryption, and give it its final name."""
+"""Encrypt a backup that was taken with ``encrypt``, and give it its final name."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import age, backu
 
 DOCUMENTATION = r"""
 module: backup_encrypt
-short_description: Encrypt a backup that was taken for encryption, and give it its final name
+short_description: Encrypt a backup that was taken with C(encrypt), and give it its final name
 description:
   - Continues after M(aimemory.tenancy.backup) with O(aimemory.tenancy.backup#module:encrypt=true). Creates one archive
     with C(age), decrypts it, compares it with the unencrypted files, and removes these files. Then it writes
     C(manifest.json), gives the directory its final name, and removes the oldest backups.
-  - Must not run as a background job, because the job's files would contain the key. After a failure, all files of the
-    backup are removed. Runs as root.
+  - Must not run as a background job, because the job's files would contain the key. After a failure, the module
+    removes all files of the backup. Runs as root.
 options:
   user:
     description: System user that owns the backup.
     type: str
     required: true
   manifest:
-    description: The value C(manifest) of M(aimemory.tenancy.backup).
+    description: RV(aimemory.tenancy.backup#module:manifest).
     type: dict
     required: true
   identity:
@@ -34,11 +34,11 @@ options:
     type: str
     required: true
   keep:
-    description: Number of backups that are kept, at least 1.
+    description: Number of backups to keep, at least 1.
     type: int
     required: true
   needed:
-    description: Paths of further backups that are kept.
+    description: Paths of other backups to keep.
     type: list
     elements: path
     default: []
@@ -57,7 +57,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 left:
-  description: Sentences about old backups that cannot be removed.
+  description: Sentences about old backups that could not be removed.
   returned: success
   type: list
 """

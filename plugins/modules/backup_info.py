@@ -28,12 +28,11 @@ options:
     type: str
     required: true
   backup:
-    description: A backup, or a directory whose last backup by name is used; empty means O(directory).
+    description: Path of a backup, or of a directory whose last backup by name is used; empty means O(directory).
     type: str
     default: ""
   proven:
-    description: Whether to use only backups that passed their test restore. In this case, a missing backup is not an
-      error.
+    description: Whether to use only backups that passed their test restore. If so, a missing backup is not an error.
     type: bool
     default: false
   schema:
@@ -78,15 +77,15 @@ manifest:
   type: dict
 written:
   description:
-    - Content of C(written.json) in the backup. It lists the tables that were written between the backup of a migration
-      and the stop. Empty if it is damaged, null if there is none.
+    - Contents of the backup's file C(written.json). The file lists the tables that were written between a migration's
+      backup and the stop of the service. Empty if the file is damaged, null if there is no such file.
   returned: success
   type: dict
 """
 
 
 def text_of(path: str) -> str:
-    """Return the content of a file; invalid UTF-8 is replaced. Raises OSError."""
+    """Return the contents of a file, with invalid UTF-8 replaced. Raises OSError."""
     with open(path, encoding="utf-8", errors="replace") as file:
         return file.read()
 

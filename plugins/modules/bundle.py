@@ -10,11 +10,11 @@ description:
   - In check mode, the archive is not written.
 options:
   path:
-    description: The archive, whose name ends in C(.tar.gz).
+    description: Path of the archive, which ends in C(.tar.gz).
     type: path
     required: true
   files:
-    description: The content of each file, by its name in the archive.
+    description: The contents of each file, by its name in the archive.
     type: dict
     required: true
 author: AI-Memory operations

@@ -7,9 +7,9 @@ module: connection_settings
 short_description: Determine how Ansible connects to a host, and which options a run must add
 description:
   - >-
-    Gets the settings in effect from C(ssh -G), and the origin of the options from Ansible. Sends nothing to the host.
+    Reads the effective settings from C(ssh -G), and the origin of the options from Ansible. Sends nothing to the host.
   - >-
-    If nothing keeps an idle connection open, the task adds C(ServerAliveInterval), and closes the
+    If no setting keeps idle connections open, the task adds C(ServerAliveInterval), and closes the
     shared connection of an earlier command.
   - Never changes a value that the operator configured.
 options: {}

@@ -52,7 +52,7 @@ options:
   stop:
     description:
       - Stops O(triggers) and the unit, then checks that no process of the unit and no other client of O(database)
-        remains. Idle sessions of O(pooler), which are reset for the next client, are terminated because they keep the
+        remains. Idle sessions of O(pooler) that are reset for the next client are terminated, because they keep the
         role settings from their login.
     type: bool
     default: false
@@ -99,19 +99,20 @@ options:
         elements: str
         default: []
       seconds:
-        description: Time limit in seconds for the start of one new process.
+        description: Time limit for the start of one new process, in seconds.
         type: int
         required: true
       order:
         description:
           - V(before) commits O(early) and renews the sessions before the transaction. The transaction is committed only
-            if no session of O(roles) is older than O(early); this is checked while the tables are locked.
+            if no session of O(roles) began before the commit of O(early); the module checks this while the tables are
+            locked.
           - V(after) renews the sessions after the transaction.
         type: str
         choices: [before, after]
         required: true
       patience:
-        description: Seconds to wait after the renewal until all older sessions have ended.
+        description: Seconds to wait for all older sessions to end after the renewal.
         type: int
         required: true
       otherwise_stop:
@@ -151,7 +152,7 @@ options:
     type: int
     default: 60
   health_request_timeout:
-    description: Timeout of one request in seconds.
+    description: Timeout for one request, in seconds.
     type: int
     default: 30
 author: AI-Memory operations
@@ -203,7 +204,7 @@ renewed:
   returned: when the sessions were renewed
   type: dict
 came_up:
-  description: Whether something else started the unit after it was stopped; in this case it was restarted.
+  description: Whether something else started the unit after it was stopped; if so, the module restarted it.
   type: bool
 ended:
   description: Roles of the clients that were terminated.
@@ -237,7 +238,7 @@ class StageError(Exception):
 
 
 class UnhealthyError(StageError):
-    """The service does not work, so the change is not attempted in another way."""
+    """The service is not healthy, so a failed live change does not fall back to stopping the service."""
 
 
 class Cutover:
@@ -258,7 +259,7 @@ class Cutover:
         self.outcome: dict[str, Any] = {"changed": False, "came_up": False, "ended": []}
 
     def run(self) -> None:
-        """Run the stages; raises StageError, SystemctlError, psycopg2.Error and the errors that ``transaction.run``
+        """Run the stages. Raises StageError, SystemctlError, psycopg2.Error and the errors that ``transaction.run``
         and the renewal raise."""
         renew = self.wanted["renew"]
         if renew is None:
@@ -313,7 +314,7 @@ class Cutover:
         database, seconds = self.wanted["database"], self.wanted["transaction"]["seconds"]
         with self._connection(database) as guard, self._connection(database) as connection:
             guard.autocommit = True
-            # The time is limited, because an event trigger may run the database's own code for the new objects.
+            # The time is limited, because the new objects may fire an event trigger, which runs code in the database.
             with (
                 sessions.bounded(connection, guard, seconds, "The transaction of the bridge"),
                 connection.cursor() as cursor,
@@ -430,7 +431,7 @@ class Cutover:
         return "; ".join(lines) or ", ".join(map(str, pids))
 
     def _require_no_client(self) -> None:
-        """Terminate the other clients, or fail after some time if clients or other sessions with locks remain."""
+        """Terminate other clients if the options say so. Raises StageError if clients or sessions with locks remain."""
         database, terminate = self.wanted["database"], self.wanted["terminate_clients"]
         pooler = clients.Pooler(**(self.wanted["pooler"] or {}))
         deadline = time.monotonic() + CLIENTS_SECONDS
@@ -470,8 +471,8 @@ class Cutover:
         return moment
 
     def _start(self) -> None:
-        """Start the unit with its related units, and wait until it is healthy and has no session from before the
-        start."""
+        """Start the unit and its related units, wait until it is healthy, and terminate the older sessions of its
+        roles."""
         wanted, armed = self.wanted, self.failsafe.armed()
         unit, triggers = wanted["unit"], list(dict.fromkeys([*wanted["triggers"], *armed.triggers]))
         companions = list(dict.fromkeys([*wanted["companions"], *armed.companions]))
@@ -489,7 +490,8 @@ class Cutover:
         self.outcome["started"] = restarts or not running
         if restarts or not (running or "journal_since" in self.outcome):
             self.outcome["journal_since"] = self._inactive_since()
-        # systemd limits the number of starts. It does not count those of an unreferenced unit, which is not loaded.
+        # systemd limits how often a unit starts, so its counter is reset. The command fails for an unreferenced unit,
+        # which is not loaded and has no counter.
         self.module.run_command(["systemctl", "reset-failed", "--", unit])
         self.systemd.order("start", [*triggers, unit, *companions])
         self.outcome["changed"] = True

@@ -65,7 +65,7 @@ def attributes(path: str) -> tuple[int, int, int, dict[str, bytes]]:
 
 
 def flags(path: str) -> int:
-    """Return the flags of a file that chattr sets, or 0 if its file system does not support them."""
+    """Return the flags that chattr sets on a file, or 0 if the file system does not support them."""
     value = array.array("L", [0])
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     try:
@@ -78,7 +78,7 @@ def flags(path: str) -> int:
 
 
 def require_trusted_links(path: str, target: str) -> None:
-    """Check that no link of an ordinary user makes root write to another user's file. Raises FileError.
+    """Raise FileError if an ordinary user's link leads to another user's file, which root would overwrite.
 
     ``target`` is the file to which ``path`` resolves. It exists, so the links do not form a loop.
     """
@@ -132,8 +132,8 @@ def replace(target: str, content: bytes) -> None:
             os.fchown(file.fileno(), user, group)
             for name in set(os.listxattr(file.fileno())) - set(extended):
                 os.removexattr(file.fileno(), name)
-            # These must be set before the mode. Its group bits are the mask of an ACL, or the group's permissions if
-            # there is no ACL.
+            # The extended attributes must be set before the mode. The mode's group bits are the mask of an ACL, or the
+            # group's permissions if there is no ACL.
             for name, value in extended.items():
                 os.setxattr(file.fileno(), name, value)
             os.fchmod(file.fileno(), mode)

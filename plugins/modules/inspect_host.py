@@ -22,7 +22,7 @@ module: inspect_host
 short_description: Collect all facts about a host that a new run needs, in one call
 description:
   - Inspects the service's unit, its processes and its sessions in the same way as M(aimemory.tenancy.service_witness).
-    Also inspects PostgreSQL, its programs, the directory of the backups, the free disk space, and the lock of runs.
+    Also inspects PostgreSQL, its programs, the backup directory, the free disk space, and the lock for runs.
   - Does not judge the facts. A fact that cannot be read is returned as a problem, together with all other facts.
   - Changes nothing. The result contains secrets, so the task needs C(no_log). Runs as root.
 extends_documentation_fragment:
@@ -52,7 +52,7 @@ options:
     type: dict
     default: {}
   backup_directory:
-    description: The directory of the backups, which need not exist yet.
+    description: The backup directory, which need not exist yet.
     type: path
     required: true
   lock:
@@ -96,32 +96,33 @@ EXAMPLES = r"""
 
 RETURN = r"""
 service:
-  description: Result of M(aimemory.tenancy.service_witness), and problem, the reason if the service cannot be
-    inspected.
+  description: Result of M(aimemory.tenancy.service_witness). The added key problem contains the reason if the service
+    cannot be inspected.
   returned: success
   type: dict
 unit:
-  description: obstacles and notes, sentences about stopping and starting the unit; problem, the reason if systemctl
-    failed.
+  description: obstacles and notes (sentences about stopping and starting the unit) and problem (the reason if
+    systemctl failed, or "").
   returned: success
   type: dict
 renewal:
   description:
     - way (gunicorn, reload, command, or restart if the sessions cannot be renewed while the service runs) and workers
       (of gunicorn).
-    - obstacle, a sentence if the sessions cannot be renewed, or ""; invalid, a sentence if the unit contradicts
-      O(renew), or "".
+    - obstacle (a sentence if the sessions cannot be renewed, or "") and invalid (a sentence if the unit contradicts
+      O(renew), or "").
   returned: success
   type: dict
 postgresql:
   description:
-    - problem (the first error, or ""), rows (of each query by its name) and data_directory.
+    - problem (the first error, or ""), rows (the rows of each query, by its name) and data_directory.
     - session_settings, the settings of the administrator's sessions in addition to the fixed ones.
     - login_triggers, the event triggers that reject a read-only session.
   returned: success
   type: dict
 clock:
-  description: asked_at, and the seconds from the start of the call to the first query, and from there to the end.
+  description: asked_at, before (the seconds from the start of the call to the first query) and after (the seconds from
+    the end of the first query to the end of the call).
   returned: success
   type: dict
 pg_dump:
@@ -129,8 +130,7 @@ pg_dump:
   returned: success
   type: str
 backups:
-  description: For the directory of the backups and its parent (directory, parent) - exists, is_directory, is_link,
-    writable.
+  description: For the backup directory and its parent (directory, parent) - exists, is_directory, is_link, writable.
   returned: success
   type: dict
 disk:
@@ -161,7 +161,7 @@ def inspect(wanted: dict[str, Any], run_command: inspection.RunCommand) -> dict[
         wanted["database"], wanted["port"], wanted["user"], wanted["queries"], wanted["values"]
     )
     asked, answered = postgresql.pop("asked"), postgresql.pop("answered")
-    # A directory that does not exist yet is created in its parent.
+    # A backup directory that does not exist yet is created on its parent's file system.
     backups = Path(wanted["backup_directory"])
     data = [postgresql["data_directory"]] if postgresql["data_directory"] else []
     rooms = {"data": data, "backups": [str(backups), str(backups.parent)]}

@@ -120,11 +120,11 @@ WHERE datname = current_database() AND application_name = '{sessions.APPLICATION
 
 
 def job_is_over(directory: str, job: str) -> bool:
-    """Return whether the job has ended according to its file; raises FileNotFoundError if there is no file."""
+    """Return whether the job has ended according to its file. Raises FileNotFoundError if there is no file."""
     with open(os.path.join(directory, os.path.basename(job)), encoding="utf-8") as file:
         text = file.read()
     try:
-        # The module's result replaces the key ``started``; async_status makes the same check.
+        # When the job ends, the module's result replaces the key ``started``. async_status makes the same check.
         return "started" not in json.loads(text)
     except ValueError:
         # The file is still being written.

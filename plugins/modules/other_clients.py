@@ -28,8 +28,8 @@ short_description: List the clients of a database that would remain after a serv
 description:
   - Omits sessions of the unit's processes, of the units that stop with the unit, and of the service's pooler. Also
     omits sessions that end within a short time.
-  - While the service runs, it may be unknown which sessions belong to the service, because its processes show no
-    session or cannot be read. In that case, all sessions of O(role) count as sessions of the service.
+  - While the service runs, it may be unknown which sessions belong to the service, because no session matches its
+    processes, or because a process cannot be read. In that case, all sessions of O(role) count as the service's.
   - Changes nothing. Runs as root.
 extends_documentation_fragment:
   - aimemory.tenancy.database
@@ -46,7 +46,7 @@ options:
     type: str
     required: true
   long_transaction:
-    description: Minimum age in seconds of a transaction that is listed.
+    description: Minimum age of a listed transaction, in seconds.
     type: int
     default: 5
 author: AI-Memory operations
@@ -87,7 +87,7 @@ holders:
   type: list
 """
 
-# A session for one request, for a probe or for the check of another run ends within this time.
+# The sessions of single requests, of probes and of another run's checks end within this time.
 SECONDS = 3
 PAUSE = 0.1
 

@@ -20,7 +20,7 @@ extends_documentation_fragment:
   - aimemory.tenancy.attempts
 options:
   parameters:
-    description: Connection parameters of libpq, without the password.
+    description: Connection parameters for libpq, without the password.
     type: dict
     required: true
   password:
@@ -36,7 +36,7 @@ options:
     type: str
     required: true
   timeout:
-    description: Time limit of all attempts together in seconds.
+    description: Time limit for all attempts together, in seconds.
     type: int
     default: 60
 author: AI-Memory operations

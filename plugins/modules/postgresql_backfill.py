@@ -24,7 +24,7 @@ description:
   - An UPDATE runs triggers and CHECKs of the table's owner. They run as a login that this module creates, never as the
     administrator. The login may only read and change the tenant column of the tables.
   - Changes the rows in batches, each in its own transaction. A batch that does not end within O(batch_timeout) seconds
-    is terminated from another session, because the database's code can catch a timeout.
+    is terminated from another session, because code in the database can catch a timeout.
   - Removes the login with its privileges and policies at the end, even after a failure. At the start, it
     removes the leftovers of an interrupted run.
 extends_documentation_fragment:
@@ -36,7 +36,7 @@ options:
     type: str
     required: true
   hosts:
-    description: Hosts to which the login connects, in this order; an empty string means the Unix socket.
+    description: Hosts through which the login tries to connect, in this order; an empty string means the Unix socket.
     type: list
     elements: str
     required: true
@@ -50,8 +50,8 @@ options:
     elements: dict
     required: true
   lock_timeout:
-    description: Milliseconds that a statement of the administrator waits for a lock, because other sessions queue
-      behind it.
+    description: Milliseconds that a statement of the administrator waits for a lock. Other sessions queue behind a
+      waiting statement.
     type: int
     required: true
   attempts:
@@ -59,7 +59,7 @@ options:
     type: int
     required: true
   batch_timeout:
-    description: Time limit of a batch in seconds.
+    description: Time limit for a batch, in seconds.
     type: int
     required: true
 author: AI-Memory operations
@@ -162,7 +162,10 @@ def terminate_after(administrator: Any, pid: int, seconds: int, expired: threadi
 
 
 def change(cursor: Any, item: Mapping[str, Any], pages: Callable[[str], int], watch: Callable[[], Any]) -> int:
-    """Change the rows of one table with the login, and return their number. Raises psycopg2.Error."""
+    """Change the rows of one table with the login's cursor, and return their number. Raises psycopg2.Error.
+
+    ``pages`` returns the number of pages of a relation. ``watch`` starts the timer that limits a batch.
+    """
     changed = 0
     for update in item["updates"]:
         last = pages(update["relation"]) if update["paged"] else 0

@@ -18,8 +18,8 @@ module: postgresql_online
 short_description: Change a database in steps while other sessions use it
 description:
   - Runs each step in its own transaction, in order, and stops at the first step that fails.
-  - A step waits for its lock only for O(lock_timeout), because all later sessions wait behind it. It is retried after
-    a pause that grows to one second.
+  - A step waits for its lock only for O(lock_timeout), because all later sessions wait behind it. The step is retried
+    after a pause, which grows to one second.
   - A C(patient) step (an index that is built or dropped CONCURRENTLY) waits without a limit, because no session waits
     behind it. With a limit, any long transaction would make the step fail and leave an invalid index. The step starts
     when no transaction in the database is older than O(long_transaction).
@@ -37,7 +37,7 @@ options:
     required: true
     suboptions:
       id:
-        description: Name for messages.
+        description: Name of the step in messages.
         type: str
         required: true
       sql:
@@ -57,7 +57,7 @@ options:
     type: int
     required: true
   patience:
-    description: Maximum number of seconds to wait before each step until there are no obstacles.
+    description: Maximum time to wait for obstacles to end before each step, in seconds.
     type: int
     required: true
   long_transaction:
@@ -65,15 +65,15 @@ options:
     type: int
     required: true
   max_waiting:
-    description: Number of waiting sessions that prevents the start of a step.
+    description: Number of waiting sessions at which no step starts.
     type: int
     required: true
   max_lag:
-    description: Maximum number of bytes by which a standby may lag behind.
+    description: Maximum replication lag of a standby, in bytes.
     type: int
     required: true
   step_timeout:
-    description: Time limit of one step in seconds, after which another session terminates the step.
+    description: Time limit for one step, in seconds. Another session terminates a step that takes longer.
     type: int
     required: true
 author: AI-Memory operations
@@ -139,7 +139,7 @@ def obstacles(cursor: Any, wanted: dict[str, Any], patient: bool) -> list[str]:
 
 
 def wait_until_calm(cursor: Any, wanted: dict[str, Any], patient: bool) -> float:
-    """Wait until there is no obstacle to the next step, and return the seconds; raises ImpatienceError."""
+    """Wait until there is no obstacle to the next step, and return the seconds waited. Raises ImpatienceError."""
     started = time.monotonic()
     while found := obstacles(cursor, wanted, patient):
         waited = time.monotonic() - started
@@ -150,9 +150,10 @@ def wait_until_calm(cursor: Any, wanted: dict[str, Any], patient: bool) -> float
 
 
 def carry_out(cursor: Any, step: dict[str, Any], wanted: dict[str, Any], guard: Any) -> dict[str, Any]:
-    """Run one step, and retry if it does not get its lock; ``guard``, another connection, limits its duration.
+    """Run one step, retry it if it does not get its lock, and return its attempts and times.
 
-    Raises ImpatienceError, psycopg2.Error and sessions.TimeLimitError.
+    ``guard`` is another connection, which terminates a step that takes too long. Raises ImpatienceError,
+    psycopg2.Error and sessions.TimeLimitError.
     """
     patient = bool(step["patient"])
     waited = 0.0

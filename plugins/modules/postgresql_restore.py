@@ -30,7 +30,7 @@ module: postgresql_restore
 short_description: Restore a dump into a new database of the server
 description:
   - Creates the database and restores the dump. Code that an ordinary role owns never gets more privileges than this
-    role has. A login that is a member of only one role creates and fills the role's objects. These logins have random
+    role has. A login that is a member of only one role creates and fills that role's objects. These logins have random
     passwords and exist only while the module runs.
   - Subscriptions are omitted, because a database with a subscription cannot be dropped.
   - Runs as root. After a failure, the caller must drop the database.
@@ -55,7 +55,7 @@ options:
     type: int
     required: true
   hosts:
-    description: Hosts through which a login with a password may connect, tried in order.
+    description: Hosts through which a login with a password tries to connect, in this order.
     type: list
     elements: str
     default: [localhost, ""]
@@ -77,11 +77,11 @@ EXAMPLES = r"""
 
 RETURN = r"""
 left:
-  description: Sentences about the objects of the dump that were omitted.
+  description: Sentences about the dump's objects that were omitted.
   returned: success
   type: list
 replay:
-  description: SQL that restores the privileges, settings and comment of O(source), which a dump lacks.
+  description: SQL statements that restore the privileges, settings and comment of O(source), which a dump lacks.
   returned: success
   type: list
 bridge:
@@ -112,7 +112,7 @@ def execute(wanted: dict[str, Any], database: str, query: Any, values: Any = Non
 
 
 def route(wanted: dict[str, Any], password: str, verifier: str) -> dict[str, str]:
-    """Return the host through which a login with a password can connect to the new database; raises RestoreError."""
+    """Return the host and port through which a login with a password can connect. Raises RestoreError."""
     name = f"{PREFIX}_trial"
     execute(wanted, "postgres", restoring.make_login(name, verifier))
     refusals = []

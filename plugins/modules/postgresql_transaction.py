@@ -25,7 +25,7 @@ description:
   - Takes the locks, and runs the statements and the proof, in one transaction of the administrator. Any error rolls
     back everything.
   - Another session of the same role terminates the transaction if it takes too long. A timeout is not enough,
-    because the database's code can catch or reset it.
+    because code in the database can catch or reset it.
   - After the transaction, the same call reads the catalogs and counts the rows of all tables, if requested.
 extends_documentation_fragment:
   - aimemory.tenancy.database
@@ -61,7 +61,7 @@ EXAMPLES = r"""
 RETURN = r"""
 result:
   description:
-    - findings (of the proof), rows (of each table that was counted), durations (seconds by the id of the statement) and
+    - findings (of the proof), rows (of each table that was counted), durations (seconds, by the statement's id) and
       seconds (in total).
   returned: success
   type: dict

@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Measure the resources for a rehearsal, and read the durations from the last backup."""
+"""Measure the resources that a rehearsal can use, and read the durations of the last backup."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import backups, r
 
 DOCUMENTATION = r"""
 module: rehearsal_cost
-short_description: Measure the resources for a rehearsal, and read the durations from the last backup
+short_description: Measure the resources that a rehearsal can use, and read the durations of the last backup
 description:
   - Measures the free space of a directory and the load of the server, and reads the manifest of the newest backup.
     Changes nothing. Runs as root.
@@ -48,7 +48,7 @@ free_bytes:
   returned: success
   type: int
 shared:
-  description: Whether the backups are on the same file system, so that a dump takes up space there too.
+  description: Whether the backups are on the same file system. If so, a dump takes up space there too.
   returned: success
   type: bool
 load:

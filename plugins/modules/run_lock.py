@@ -78,7 +78,7 @@ alive:
   returned: success
   type: dict
 problem:
-  description: The reason if the lock cannot be taken or broken, or "" if the only reason is its holder.
+  description: The reason if the lock cannot be taken or broken, or "" if its holder is the only reason.
   returned: success
   type: str
 """
@@ -108,7 +108,7 @@ def lock(wanted: dict[str, Any]) -> dict[str, Any]:
 
 
 def _alive(wanted: dict[str, Any]) -> dict[str, Any]:
-    """Return the sessions of runs. Raises the errors of DOES_NOT_ANSWER."""
+    """Return the sessions of runs. Raises the errors in DOES_NOT_ANSWER."""
     opened = sessions.opened(wanted["user"], "postgres", wanted["port"], kind="reading")
     with opened as connection, connection.cursor() as cursor:
         return run_lock.sessions_alive(cursor)

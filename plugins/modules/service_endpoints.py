@@ -78,7 +78,7 @@ token:
   type: str
 endpoints:
   description: >-
-    For each endpoint its name, its token (whether it needs one), its outcome and, if it failed, said (its response).
+    For each endpoint - name, token (whether it needs one), outcome and, if it failed, said (the response).
     The outcome is apart, shown (the other tenant saw the tenant's rows), nothing (the tenant itself saw nothing) or
     failed.
   returned: success
@@ -87,10 +87,10 @@ endpoints:
 
 
 class Look:
-    """The requests to the endpoints as two tenants."""
+    """The requests to the endpoints, sent as two tenants."""
 
     def __init__(self, wanted: dict[str, Any], caller: api.Caller) -> None:
-        """Initialize with the options of the module and the sender."""
+        """Initialize with the options of the module, and the caller, which makes the headers of the requests."""
         self._caller, self._names = caller, api.names(wanted["names"])
         self._conversation = api.Conversation(wanted["url"], wanted["timeout"])
         self._other: dict[str, Any] = wanted["other"]
@@ -102,7 +102,7 @@ class Look:
         found = {"name": endpoint["name"], "token": endpoint["claims"] is not None, "said": ""}
         answers = [self._asked(endpoint, other=other) for other in (True, False, True)]
         if not found["token"]:
-            # Any client without a token whose request follows the tenant's request gets the tenant's response.
+            # Any client without a token that sends its request after the tenant's request gets this same response.
             answers[2] = answers[1]
         failed = [answer for answer in answers if api.judged(answer, self._names)[0] != api.OK]
         if failed:
@@ -123,7 +123,7 @@ class Look:
         return self._conversation.ask(endpoint["method"], endpoint["path"], endpoint["body"], headers)
 
     def close(self) -> None:
-        """Send a last request as the tenant, because the session keeps its tenant, and close the connection."""
+        """Send a final request as the tenant, because the session keeps the last tenant, and close the connection."""
         if self._first is not None:
             self._send(self._first, other=False)
         self._conversation.close()

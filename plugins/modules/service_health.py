@@ -21,7 +21,7 @@ options:
     type: str
     required: true
   request_timeout:
-    description: Timeout of one request in seconds.
+    description: Timeout for one request, in seconds.
     type: int
     required: true
   timeout:

@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Count the lines of a service's journal on the server, and describe the last lines and the failures."""
+"""Count the lines in a service's journal on the server, and describe the last lines and the failures."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import journal
 
 DOCUMENTATION = r"""
 module: service_journal
-short_description: Count the lines of a service's journal on the server, and describe the last lines and the failures
+short_description: Count the lines in a service's journal on the server, and describe the last lines and the failures
 description:
   - Reads the journal of the unit since its last start, and of the hour before its last stop.
   - The text of a line never leaves the server. A description contains only the line's time and process, and items from
-    fixed lists. These are its level, an HTTP status, the SQLSTATE of a PostgreSQL error, a Python exception, O(names)
-    and matching O(failure_patterns).
+    fixed lists. The items are its level, an HTTP status, the SQLSTATE of a PostgreSQL error, a Python exception,
+    O(names) and matching O(failure_patterns).
   - Runs as root.
 options:
   unit:
@@ -56,7 +56,7 @@ options:
     elements: dict
     default: []
   names:
-    description: Names, such as table names, that the description of an error contains if they occur in the line.
+    description: Names, such as table names, that an error's description includes if the line contains them.
     type: list
     elements: str
     default: []
@@ -101,7 +101,7 @@ errors_before:
 
 
 def read(module: AnsibleModule, *when: str) -> list[journal.Line]:
-    """Return the lines of the unit in a period; fail the module if journalctl fails."""
+    """Return the unit's lines in the period given by journalctl's options ``when``; fail the module on an error."""
     found: list[journal.Line] = []
     fields = "--output-fields=MESSAGE,SYSLOG_IDENTIFIER,_PID,_HOSTNAME,PRIORITY"
     # The journal stores only the unit's real name, but the run may have been given an alias.

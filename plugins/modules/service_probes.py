@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Start or stop probes of a service: requests at fixed times that show what its callers feel during a run."""
+"""Start or stop probes of a service: requests at fixed times that show how a run affects callers."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import api, probe
 
 DOCUMENTATION = r"""
 module: service_probes
-short_description: Start or stop probes of a service, which show what its callers feel during a run
+short_description: Start or stop probes of a service, which show how a run affects callers
 description:
   - Starts a transient systemd unit on the server that sends O(request) every O(interval) seconds. A request is not sent
-    before the previous one has its response; requests that became due in that time count as waiting for that response.
+    before the response to the previous one. Requests that become due meanwhile count as waiting for that response.
     Requests to O(health_url) are sent between them, at most one per second, and fewer if responses are slow.
-  - A response fails if it is late, has an error or C(success) false, or lacks data that the same request returned
-    before the start.
+  - A request counts as failed if its response is late, has an error or C(success) false, or lacks data that the same
+    request returned before the start.
   - The unit stops O(limit) seconds after the last sign of the run, which is the start of the probes or the modification
     time of the file RV(alive). Starting the probes stops those of a lost run.
   - The samples contain only times, a status and a verdict. The secret and the headers remain on the server, in a file
-    that only root may read until the prober has read it. If the service cannot be probed, the reason is returned, and
-    the task does not fail. The headers may be secrets, so the task needs C(no_log). Runs as root.
+    that only root may read. The prober reads and then deletes this file. If the service cannot be probed, the reason is
+    returned, and the task does not fail. The headers may be secrets, so the task needs C(no_log). Runs as root.
 extends_documentation_fragment:
   - aimemory.tenancy.api
 options:
@@ -71,7 +71,7 @@ options:
     type: str
     required: true
   health_timeout:
-    description: Timeout of a health request in seconds.
+    description: Timeout for a health request, in seconds.
     type: float
     default: 30
   health_seconds:
@@ -118,7 +118,7 @@ NOTHING = probe_samples.Samples([], [])
 
 
 def filled(wanted: dict[str, Any], token: str, caller: api.Caller) -> tuple[list[str], str]:
-    """Return the parts of a response that have data now, and why the service cannot be probed, or ""."""
+    """Send one request; return its response's parts with data, and why the service cannot be probed, or ""."""
     name = wanted["request"]["name"]
     try:
         answer = prober.ask(wanted, caller)

@@ -64,7 +64,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 workers:
-  description: The process ids of the workers.
+  description: The process IDs of the workers.
   returned: success
   type: list
 requests:
@@ -72,7 +72,7 @@ requests:
   returned: success
   type: int
 unproven:
-  description: A sentence about the processes that are not proven to read with their sessions, or "".
+  description: A sentence that names the workers that are not proven to read with their sessions, or "".
   returned: success
   type: str
 """

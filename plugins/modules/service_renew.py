@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Renew the sessions of a service while it runs: replace each process that may have one."""
+"""Renew the sessions of a service while it runs: replace each process that may have a session."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ short_description: Renew the sessions of a service while it runs
 description:
   - Replaces each process of a unit that may have a database session, and returns when the service has as many workers
     as before. Afterwards, all its sessions are newer than the call and have the role's current settings.
-  - With gunicorn, one worker is added and the oldest one ends, until each old worker has ended. The heartbeat of a
+  - With gunicorn, the module adds a worker and ends the oldest one, until each old worker has ended. The heartbeat of a
     new worker shows that it has booted. Before that, the module starts a separate gunicorn with one worker as a trial,
     because gunicorn stops the whole service if a worker cannot boot.
   - A worker is told to exit when it has read all requests that it received. If requests arrive without a pause, uvicorn
@@ -40,7 +40,7 @@ options:
     elements: str
     default: []
   seconds:
-    description: Time limit in seconds for each step, such as the boot or the end of a worker.
+    description: Time limit for each step, such as the boot or the end of a worker, in seconds.
     type: int
     default: 60
 author: AI-Memory operations

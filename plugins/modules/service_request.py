@@ -76,7 +76,7 @@ token:
   type: str
 answers:
   description: >-
-    For each request its name, verdict (ok, refused, database, unavailable, broken), code (the SQLSTATE, if known) and
+    For each request - name, verdict (ok, refused, database, unavailable, broken), code (the SQLSTATE, if known) and
     seconds. C(said) is the status and the beginning of the body; it is empty for a response that is ok and has no
     marker. C(marked) is true if the response contains the marker. C(filled) lists the non-empty parts of the document.
   returned: success

@@ -66,7 +66,7 @@ options:
     type: str
     required: true
   parameters:
-    description: Connection parameters of libpq, without the password.
+    description: Connection parameters for libpq, without the password.
     type: dict
     required: true
   password:
@@ -204,11 +204,11 @@ HOLDING = 2
 ROUNDS = 4
 # A pooler may reuse the session that was idle for the shortest or the longest time, so many connections are tried.
 OPENED = 60
-# Time limits in seconds: for the end of a session after its client has disconnected, one response, and the whole check.
+# Time limits in seconds, for: the end of a session after its client has disconnected, one response, the whole check.
 ENDING = 3.0
 ANSWER = 15.0
 PATIENCE = 120
-# Time limit of all attempts together in seconds.
+# Time limit for all attempts together, in seconds.
 ATTEMPTING = 60
 # Two sessions with the same values are on the same server and in the same database.
 PLACE = ("system_identifier", "started", "database_oid")
@@ -271,7 +271,7 @@ class Route:
         return found
 
     def _is_direct(self, connection: Any) -> bool:
-        """Return whether the connection leads directly to the server, which then sees the address of our end."""
+        """Return whether the connection leads directly to the server, which then sees the address of this end."""
         host, port = _row(connection, ADDRESS)
         self.outcome["address"] = host or ""
         with socket.socket(fileno=os.dup(connection.fileno())) as own:
@@ -368,7 +368,7 @@ def wait(connection: Any) -> None:
 
 
 def identity(connection: Any, database: str, values: tuple[Any, ...] = ()) -> dict[str, Any]:
-    """Return the server and the database of a session; ``database`` is an SQL expression for the database's name."""
+    """Return the values of NAMES for a session; ``database`` is an SQL expression for the database's name."""
     return dict(zip(NAMES, _row(connection, IDENTITY.replace("{database}", database), values), strict=True))
 
 
@@ -421,7 +421,8 @@ def owner_of(process: int, user: str) -> tuple[int, int, Iterable[int]]:
 def environment(module: AnsibleModule) -> dict[str, str]:
     """Return the environment of the service's process or of the unit's next start. Raises OSError.
 
-    A program that writes its state into its process title overwrites the environment that the kernel shows.
+    If the process's environment lacks the database URL, the environment of the next start fills the gaps. A program
+    that writes its state into its process title overwrites the environment that the kernel shows.
     """
     wanted = module.params
     found: dict[str, str] = {}

@@ -110,7 +110,7 @@ options:
         elements: str
         required: true
       write_tables:
-        description: Tables, with their schema, for whose rows O(cleanup.write_statements) are also needed.
+        description: Tables, with their schema. If one of them has a row, O(cleanup.write_statements) run as well.
         type: list
         elements: str
         default: []
@@ -128,7 +128,7 @@ options:
         type: bool
         default: false
       seconds:
-        description: Time limit of the statements in seconds.
+        description: Time limit for the statements, in seconds.
         type: int
         default: 60
   store:
@@ -208,11 +208,11 @@ unproven:
   returned: success
   type: list
 shown:
-  description: Sentences about the rows that another tenant is shown.
+  description: Sentences about the rows that another tenant sees.
   returned: success
   type: list
 found:
-  description: With O(action=look), the name of each table, and the number of rows of each caller and tenant.
+  description: With O(action=look), the name of each table, and its number of rows for each caller and tenant.
   returned: success
   type: list
 """
@@ -229,7 +229,7 @@ ROWS = {
     "tenant_column": {"type": "str", "required": True}, "tenant": {"type": "str", "required": True},
     "tenant_required": {"type": "bool", "default": True}, "patience": {"type": "float", "default": 0},
 }  # fmt: skip
-# The task is not logged. With no_log, Ansible would mask a value that is an ordinary word in every result.
+# The task is not logged. With no_log, Ansible would mask the value in every result, even if it is an ordinary word.
 CLEANUP = {
     "user": {"type": "str", "required": True}, "parameters": {"type": "dict", "required": True},
     "password": {"type": "str", "default": "", "no_log": False},
@@ -261,7 +261,7 @@ class Tables:
             if self.connection is None:
                 with acting_as(self.wanted["user"]):
                     self.connection = sessions.connect(self.wanted["database"], self.wanted["port"], settings=READ_ONLY)
-            # A new transaction for each reading sees the rows that were committed in the meantime.
+            # Each reading is a new transaction, so it sees the rows that were committed in the meantime.
             with self.connection, self.connection.cursor() as cursor:
                 return smoke_rows.read(
                     cursor, rows["schema"], rows["tables"], rows["caller"], rows["prefix"], rows["tenant_column"]

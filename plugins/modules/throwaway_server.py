@@ -15,8 +15,8 @@ short_description: Create a throwaway PostgreSQL server with a restored copy of 
 description:
   - Starts another server with the binaries of the running server, but with its own directory, socket and system user.
     It accepts no network connections, writes no WAL for replication and runs no autovacuum.
-  - The new server gets the roles of the running server, without their passwords, and a restored dump. Code of the
-    database's roles never gets more privileges there than its owner has.
+  - The new server gets the roles of the running server, without their passwords, and a restored dump. Code that the
+    database's roles own never gets more privileges there than its owner has.
   - Nothing is written to the running server. The throwaway server stops after the time in the C(seconds) option of
     O(server), and removes its files. Leftovers of a lost run are removed first.
   - Subscriptions and user mappings are omitted; publications and event triggers are kept.
@@ -75,7 +75,7 @@ host:
   returned: with O(state=present)
   type: str
 walls:
-  description: Whether each of the barriers that a probe has tested is effective.
+  description: For each barrier that a probe has tested, whether it is effective.
   returned: with O(state=present)
   type: dict
 left:
@@ -83,11 +83,11 @@ left:
   returned: with O(state=present)
   type: list
 differences:
-  description: Sentences about the differences between the restored rows and O(tables); with O(mode=full).
+  description: Sentences about the differences between the restored rows and O(tables); empty unless O(mode=full).
   returned: with O(state=present)
   type: list
 seconds:
-  description: Duration of the start, the restore and the comparison in seconds.
+  description: Durations of the start, the restore and the comparison, in seconds.
   returned: with O(state=present)
   type: dict
 """

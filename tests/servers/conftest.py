@@ -20,7 +20,7 @@ ON_ONE = ("test_states_of_production",)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker of these tests (a pytest hook)."""
+    """Register the marker ``since`` (a pytest hook)."""
     config.addinivalue_line("markers", "since(major): the test uses syntax that this version of PostgreSQL introduced")
 
 
@@ -28,8 +28,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Select the PostgreSQL versions for each test (a pytest hook).
 
     Tests in ON_EACH run on every version. Tests in ON_BOTH run on the oldest and the newest version. Any other test
-    runs on one of these two versions, or on both with TESTS=all unless it is in ON_ONE. The marker ``since`` replaces
-    the oldest version with its own.
+    runs on one of these two versions, or on both with TESTS=all unless it is in ON_ONE. The version in a
+    marker ``since`` replaces the oldest version.
     """
     every = os.environ.get("TESTS") == "all"
     cases: dict[str, Case] = {}

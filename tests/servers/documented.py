@@ -1,4 +1,4 @@
-"""The SQL and the files from the documentation of later releases, which the tests run."""
+"""The SQL and the files that the documentation recommends for later releases. The tests run them."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ class Project:
 
 
 class Tenancy:
-    """The runbook's runs on the database of a project."""
+    """The runbook's runs on a project's database."""
 
     def __init__(self, server: Server, name: str, given: Mapping[str, Any]) -> None:
         """Draft the model from the database and the operator's decisions."""

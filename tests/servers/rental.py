@@ -1,4 +1,4 @@
-"""The boat rental, which is the example of another application, on a server of the tests."""
+"""The database of the boat rental, the example of another application, on a test server."""
 
 from __future__ import annotations
 

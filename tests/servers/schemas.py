@@ -1,4 +1,4 @@
-"""A small schema for one test: its owner creates it, and the test migrates it, proves it and rolls it back."""
+"""A small schema for one test. The owner creates the schema; the test migrates, proves and rolls back."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def migrate(found: Database) -> None:
 
 
 def require_attempts(found: Database, unshown: Collection[tuple[str, str]]) -> None:
-    """Check that the proof detects the loss of each foreign key, except the tables and columns in ``unshown``."""
+    """Check that the proof detects the loss of each foreign key, except those in ``unshown`` (table, columns)."""
     for table in found.model.tables:
         for key in table.foreign_keys:
             columns = "_".join(key.columns)
@@ -88,7 +88,7 @@ def round_trip(server: Server, found: Database, unshown: Collection[tuple[str, s
 
 
 def refused(found: Database) -> list[str]:
-    """Return the obstacles for which the plan is refused."""
+    """Check that the plan is refused, and return the obstacles."""
     with pytest.raises(UnsafeStateError) as caught:
         found.plan()
     return caught.value.obstacles

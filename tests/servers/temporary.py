@@ -1,4 +1,4 @@
-"""Databases for one test or module, owned by the service's owner: create, open in a transaction, and remove them."""
+"""Temporary databases, which the service's owner owns: create, open in a transaction, and remove them."""
 
 from __future__ import annotations
 

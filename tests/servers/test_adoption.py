@@ -276,7 +276,7 @@ def test_domains_are_compared_by_their_base_types(server: Server) -> None:
 COMPOSITE = (
     "CREATE TABLE orders (customer_id integer, region text, number bigint, PRIMARY KEY (region, number))",
     "INSERT INTO orders VALUES (7, 'n', 1), (7, 'n', 2), (8, 's', 1)",
-    # The referencing columns have other types and another order than the columns of the key.
+    # The referencing columns differ from the key's columns in their types and their order.
     (
         "CREATE TABLE lines (number integer NOT NULL, region varchar(5) NOT NULL, place integer,"
         " FOREIGN KEY (region, number) REFERENCES orders (region, number) ON UPDATE CASCADE)"

@@ -37,7 +37,8 @@ from temporary import opened
 # The database name that the rules' examples use.
 NAME = "ai_memory"
 UNMIGRATED = "ai_memory_unmigrated"
-# The plan does not fix these: the service owns its tables, and the test server may be an old minor release.
+# The plan does not remedy these findings. The service owns its tables, and the test server may be an old minor
+# release.
 ACCEPTED = {"role-owner", "server-minor"}
 OF_STATEMENTS = {name for name, rule in audit.RULES.items() if rule.service_statement}
 
@@ -106,7 +107,7 @@ class Planted:
         self.database.model = model.parse(source)
 
     def audit(self) -> list[audit.Entry]:
-        # Within a transaction, pg_stat_activity shows its first snapshot of the sessions.
+        # Without this call, pg_stat_activity shows the same sessions until the transaction ends.
         self.database.run("SELECT pg_stat_clear_snapshot()")
         facts, state = self.database.audit_facts(self._readable), self.database.state() | self._version
         return audit.collect(facts, state, self.database.model, self._url_options)

@@ -21,7 +21,7 @@ from production import production_source, rental_source
 from schemas import refused
 from server import Server
 
-# The applications whose models exist: production's and the unit tests'. The other models are drafted.
+# The applications with an existing model: production's, or the unit tests'. Other applications get a drafted model.
 MODELS = {"ai_memory": production_source, "boat_rental": rental_source}
 # Obstacles before PostgreSQL 15: part of each message, and the statements that the message recommends.
 BEFORE_15 = {

@@ -45,7 +45,7 @@ CREATE FUNCTION of_pair(text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT (
 CREATE FUNCTION of_argument(mood, text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT $1::text || $2 $$;
 CREATE FUNCTION of_any(anyelement, text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT $1::text || $2 $$;
 """
-# Objects of an ordinary database. A read never runs their code as the reader.
+# Objects of an ordinary database. Reading their tables never runs their code with the reader's privileges.
 SINCE_14 = (
     """CREATE FUNCTION parsed(text) RETURNS text LANGUAGE sql IMMUTABLE RETURN lower($1);
        CREATE INDEX ON memories (public.parsed(k))""",
@@ -169,7 +169,7 @@ def runs(server: Server, *statements: str) -> int:
 
 
 def refusals(connection: psycopg2.extensions.connection) -> list[str]:
-    """Return the messages of the check."""
+    """Return the check's messages about code that a read can run."""
     with connection.cursor() as cursor:
         given = {"schema": "public", "tables": json.dumps(["memories"]), "column": "customer_id", "functions": "[]"}
         cursor.execute(QUERY, given)

@@ -35,8 +35,8 @@ BEFORE = (
     f"GRANT CREATE ON TABLESPACE elsewhere TO {OWNER}",
 )
 PLAIN = "CREATE FUNCTION public.plain(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN trim($1); END'"
-# The definition of each key without the tenant column. ``moved`` is the number of columns that the migration added: 1
-# if the tenant column is the first, otherwise 0.
+# The definition of each key without the tenant column. ``moved`` is 1 if the tenant column is the first column of the
+# key, otherwise 0.
 DEFINITIONS = """
 SELECT coalesce(json_object_agg(t.relname || '.' || c.relname, json_build_object(
     'constraint', k.conname, 'type', k.contype, 'deferrable', k.condeferrable, 'deferred', k.condeferred,
@@ -66,7 +66,7 @@ CROSS JOIN LATERAL (
   WHERE a.attrelid = t.oid AND a.attname = 'customer_id' AND a.attnum = i.indkey[0]) AS f
 WHERE t.relnamespace = 'public'::regnamespace
 """
-# Stores the rows one by one, returns for each row whether it is refused and when, and removes all rows.
+# Stores the rows one by one, returns for each row whether and when it is rejected, and removes all rows.
 TRIED = """
 CREATE FUNCTION pg_temp.tried(statements text[]) RETURNS text[] LANGUAGE plpgsql AS $$
 DECLARE

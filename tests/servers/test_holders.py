@@ -18,7 +18,7 @@ from server import OLDEST, Server, running
 
 NAME = "ai_memory_holders"
 TABLES = {"schema": "public", "names": ["memories"]}
-# These settings start a slow vacuum immediately to prevent wraparound.
+# With these settings, a slow vacuum that prevents wraparound starts immediately.
 SLOW = "autovacuum_freeze_max_age = 100000, autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1"
 SPEND = "DO $$ BEGIN FOR i IN 1 .. 100001 LOOP PERFORM pg_current_xact_id(); COMMIT; END LOOP; END $$"
 
@@ -51,7 +51,7 @@ def test_a_subscribers_copy_holds_the_table_and_is_no_client(server: Server, nam
         assert holders(server, named) == [f"{pid} postgres walsender copy local idle in transaction"]
         assert holders(server, named, {"schema": "public", "names": ["call_summaries"]}) == []
         with contextlib.closing(server.connect(named)) as other, other.cursor() as asking:
-            # The server ends a closed session after a short delay.
+            # The session ends shortly after its connection has closed.
             deadline = time.monotonic() + 20
             while (found := clients.beside(asking, named, clients.Pooler())) and time.monotonic() < deadline:
                 time.sleep(0.1)

@@ -54,7 +54,7 @@ def run(server: Server, name: str, wanted: dict[str, Any], check: Callable[[Any]
 
 
 def waited_for(server: Server, name: str, wanted: dict[str, Any]) -> list[str]:
-    """Run a document, and return its queries, with an empty string in place of the LOCK TABLE statement."""
+    """Run a transaction document, and return its queries, with "" in place of the LOCK TABLE statement."""
     queries: list[str] = []
 
     def execute(query: str, *given: Any) -> None:

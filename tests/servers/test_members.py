@@ -18,7 +18,7 @@ from server import ROOT, Server
 NAME = "ai_memory_members"
 QUERY = (ROOT / "roles/preflight/files/members.sql").read_text()
 TENANT_TABLES = json.dumps(["memories", "call_summaries"])
-# A table that is not a tenant table, and a foreign key to it whose comparison uses a cast of the owner.
+# A table that is not a tenant table, and a foreign key to this table that compares values with the owner's cast.
 CAST = (
     "CREATE TYPE public.mood AS ENUM ('fair')",
     "CREATE FUNCTION public.rank(public.mood) RETURNS integer LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN 1; END $$",

@@ -32,7 +32,7 @@ class Migrated(NamedTuple):
 
 @pytest.fixture(scope="module")
 def committed(server: Server) -> Iterator[Migrated]:
-    """Migrate a database once."""
+    """Migrate a database once, and yield it with its earlier state."""
     with temporary.copied(server, NAME) as database:
         before = database.state()
         database.migrate()

@@ -22,7 +22,7 @@ COPY = "ai_memory_copied"
 
 
 class Held:
-    """A file that blocks a COPY at its first rows until the test releases it."""
+    """A file that blocks a COPY at its first rows until the test releases the COPY."""
 
     def __init__(self) -> None:
         """Create the events that signal the first rows and the release."""
@@ -36,7 +36,7 @@ class Held:
 
 @contextlib.contextmanager
 def dumping(server: Server, table: str) -> Iterator[None]:
-    """Copy a table as pg_dump does, and pause in the middle of it."""
+    """Copy a table as pg_dump does, and pause in the middle of the copy."""
     with contextlib.closing(server.connect(NAME)) as connection:
         held = Held()
 

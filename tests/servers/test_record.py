@@ -155,7 +155,7 @@ def test_start_up_code_and_health_check_are_told_from_callers(service: Service) 
 
 
 def later(early: dict[str, Any], late: dict[str, Any], hours: int) -> dict[str, Any]:
-    """Return the record ``early`` as it is ``hours`` later, with the uses that ``late`` has noted since then."""
+    """Return the record ``early`` as it looks ``hours`` later, with the uses that ``late`` contains."""
     uses = [
         new | {"used_at": old["used_at"] if new["used_at"] is None else new["used_at"] + hours * 3600}
         for old, new in zip(early["uses"], late["uses"], strict=True)

@@ -22,7 +22,7 @@ from projects import BRIDGE
 from server import Server
 
 NAME = "ai_memory_releases"
-# A key with the tenant column that a release adds to an existing table.
+# A release adds this key, which contains the tenant column, to an existing table.
 KEY = "; ALTER TABLE caller_profiles ADD CONSTRAINT one_name UNIQUE (customer_id, user_id, preferred_name)"
 # The same release for a database without tenants. Only its new table has a tenant column.
 NEVER = (

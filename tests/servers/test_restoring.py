@@ -18,7 +18,7 @@ from lab import OWNER
 from server import SERVER_USER, Server
 
 NAME, COPY = "ai_memory_dumped", "ai_memory_restored"
-# This body is replaced once an object of the superuser calls the function.
+# After an object of the superuser calls the function, the test replaces this body with that of SEEN.
 HARMLESS = "CREATE OR REPLACE FUNCTION public.{name} LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN $1; END $$"
 SEEN = (
     "CREATE OR REPLACE FUNCTION public.{name} LANGUAGE plpgsql IMMUTABLE AS"

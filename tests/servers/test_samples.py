@@ -144,7 +144,8 @@ def test_a_row_points_elsewhere_although_its_other_parent_points_there(
     ]
     with tables(server, statements, entries) as database:
         attempts = database.transaction(database.plan())["proof"]["attempts"]
-        # The tenant must keep the loan's reader. If the reader must reference the book, the book cannot be deleted.
+        # The attempt deletes the tenant's book but keeps the loan's reader. A reader that must reference the book
+        # prevents the deletion.
         assert ("loans.point.book_id" in [item["id"] for item in attempts]) is is_tried
         assert_migrates(database)
 

@@ -1,4 +1,4 @@
-"""Over the service's route, the run detects the environment's settings for sessions, and applies them to its logins."""
+"""The run detects session settings in the service's environment, and its logins over the same route use them."""
 
 from __future__ import annotations
 

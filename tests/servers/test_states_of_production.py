@@ -1,8 +1,9 @@
 """Every manually changed state of AI-Memory's database can be migrated, works with both releases, and can be rolled
 back.
 
-The states combine variants of policies, tenant column, keys, functions and bridge. The state of production is one of
-them. A run tests a sample that contains every pair of variants of two parts; TESTS=all tests all combinations.
+A state combines one variant each of the policies, the tenant column, the keys, the functions and the bridge.
+Production's state is one of these combinations. A run tests a sample, in which any two variants of two different parts
+occur together at least once. TESTS=all tests all combinations.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from server import ROOT, Server
 NAME, FEW = "ai_memory_by_hand", "ai_memory_few_rows"
 WANTED = dataclasses.replace(MODEL, database=NAME)
 USER = "+15551234567"
-# AI-Memory's original content: a few rows of each table.
+# AI-Memory's original rows: a few in each table.
 ROWS_BEFORE = [
     insert("memories", *({"k": f"memory {number}", "user_id": "+1"} for number in range(5))),
     insert("call_summaries", *({"call_id": f"call {number}", "user_id": "+1"} for number in range(3))),
@@ -51,13 +52,13 @@ ALL = [
 
 
 def pairs(made: Made) -> set[tuple[tuple[str, str], ...]]:
-    """Return the pairs of variants that this combination contains."""
+    """Return the pairs of variants in a combination."""
     return set(itertools.combinations(dataclasses.asdict(made).items(), 2))
 
 
 def pairwise(every: list[Made], chosen: list[Made]) -> list[Made]:
-    """Return combinations that contain all pairs of ``every``: first ``chosen``, then each time the combination that
-    adds the most pairs."""
+    """Return combinations that together contain every pair in ``every``: first ``chosen``, then repeatedly the
+    combination that adds the most pairs."""
     found = list(chosen)
     missing = set().union(*map(pairs, every)) - set().union(*map(pairs, found))
     while missing:
@@ -97,7 +98,7 @@ class Release:
             self.run(insert("personality_metrics", row))
 
     def read(self) -> list[Any]:
-        """Return the caller's rows that the service shows."""
+        """Return the caller's rows, as the service reads them."""
         return [
             self.run(f"SELECT {what} FROM {table} WHERE user_id = '{USER}' ORDER BY 1")
             for table, what in (
@@ -108,7 +109,7 @@ class Release:
         ]  # fmt: skip
 
     def counted(self) -> dict[str, int]:
-        """Return the number of visible rows of each table."""
+        """Return the number of visible rows in each table."""
         return {table: self.run(f"SELECT count(*) FROM {table}")[0][0] for table in TABLES}
 
     def forget(self) -> dict[str, int]:

@@ -141,7 +141,7 @@ def test_without_a_guard_it_springs(
         pytest.skip("The oldest version is enough. Since PostgreSQL 18, a deferred trigger runs as the writing role.")
     monkeypatch.setenv("PGUSER", "postgres")
     guard(monkeypatch)
-    # Planted code runs for every row, but one row is enough. The time limit grows, because a busy machine takes longer.
+    # Planted code runs for every row, but one run is enough. The time limit grows, because a busy machine is slower.
     assert any(sprung_within(seconds, server, trap, monkeypatch) for seconds in (5, 20, 80))
 
 

@@ -1,4 +1,4 @@
--- A bicycle workshop: a schema without a framework, with all objects that a draft must contain.
+-- A bicycle workshop: a schema that no framework created, with every kind of object that a draft must contain.
 -- Run this file as the owner.
 CREATE SCHEMA workshop;
 SET search_path = workshop;
@@ -64,7 +64,7 @@ CREATE TABLE parts (
   updated_at timestamp NOT NULL DEFAULT now()
 );
 
--- The foreign key names the columns in another order than the table.
+-- The foreign key lists the columns in a different order from the table.
 CREATE TABLE visit_parts (
   visit smallint NOT NULL,
   repair integer NOT NULL,
@@ -98,7 +98,7 @@ CREATE TABLE events (
 CREATE TABLE events_2025 PARTITION OF events FOR VALUES FROM ('2025-01-01 00:00:00+00') TO ('2026-01-01 00:00:00+00');
 CREATE TABLE events_others PARTITION OF events DEFAULT;
 CREATE INDEX events_happened_at ON events (happened_at);
--- A unique key and a foreign key, each of which only one partition has.
+-- A unique key and a foreign key, each on only one of the partitions.
 CREATE UNIQUE INDEX events_once ON events_others (repair, note) WHERE note <> 'called';
 ALTER TABLE events ADD caller bigint;
 ALTER TABLE events_2025 ADD FOREIGN KEY (caller) REFERENCES customers (id) ON DELETE SET NULL;
@@ -114,7 +114,7 @@ CREATE TABLE invoices (
 -- A cycle of foreign keys: customers, bicycles, customers.
 ALTER TABLE customers ADD favourite_id uuid REFERENCES bicycles (id) ON DELETE SET NULL;
 
--- A table without a key. Its foreign key has the columns in another order than the referenced key.
+-- A table without a key. Its foreign key lists the columns in a different order from the referenced key.
 CREATE TABLE surveys (
   visit smallint,
   repair integer,

@@ -50,7 +50,7 @@ class Tag(models.Model):
 
 
 class Order(models.Model):
-    """An order of a customer."""
+    """A customer's order."""
 
     customer = models.ForeignKey(Customer, on_delete=models.PROTECT)
     number = models.PositiveIntegerField()
