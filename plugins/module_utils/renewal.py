@@ -89,6 +89,7 @@ class Renewal:
         limit = time.monotonic() + self._limit(self.files.read("state").get("want", 1))
         while self._is_running():
             result = self.files.read("result")
+            # A failed renewal only waits for a late worker.
             failed = result.get("problem") and result.get("id") == self.files.read("order").get("id")
             if failed or time.monotonic() > limit:
                 self.systemd.order("stop", [f"{self.name}.service"])
