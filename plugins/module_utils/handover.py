@@ -1,10 +1,10 @@
 """Hold the connections that a process of a service has accepted, until the process has closed them.
 
 A process that ends closes its connections. The kernel resets a connection whose data has not been read, and the
-caller's request fails. A second descriptor of the connection, which Linux 5.6 and later can provide, prevents this: the
-connection stays open when the process closes its own descriptor. If the process has read nothing from the connection,
-the data is forwarded to another process of the service. Otherwise, the unread data could be the middle of a request,
-and the connection is not held.
+caller's request fails. A second descriptor of the connection, which needs Linux 5.6 or later, prevents this. With it,
+the connection stays open when the process closes its own descriptor. If the process has read nothing from the
+connection, the data is forwarded to another process of the service. Otherwise, the unread data could be the middle of a
+request, and the connection is not held.
 """
 
 from __future__ import annotations

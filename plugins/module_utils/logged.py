@@ -10,8 +10,8 @@ A word that also occurs in success messages (a table, a column, a driver's name)
 
 The kind of an error is its SQLSTATE. It is derived from the client's name for the error, from a code in the line, or
 from PostgreSQL's English message. If a line contains only the word for ERROR in another language, the kind is unknown,
-and the line counts as a failure. In a message in another language without a name, a code or this word, no PostgreSQL
-error is recognized, so the line counts as an error at most.
+and the line counts as a failure. A PostgreSQL error in another language without a name, a code or this word is not
+recognized. The line then counts as an error at most.
 """
 
 from __future__ import annotations

@@ -63,8 +63,8 @@ PAUSE = 0.1
 # A new connection may not have a session yet, and a session may remain briefly after its connection has closed.
 LOOKS = 4
 HEALTH_ATTEMPTS = 5
-# A session that is opened for a single request exists only for milliseconds. During a second request, a session can be
-# found that was missed during the first.
+# A session that is opened for a single request exists only for milliseconds. If it is missed during the first request,
+# a second request may reveal it.
 ANSWERS = 2
 # The seconds to wait after the response, because a service may open its session only then.
 AFTER_ANSWER = 2.0
