@@ -53,7 +53,7 @@ SHOWN, _MAX_BYTES = 300, 4 * 2**20
 # The minimum length of a value that identifies a row, such as a caller's number, an id or a sentence.
 _MIN_IDENTIFYING = 12
 _REMOVED = "[removed]"
-# A shorter secret could be an ordinary word, and redaction would remove this word from all strings.
+# Shorter secrets are not redacted, because an ordinary word could then disappear from all strings.
 _MIN_SECRET = 8
 
 

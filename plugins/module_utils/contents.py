@@ -34,8 +34,9 @@ SET extra_float_digits = 3; SET bytea_output = 'hex'; SET lc_monetary = 'C'; SET
 """
 
 
-# xmin has 32 bits and wraps around: it is later than {since} if it is less than half the range ahead. The transaction
-# IDs 1 and 2 are older than all others. Names are schema-qualified, so they do not depend on the search_path.
+# xmin has 32 bits and wraps around. It is later than {since} if it is ahead by less than half the range. The
+# transaction IDs 1 and 2 are older than all others. Names are schema-qualified, so they do not depend on the
+# search_path.
 _XMIN = "t.xmin::pg_catalog.text::pg_catalog.int8"
 AHEAD = (
     f"(({_XMIN} OPERATOR(pg_catalog.-) {{since}} OPERATOR(pg_catalog.+) 4294967296) OPERATOR(pg_catalog.%) 4294967296)"

@@ -1,6 +1,6 @@
 """Forward a caller's connection to the service, because the process that accepted the connection is ending.
 
-The service reads the same bytes from the same address, and the caller receives the response on the old connection.
+The service reads the same bytes from the same address. The caller receives the response on the original connection.
 """
 
 from __future__ import annotations

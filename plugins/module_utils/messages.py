@@ -26,7 +26,7 @@ _UNSEEN = ("Cc", "Cf", "Zl", "Zp", "Cs")
 
 
 def visible(text: str, *, lines: bool = False) -> str:
-    """Return the text with each invisible character as its escape, such as ``\\x1b``.
+    """Return the text with each invisible character replaced by its escape, such as ``\\x1b``.
 
     With ``lines``, line breaks and tabs are kept. Use this option for multi-line text, not for a name.
     """
@@ -241,7 +241,7 @@ def sentence(message: str) -> str:
 def of_connection(error: Any) -> str:
     """Return the text of an error in a session, including a session that could not start.
 
-    libpq's text about such a session contains the names of sockets, databases and roles, but no values.
+    If no session could start, libpq's text contains the names of sockets, databases and roles, but no values.
     """
     return of_database(error) if getattr(error, "pgcode", None) else sentence(str(error))
 

@@ -106,7 +106,7 @@ class Renewer:
             else:
                 self._renew_by_order()
         except Exception as error:
-            # After an unhandled exception, systemd would restart this program again and again.
+            # Every exception is handled, because systemd restarts this program after an unhandled one.
             is_told = isinstance(error, (RenewerError, trial.TrialError))
             self.finish(str(error) if is_told else self._untold(error))
             if self.way == "gunicorn" and "want" in self.state:
@@ -153,7 +153,7 @@ class Renewer:
         self._settle(self.seconds)
 
     def _try(self, worker: gunicorn.Process) -> None:
-        """Boot a worker outside the service: a worker that cannot boot would make gunicorn stop the service."""
+        """Boot a worker outside the service, because a worker that cannot boot makes gunicorn stop the service."""
         tried = trial.Trial(self.unit, self.order["name"], self.seconds)
         trial.boot(tried, self.order["master"][0], worker.pid, self.order["name"], shown("WorkingDirectory", self.unit))
         self.keep(tried=True)
@@ -187,7 +187,7 @@ class Renewer:
         os.kill(self.order["master"][0], number)
 
     def _end(self, worker: gunicorn.Process) -> None:
-        """End the oldest worker at a safe moment. gunicorn itself would end it at any moment (see retirement.py)."""
+        """End the oldest worker at a safe moment, unlike gunicorn itself, which does not wait (see retirement.py)."""
         self.keep(phase="removing")
         # Before the worker ends, gunicorn is told to run one worker fewer. Otherwise, it would replace the worker.
         retirement.end(worker.pid, partial(os.kill, self.order["master"][0], signal.SIGTTOU))

@@ -29,9 +29,9 @@ SAMPLE_ROWS = 100
 LOGIN_NAME = "tenancy_restore_"
 # The comment by which a run recognizes logins that a lost run left behind.
 MARK = "Login of a restore, removed at its end"
-# With this niceness, programs yield to the running database. If a process with normal priority never sleeps, they get a
-# quarter of a processor. With niceness 10 they would get a tenth, and a rehearsal of a few minutes would take an hour
-# on a busy host.
+# With this niceness, programs yield to the running database. Beside a process with normal priority that never sleeps,
+# they get a quarter of a processor. With niceness 10, they get only a tenth, and a rehearsal of a few minutes takes an
+# hour on a busy host.
 NICENESS = 5
 NICE = ("nice", "-n", str(NICENESS))
 IDLE = ("ionice", "-c", "3")
@@ -609,7 +609,7 @@ def _conninfo(parameters: Mapping[str, str]) -> str:
 
 
 def pg_restore_that_reads(run: Callable[..., tuple[int, str, str]], user: str, directory: str, files: str) -> str:
-    """Return a pg_restore that can read the dump: the server's own, or the one in PATH; raises RestoreError."""
+    """Return a pg_restore that can read the dump: the server's own, or the one in PATH. Raises RestoreError."""
     error = ""
     for program in (os.path.join(directory, "pg_restore"), "pg_restore"):
         if os.path.isabs(program) and not os.access(program, os.X_OK):

@@ -160,7 +160,7 @@ def connect(
 def opened(user: str, database: str, port: int, *, autocommit: bool = False, **how: Any) -> Iterator[Any]:
     """Yield a connection of the system user ``user``, as ``connect`` returns it with ``how``, and close it at the end.
 
-    Raises KeyError if there is no such user, and the errors of ``connect``.
+    Raises KeyError if the user does not exist, and the same errors as ``connect``.
     """
     with acting_as(user):
         connection = connect(database, port, **how)

@@ -16,7 +16,7 @@ from .errors import TenancyError
 # and count.
 Found = dict[str, Any]
 
-# The table is first locked by its name, so that the same table is checked and then read.
+# The table is locked by its name first, so that the checked table is also the table that is read.
 COLUMNS = """
 SELECT c.relkind,
        (SELECT t.typtype = 'b' AND t.typnamespace = 'pg_catalog'::pg_catalog.regnamespace

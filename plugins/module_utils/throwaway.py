@@ -54,7 +54,7 @@ WITHOUT = (
     "default_tablespace", "temp_tablespaces", "shared_preload_libraries", "session_preload_libraries",
     "local_preload_libraries", "lc_messages",
 )  # fmt: skip
-# The running server's values of its settings, without the changes that this session makes.
+# The values of the running server's settings, without this session's changes.
 SERVER_SETTINGS = """
 SELECT s.name, CASE WHEN s.source IN ('configuration file', 'command line', 'environment variable', 'global')
                     THEN s.setting ELSE f.setting END, s.category

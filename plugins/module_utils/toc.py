@@ -249,7 +249,7 @@ def _unquoted(name: str) -> str:
 
 
 def owners(entries: Iterable[Entry], superusers: Collection[str]) -> list[str]:
-    """Return the roles whose objects are restored with their own logins."""
+    """Return the ordinary roles whose objects may contain expressions: each needs its own login for the restore."""
     return sorted(
         {entry.owner for entry in entries if entry.kind in EXPRESSIONS and entry.owner not in superusers} - {""}
     )

@@ -105,7 +105,7 @@ SELECT json_agg(json_build_array(name, value) ORDER BY place, number) FROM (
 NOT_THE_LOGINS = {"role", "session_authorization", "row_security", "lock_timeout", "statement_timeout"}
 
 
-# After these errors, a later attempt may get the locks.
+# After these errors, a later attempt may succeed in locking the tables.
 BUSY = (database_errors.LockNotAvailable, database_errors.DeadlockDetected)
 # Seconds before the second attempt. Each further pause is PAUSE seconds longer, up to LONGEST_PAUSE.
 PAUSE, LONGEST_PAUSE = 0.05, 1.0

@@ -41,7 +41,7 @@ def object_path(unit: str) -> str:
 
 
 def next_environment(run: Run, unit: str) -> list[tuple[str, dict[str, str]]]:
-    """Return the sources of the unit's environment for its next start, in order of precedence.
+    """Return the sources of the unit's environment for its next start, highest precedence first.
 
     Each source has a name and the variables that it sets. Variables that the unit unsets are not included
     (systemd.exec(5), "Environment"). Raises OSError if a required file cannot be read.

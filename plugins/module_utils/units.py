@@ -97,7 +97,7 @@ class Files:
         return Path(path).exists()
 
     def runs(self, program: str, search: str = SEARCH_PATH) -> bool:
-        """Return whether a program can be run, judged by its own file and its interpreter's file.
+        """Return whether a program can be run: its file, and its interpreter's file if any, must be executable.
 
         ``search`` contains the directories in which to look for a program given without a path, separated by colons.
         """

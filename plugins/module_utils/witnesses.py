@@ -21,7 +21,7 @@ Session = dict[str, Any]
 def split(
     seen: Iterable[processes.Process], sessions: Iterable[Session], backends: Mapping[int, Iterable[str]]
 ) -> tuple[list[Session], list[dict[str, Any]]]:
-    """Return the sessions of processes, and the processes' connections that are not sessions.
+    """Return the sessions of the processes ``seen``, and their connections that are not sessions.
 
     ``sessions`` lists the server's sessions (pid, address, port, database, role). The address is "" for a Unix socket.
     ``backends`` maps the server's processes to their Unix sockets (inodes). Each item in both results also contains
