@@ -1,4 +1,4 @@
-"""Encrypted backups: a single archive that age writes and reads. age gets the key only through its standard input."""
+"""Encrypt each backup into one archive with age, and decrypt it. age reads the key only from its standard input."""
 
 from __future__ import annotations
 
@@ -25,8 +25,9 @@ class AgeError(TenancyError):
 def encrypt(directory: str, user: str, identity: str) -> None:
     """Encrypt the files of a backup into one archive with the key ``identity``, and verify the archive.
 
-    The archive is decrypted again, and its content is compared with the files. The unencrypted archive is never on
-    disk, because tar writes to age and reads from age. The unencrypted files are kept. Raises AgeError and OSError.
+    The archive is decrypted again, and its contents are compared with the files. The archive is never on the disk
+    unencrypted, because tar and age are connected by pipes. The unencrypted files are kept. Raises AgeError and
+    OSError.
     """
     recipient = _recipient(directory, user, identity)
     archive = f"{directory}/{ARCHIVE}"
@@ -44,10 +45,10 @@ def encrypt(directory: str, user: str, identity: str) -> None:
 
 
 def member(directory: str, user: str, identity: str, name: str) -> tuple[bytes, str | None]:
-    """Return the content of a small file in the archive in ``directory``, and the error or None.
+    """Return the contents of a small file in the archive in ``directory``, and an error message or None.
 
-    The error is the output of age and tar if one of them fails, for example on a truncated archive. Decrypted data is
-    never written to a named file. Raises OSError.
+    The message is the error output of age and tar if either fails, for example on a truncated archive. Decrypted data
+    is never written to a named file. Raises OSError.
     """
     with tempfile.TemporaryFile() as output:
         said = _piped(

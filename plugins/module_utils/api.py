@@ -1,4 +1,4 @@
-"""Send requests to a service's API on its own host, signed with the service's secret, without any proxy.
+"""Send requests to a service's API on this host, signed with the service's secret and without a proxy.
 
 The ``verdict`` on a response is one of
 
@@ -53,7 +53,7 @@ SHOWN, _MAX_BYTES = 300, 4 * 2**20
 # The minimum length of a value that identifies a row, such as a caller's number, an id or a sentence.
 _MIN_IDENTIFYING = 12
 _REMOVED = "[removed]"
-# A shorter secret could be an ordinary word, and redaction would remove this word from all strings.
+# Shorter secrets are not redacted, because an ordinary word could then disappear from all strings.
 _MIN_SECRET = 8
 
 
@@ -97,7 +97,7 @@ class Conversation:
     """Requests over one persistent connection, so that one worker of the server handles all of them."""
 
     def __init__(self, url: str, timeout: float) -> None:
-        """Initialize with the address of the service, and the timeout of one response in seconds."""
+        """Initialize with the URL of the service, and the timeout for one response, in seconds."""
         parts = urllib.parse.urlsplit(url)
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         self._connection = kind(parts.hostname or "", parts.port, timeout=timeout)
@@ -140,10 +140,10 @@ class Conversation:
 
 
 class Caller:
-    """The sender of requests. Adds the operator's headers, and a token that contains the claims of the request."""
+    """The sender of requests. It adds the operator's headers, and a token that contains the request's claims."""
 
     def __init__(self, headers: Mapping[str, str], secret: str, seconds: int) -> None:
-        """Initialize with the headers, the secret ("" if there is none), and the validity of a token in seconds."""
+        """Initialize with the headers, the secret ("" if there is none), and the validity of a token, in seconds."""
         self._headers, self._seconds = dict(headers), seconds
         # An Authorization header from the operator replaces the token.
         self.given = any(name.lower() == "authorization" for name in headers)
@@ -174,7 +174,7 @@ def secret_in(name: str, sources: Iterable[Mapping[str, str]]) -> str:
 
 
 def environments(run: Callable[..., str], unit: str, file: str) -> Iterator[Mapping[str, str]]:
-    """Yield the environments of a unit's program, first of its processes, then of its next start.
+    """Yield the variables of a unit's program: those of each process, those for its next start, and those in ``file``.
 
     ``file`` is a file that the program may read itself, or "". Raises OSError if systemctl fails.
     """
@@ -259,7 +259,7 @@ def filled(document: Any) -> list[str]:
 
 
 def holds(answer: Answer, marker: str) -> bool:
-    """Return whether a response contains a string."""
+    """Return whether a response contains the string ``marker``."""
     return marker.encode() in answer.body or any(marker in text for text in texts(answer.document))
 
 

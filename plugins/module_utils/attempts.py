@@ -39,7 +39,7 @@ class Lines:
 
 
 def outcome(cursor: Any, attempt: dict[str, Any]) -> str:
-    """Run one attempt and return its outcome."""
+    """Run one attempt and return its outcome, such as ``3 rows`` or ``done``. Raises psycopg2.Error."""
     if attempt.get("visible") is not None:
         cursor.execute(attempt["sql"])
         total, young, forbidden = cursor.fetchone()
@@ -59,7 +59,7 @@ def outcome(cursor: Any, attempt: dict[str, Any]) -> str:
 
 
 def make(connection: Any, setting: str, attempts: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Make the attempts in one transaction that is never committed."""
+    """Make the attempts in one transaction that is never committed, and return a finding for each."""
     findings = []
     with connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
@@ -96,8 +96,8 @@ def log_in_and_make(
 ) -> dict[str, Any]:
     """Log in as the service, make the attempts within ``seconds`` and return ``{problem, findings}``.
 
-    ``problem`` is the reason if the attempts could not be made, otherwise "". After ``seconds``, another session of the
-    same login terminates the session that makes the attempts.
+    ``problem`` is the reason why the attempts could not be made, or "" if they were made. After ``seconds``, another
+    session of the same login terminates the session that makes the attempts.
     """
     try:
         what = "The series of attempts with the service's login"

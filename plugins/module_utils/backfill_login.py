@@ -10,7 +10,7 @@ from .quoting import derived_name, identifier, literal
 MARK = "made by the tenancy runbook for a backfill"
 POLICY = "tenancy_backfill"
 ATTRIBUTES = "LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS NOINHERIT CONNECTION LIMIT 1"
-# The number of pages that one transaction updates. Other sessions that update these rows wait for the transaction.
+# The number of pages that one transaction updates. Other sessions that update rows on these pages wait for its end.
 BATCH_PAGES = 100
 
 
@@ -31,5 +31,5 @@ def login(given: Mapping[str, str]) -> list[str]:
 
 
 def removal(name: str) -> list[str]:
-    """Return the SQL that removes the login with its privileges and policies in this database."""
+    """Return the SQL that removes the login, and its privileges and policies in this database."""
     return [f"DROP OWNED BY {identifier(name)}", f"DROP ROLE {identifier(name)}"]

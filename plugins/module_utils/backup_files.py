@@ -29,7 +29,7 @@ def make_directory(directory: str, user: str) -> None:
 
 
 def remove_leftovers(directory: str) -> None:
-    """Remove what interrupted runs left in the backup directory. Raises OSError."""
+    """Remove the directories that interrupted runs left in the backup directory. Raises OSError."""
     with os.scandir(directory) as entries:
         left = [
             entry.path
@@ -41,7 +41,7 @@ def remove_leftovers(directory: str) -> None:
 
 
 def put_in_place(manifest: Mapping[str, Any], user: str) -> None:
-    """Write the manifest, then rename the directory: under its final name, a backup is complete. Raises OSError."""
+    """Write the manifest, then rename the directory; only a complete backup has its final name. Raises OSError."""
     path = manifest["path"]
     put(f"{path}{PARTIAL}/manifest.json", manifest, user)
     with acting_as(user):
@@ -90,10 +90,10 @@ def _is_proven(path: str) -> bool:
 
 
 def manifests(directory: str, database: str, asked: str, *, proven: bool) -> list[str]:
-    """Return the manifests that a restore may use; the last one is preferred. Raises OSError.
+    """Return the paths of the manifests that a restore may use, the preferred one last. Raises OSError.
 
     ``asked`` is the path of a backup or of a directory of backups. If it is empty, the database's own backups in
-    ``directory`` are used; in this case, ``proven`` excludes backups that did not pass a test restore.
+    ``directory`` are used. If ``proven`` is also true, only those that passed a test restore are used.
     """
     if not asked:
         found = listed(directory, database) if os.path.isdir(directory) else []
@@ -103,7 +103,7 @@ def manifests(directory: str, database: str, asked: str, *, proven: bool) -> lis
 
 
 def damage(manifest: Mapping[str, Any], user: str, identity: str) -> list[str]:
-    """Return the differences between a backup and its manifest, by the SHA-256 checksums. Raises OSError.
+    """Return how a backup differs from its manifest, according to the SHA-256 checksums. Raises OSError.
 
     If the backup is encrypted, age itself detects a changed or truncated archive.
     """

@@ -19,7 +19,7 @@ def own(paths: Iterable[str], directory: str, database: str) -> list[str]:
 
 
 def document(text: str, version: int) -> dict[str, Any]:
-    """Return the JSON object in ``text``, or {} if ``text`` is not an object of this version."""
+    """Return the JSON object in ``text``, or {} if there is none or its format is not ``version``."""
     try:
         found = json.loads(text)
     except ValueError:
@@ -28,7 +28,7 @@ def document(text: str, version: int) -> dict[str, Any]:
 
 
 def unreadable(path: str, text: str, version: int) -> str:
-    """Return a sentence that explains why ``document`` rejects ``text``, or "" if it does not."""
+    """Return a sentence that explains why ``document`` rejects ``text``, or "" if ``text`` is valid."""
     if document(text, version):
         return ""
     try:
@@ -76,7 +76,7 @@ def incomplete(tables: Iterable[Mapping[str, Any]], schema: str, names: Iterable
 
 
 def unproven(differences: Sequence[str]) -> str:
-    """Return the error message for a backup whose restored copy differs from the dump, or "" if it does not differ."""
+    """Return the error message for a backup whose restored copy differs from the dump, or "" if it does not."""
     if not differences:
         return ""
     return f"The test restore failed: the restored copy differs from the dump: {'; '.join(differences)}."
@@ -103,7 +103,7 @@ def unsuitable(
 ) -> str:  # fmt: skip
     """Return the error message for a backup whose manifest prevents the restore, or "" if the restore is possible.
 
-    ``source`` is the path of the manifest ("" if there is none) and ``manifest`` is its content from ``document``.
+    ``source`` is the path of the manifest ("" if there is none), and ``manifest`` is the result of ``document``.
     ``asked`` is the backup that the operator specified, or "". ``has_key`` is true if a key was given. ``problem`` is
     the result of ``unreadable`` for the manifest.
     """

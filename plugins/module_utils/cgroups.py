@@ -26,7 +26,7 @@ def processes(control_group: str, roots: tuple[Path, ...] = ROOTS) -> list[int]:
 
 
 def _read(path: Path) -> str:
-    """Return the content of a kernel file, or "" if the control group has been removed in the meantime."""
+    """Return the contents of a kernel file, or "" if the control group has been removed in the meantime."""
     try:
         return path.read_text()
     except OSError as error:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-# Each client, and whether it is a session of the pooler. While the service runs, any session with the pooler's role and
-# address counts as one. After the stop, only an idle session counts, and the query terminates it. With ``terminate``,
-# the query terminates all clients.
+# Each client, and whether it is a session of the pooler. While the service runs, every session with the pooler's role
+# and address counts as a pooler session. After the stop, only the idle ones count, and the query terminates them. With
+# ``terminate``, the query terminates all clients.
 CLIENTS = """
 SELECT pid, usename, concat_ws(' ', pid, usename, application_name, coalesce(host(client_addr), 'local'), state),
        coalesce(host(client_addr), ''), coalesce(client_port, -1), pooled,
@@ -77,7 +77,7 @@ class Client:
 
 @dataclass(frozen=True)
 class Pooler:
-    """The role and address of the pooler's sessions, or None if there is no pooler."""
+    """The role and the address of the pooler's sessions; both are None if there is no pooler."""
 
     role: str | None = None
     address: str | None = None

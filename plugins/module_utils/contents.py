@@ -1,4 +1,4 @@
-"""Count and hash the rows of a database's tables, regardless of their order."""
+"""Count and hash the rows of a database's tables, regardless of the row order."""
 
 from __future__ import annotations
 
@@ -34,8 +34,9 @@ SET extra_float_digits = 3; SET bytea_output = 'hex'; SET lc_monetary = 'C'; SET
 """
 
 
-# xmin has 32 bits and wraps around: it is later than {since} if it is less than half the range ahead. The transaction
-# IDs 1 and 2 are older than all others. Names are schema-qualified, so they do not depend on the search_path.
+# xmin has 32 bits and wraps around. It is later than {since} if it is ahead by less than half the range. The
+# transaction IDs 1 and 2 are older than all others. Names are schema-qualified, so they do not depend on the
+# search_path.
 _XMIN = "t.xmin::pg_catalog.text::pg_catalog.int8"
 AHEAD = (
     f"(({_XMIN} OPERATOR(pg_catalog.-) {{since}} OPERATOR(pg_catalog.+) 4294967296) OPERATOR(pg_catalog.%) 4294967296)"
@@ -65,7 +66,7 @@ def differences(found: list[Contents], wanted: list[Contents]) -> list[str]:
             sentences.append(f"{name} has {other['rows']:,} rows instead of {table['rows']:,}")
         elif None not in (other["hash"], table["hash"]) and other["hash"] != table["hash"]:
             sentences.append(f"{name} has {table['rows']:,} rows, but their contents differ")
-    # A manifest from an earlier version of this runbook lists only the partitions of a partitioned table.
+    # Partitioned tables are not reported, because a manifest from an earlier version lists only their partitions.
     return sentences + [
         f"{schema}.{name} is not expected" for (schema, name), table in remaining.items() if not table["partitioned"]
     ]
@@ -97,10 +98,10 @@ def changes(
 
     ``since`` is the ID of the oldest transaction that was running at the snapshot. ``until`` is the transaction's ID.
     ``before`` is the result of ``read`` at the snapshot. ``written`` counts the rows that were added or changed in
-    between; ``gone`` counts the rows of the snapshot that were changed or deleted. The caller has changed every row of
-    the tables ``schema.name`` in ``rewritten``. For these tables, both values are None, because the changes of others
-    cannot be told apart from the caller's. (A changed row is a new row version, and a subtransaction has a higher ID
-    than its parent.)
+    between. ``gone`` counts the rows of the snapshot that were changed or deleted. ``rewritten`` lists, as schema.name,
+    the tables in which the caller has changed every row. For these tables, ``written`` and ``gone`` are None, because
+    changes by other sessions cannot be told apart from the caller's. (A changed row is a new row version, and a
+    subtransaction has a higher ID than its parent.)
 
     Raises psycopg2.Error, also for a table that row security would filter.
     """

@@ -41,7 +41,7 @@ created AS (
   SELECT concat_ws(' ',
       format('CREATE DATABASE %%I TEMPLATE template0 OWNER %%I ENCODING %%L LC_COLLATE %%L LC_CTYPE %%L',
         %(target)s, owner, pg_encoding_to_char(encoding), datcollate, datctype),
-      -- Locale providers exist since PostgreSQL 15. Without this clause, the database gets the template's provider.
+      -- PostgreSQL 15 and later have locale providers. Without this clause, the database gets the template's provider.
       CASE document ->> 'datlocprovider'
         WHEN 'c' THEN 'LOCALE_PROVIDER libc'
         WHEN 'i' THEN format('LOCALE_PROVIDER icu ICU_LOCALE %%L',

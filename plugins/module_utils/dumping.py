@@ -22,9 +22,9 @@ class DumpError(TenancyError):
 class Dump:
     """A dump of ``database`` in the directory ``path``, owned by ``user``.
 
-    In this directory, ``database`` is the dump itself. A dump of one database lacks the roles with their password
-    verifiers, which are in ``globals.sql``, and the database's settings, which are in ``settings.sql``. ``SHA256SUMS``
-    contains the SHA-256 checksum of every file. ``run`` runs a program, like Ansible's run_command.
+    The dump itself is ``{path}/database``. It contains neither the roles and their password verifiers nor the
+    database's settings, so these are in ``globals.sql`` and ``settings.sql``. ``SHA256SUMS`` contains the SHA-256
+    checksum of every other file. ``run`` runs a program, like Ansible's run_command.
     """
 
     run: Callable[..., tuple[int, str, str]]
@@ -37,7 +37,7 @@ class Dump:
     hash_max_bytes: int
 
     def take(self) -> dict[str, Any]:
-        """Write the dump, and return the fields of a manifest that describe it.
+        """Write the dump, and return the manifest fields that describe it.
 
         The snapshot's fields are ``tables``, ``snapshot_at`` (ISO 8601 with offset) and ``snapshot_xmin`` (the oldest
         transaction that was running then). The other fields are ``duration_seconds`` of pg_dump, ``size_bytes`` of all
@@ -74,7 +74,7 @@ class Dump:
             os.fsync(file.fileno())
 
     def _dump(self, cursor: Any) -> dict[str, Any]:
-        """Dump the database and count and hash its rows in one snapshot, which ends with the connection's
+        """Dump the database, and count and hash its rows, in one snapshot that ends with the connection's
         transaction."""
         cursor.execute(
             "SELECT pg_export_snapshot(), clock_timestamp(), txid_snapshot_xmin(txid_current_snapshot()),"
@@ -115,14 +115,14 @@ class Dump:
 
 
 def lacking(tables: list[dict[str, Any]], listed: str) -> list[str]:
-    """Return the tables whose rows pg_restore does not list.
+    """Return the names of the tables whose rows are missing from ``listed``, the output of ``pg_restore --list``.
 
-    A line of its list has the format ``number; oid oid KIND schema name owner``.
+    Each entry in the output is a line in the format ``number; oid oid KIND schema name owner``.
     """
     # splitlines() would also split at other characters that a name may contain.
     left = listed.split("\n")
     missing = []
-    # One name may be a prefix of another: the longest name is matched first, and each entry only once.
+    # One name may be a prefix of another, so the longest name is matched first, and each entry matches only one table.
     for table in sorted(tables, key=lambda table: -len(table["name"])):
         kind = "TABLE" if table["partitioned"] else "TABLE DATA"
         wanted = f" {kind} {toc.shown(table['schema'])} {toc.shown(table['name'])} "
@@ -135,7 +135,7 @@ def lacking(tables: list[dict[str, Any]], listed: str) -> list[str]:
 
 
 def digest(path: str) -> str:
-    """Return the SHA-256 of a file."""
+    """Return the SHA-256 checksum of a file."""
     found = hashlib.sha256()
     with open(path, "rb") as file:
         while block := file.read(1 << 20):
@@ -146,7 +146,7 @@ def digest(path: str) -> str:
 def seal(directory: str) -> dict[str, Any]:
     """Write SHA256SUMS, in the format of sha256sum, for all files in the directory.
 
-    Return the size of the files in bytes, and the SHA-256 of SHA256SUMS.
+    Return the total size of these files in bytes, and the SHA-256 checksum of SHA256SUMS.
     """
     files = sorted(
         os.path.relpath(os.path.join(place, name), directory)

@@ -1,4 +1,4 @@
-"""Errors of the planner: each message names the cause and the remedy."""
+"""Errors that the planner raises: each message names the cause and the remedy."""
 
 from __future__ import annotations
 

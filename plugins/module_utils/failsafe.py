@@ -28,7 +28,10 @@ class Failsafe:
         return bool(code == 0)
 
     def arm(self, seconds: int, triggers: Sequence[str] = (), companions: Sequence[str] = ()) -> units.Surroundings:
-        """Arm the timer; return the other units that it starts, including the given ones. Raises SystemctlError."""
+        """Arm the timer to start the unit, and related units, after ``seconds``. Raises SystemctlError.
+
+        Return the related units: those found now, those given, and those of a timer that was already armed.
+        """
         around, armed = units.surroundings(self.unit, self.systemd.show), self.armed()
         triggers = list(dict.fromkeys([*around.triggers, *triggers, *armed.triggers]))
         companions = list(dict.fromkeys([*around.companions, *companions, *armed.companions]))

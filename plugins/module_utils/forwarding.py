@@ -1,6 +1,6 @@
 """Forward a caller's connection to the service, because the process that accepted the connection is ending.
 
-The service reads the same bytes from the same address, and the caller gets its response over its own connection.
+The service reads the same bytes from the same address. The caller receives the response on the original connection.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from . import sockets
 
 # The seconds that a connected caller has to send its first bytes.
 FIRST = 5.0
-# The service closes a persistent connection that is idle. A busy connection is closed after BUSY seconds, as soon as
-# the service has responded and no data follows for SHORT seconds.
+# The service itself closes an idle persistent connection. A busy connection is closed here after BUSY seconds, as soon
+# as the service has responded and no data follows for SHORT seconds.
 BUSY, SHORT = 20.0, 0.1
 SIZE = 1 << 16
 # The socket option that identifies the network namespace (include/uapi/asm-generic/socket.h).
@@ -27,9 +27,9 @@ Side = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 def can_be_imitated(accepted: socket.socket) -> bool:
     """Return whether a forwarded TCP connection can come from the caller's own address.
 
-    The caller must be on this host: otherwise, the service may trust the forwarding address more than the caller's. It
-    must also be in the same network namespace: in another one, a different service can have the same address. Raises
-    OSError, also on Linux before 5.14, which does not identify namespaces.
+    The caller must be on this host, because the service may trust this host's address more than a remote caller's. The
+    caller must also be in this process's network namespace, because another service can have the same address in
+    another namespace. Raises OSError, also on Linux before 5.14, which does not identify namespaces.
     """
     with socket.socket() as ours:
         spaces = [item.getsockopt(socket.SOL_SOCKET, SO_NETNS_COOKIE, 8) for item in (accepted, ours)]
@@ -38,12 +38,12 @@ def can_be_imitated(accepted: socket.socket) -> bool:
 
 
 def is_same_host(own: str, caller: str) -> bool:
-    """Return whether the two ends of a connection are on one host."""
+    """Return whether both ends of a connection are on the same host."""
     return own == caller or (ip_address(own).is_loopback and ip_address(caller).is_loopback)
 
 
 async def forward(accepted: socket.socket) -> None:
-    """Forward a connection to the address that its caller connected to, and close it when either side does."""
+    """Forward a connection to the address that its caller connected to; close it when the service closes its side."""
     accepted.setblocking(False)
     caller = await asyncio.open_connection(sock=accepted)
     with contextlib.suppress(OSError, asyncio.TimeoutError):

@@ -1,8 +1,8 @@
 """Observe a gunicorn master and its workers from outside.
 
-For each worker, gunicorn creates a file ``wgunicorn-*`` and deletes it. The master and the worker keep the file open.
-The worker first changes the file after it has booted (gunicorn/workers/workertmp.py). The master closes the file after
-the worker has ended. The name and the settings of the program do not matter.
+For each worker, gunicorn creates a file ``wgunicorn-*`` and immediately deletes it. The master and the worker keep the
+file open. The worker changes the file for the first time after it has booted (gunicorn/workers/workertmp.py). The
+master closes the file after the worker has ended. This method does not depend on the program's name or settings.
 """
 
 from __future__ import annotations
@@ -64,12 +64,12 @@ def masters(pids: Iterable[int], proc: Path = Path("/proc")) -> list[Master]:
         process = identified(pid, proc)
         if own and process:
             found[pid] = Master(process, workers)
-    # A worker inherits the signal handlers of its master, and looks like a master until it sets its own.
+    # A new worker inherits its master's signal handlers, and looks like a master until it installs its own handlers.
     return [master for pid, master in found.items() if int(seen[pid]["PPid"]) not in found]
 
 
 def worker_files(pids: Iterable[int], proc: Path = Path("/proc")) -> dict[int, dict[str, bool]]:
-    """Return the worker files that each process keeps open: by inode, whether the worker has booted.
+    """Return each process's open worker files, as a mapping from inode to whether the worker has booted.
 
     Processes that have ended are omitted. Raises UnreadableError.
     """
@@ -81,7 +81,7 @@ def worker_files(pids: Iterable[int], proc: Path = Path("/proc")) -> dict[int, d
         except PermissionError:
             with contextlib.suppress(FileNotFoundError):
                 held = _read_as_owner(pid, proc)
-                # A process that is exiting has no memory, and even its user cannot read its files.
+                # An exiting process no longer has memory, and not even its user can read its open files.
                 if held is None and "VmSize" in _status(pid, proc):
                     raise UnreadableError(
                         f"Neither root nor the user of process {pid} can read its open files."

@@ -1,9 +1,9 @@
 """Hold the connections that a process of a service has accepted, until the process has closed them.
 
 A process that ends closes its connections. The kernel resets a connection whose data has not been read, and the
-caller's request fails. A second descriptor of the connection, which Linux provides since version 5.6, prevents this:
+caller's request fails. A second descriptor of the connection, which needs Linux 5.6 or later, prevents this. With it,
 the connection stays open when the process closes its own descriptor. If the process has read nothing from the
-connection, another process of the service gets all of its data. Otherwise, the unread data could be the middle of a
+connection, the data is forwarded to another process of the service. Otherwise, the unread data could be the middle of a
 request, and the connection is not held.
 """
 
@@ -30,8 +30,8 @@ PIDFD_OPEN, PIDFD_GETFD = 434, 438
 # Offsets in the kernel's struct tcp_info: the state, and the number of received bytes.
 STATE, RECEIVED = 0, 128
 ESTABLISHED = 1
-# The seconds between two readings of the process: SOON during the first IMMEDIATELY seconds, then LATER. A process that
-# is told to end closes most connections immediately.
+# The seconds between two inspections of the process: SOON during the first IMMEDIATELY seconds, then LATER. A process
+# that is told to end closes most connections immediately.
 SOON, LATER = 0.0003, 0.1
 IMMEDIATELY = 1.0
 Address = tuple[str, object]
@@ -78,7 +78,7 @@ class Connection:
 
     @functools.cached_property
     def _can_be_imitated(self) -> bool:
-        """Cache whether this connection is TCP and can be forwarded from its caller's address. Raises OSError."""
+        """Return whether this connection is TCP and can be forwarded from its caller's address. Raises OSError."""
         return self.socket.family in INTERNET and forwarding.can_be_imitated(self.socket)
 
     def _is_untouched(self) -> bool:
@@ -131,7 +131,7 @@ class Handover:
     def is_idle(self) -> bool:
         """Return whether the process can now close all its connections without a failed request.
 
-        Connections from which the process has read are released, because their callers must see when they are closed.
+        Connections from which the process has read are released, so that it can close them.
         """
         self._others.clear()
         self._hold()
@@ -143,7 +143,7 @@ class Handover:
     def finish(self, seconds: float) -> None:
         """Forward the unread connections that the process closes, until it has ended or ``seconds`` have passed.
 
-        Then wait for the forwarded connections, for at most ``seconds`` again.
+        Then wait at most another ``seconds`` for the forwarded connections to end.
         """
         asyncio.run(self._finish(seconds))
 
@@ -180,7 +180,7 @@ class Handover:
         try:
             return self._look()
         except (FileNotFoundError, ProcessLookupError, PermissionError):
-            # Not even its user can read a process that is exiting.
+            # Not even the user of an exiting process can read it.
             return set(self._connections)
 
     def _look(self) -> set[str]:
@@ -206,7 +206,7 @@ class Handover:
     def _second(self, descriptor: int, inode: str) -> socket.socket | None:
         """Return a second descriptor of a socket, or None if the process has closed the first one. Raises OSError.
 
-        The result is also None if this process has too many descriptors.
+        The result is also None if this process has too many open descriptors.
         """
         try:
             number = _system_call(PIDFD_GETFD, self._process, descriptor, 0)
@@ -227,6 +227,6 @@ class Handover:
 
 
 def _address(of: socket.socket) -> Address:
-    """Return the port of a TCP socket, whose address can be a wildcard, or the name of another socket."""
+    """Return a key for a socket: the port for TCP, because the address can be a wildcard, or otherwise the name."""
     name = of.getsockname()
     return ("tcp", name[1]) if of.family in INTERNET else (str(of.family), name)

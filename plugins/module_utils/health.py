@@ -55,7 +55,7 @@ def _ask(url: str, timeout: float) -> Answer:
 
 
 def ask_while_late(url: str, request_timeout: float, timeout: float) -> Answer:
-    """Send a request, and retry it after timeouts for ``timeout`` seconds, because a slow service may be healthy."""
+    """Send a request, and retry it for ``timeout`` seconds if it times out, because a slow service may be healthy."""
     deadline = time.monotonic() + timeout
     while True:
         answer = ask(url, request_timeout)
@@ -64,7 +64,10 @@ def ask_while_late(url: str, request_timeout: float, timeout: float) -> Answer:
 
 
 def own_word(body: bytes) -> str:
-    """Return the ``status`` in a JSON document, or "" if it is missing or healthy."""
+    """Return the unhealthy ``status`` in a JSON document, or "" if the status is missing or healthy.
+
+    A long status, or one with unusual characters, is replaced by "not healthy".
+    """
     try:
         document = json.loads(body)
     except ValueError:

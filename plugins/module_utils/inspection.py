@@ -1,6 +1,6 @@
-"""Collect the facts about a host that a run needs before its start, except those about the service.
+"""Collect the facts about a host that a run needs before it starts, except those about the service.
 
-Failures are returned as data.
+The functions return failures as data instead of raising errors.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def database(
 
     Each of ``queries`` is {name, sql}. They run in order in one transaction, with ``values`` as named arguments. The
     result is ``{problem, login_triggers, session_settings, data_directory, rows, asked, answered}``. ``problem`` is the
-    first error, or "". ``rows`` contains the rows of each query by its name, as dicts of columns. ``asked`` and
+    first error, or "". ``rows`` maps the name of each query to its rows, as dicts of columns. ``asked`` and
     ``answered`` are the values of time.monotonic() before and after the first query, in seconds. For a superuser,
     ``data_directory`` is the server's, and ``session_settings`` is the result of QUERY in module_utils/sessions.py.
     ``login_triggers`` names the event triggers that may have rejected the read-only session.
@@ -147,7 +147,7 @@ def directory(path: str) -> dict[str, bool]:
 
 
 def free_space(paths: Iterable[str], run_command: RunCommand) -> dict[str, Any] | None:
-    """Return the mount point and the free bytes of the first path that exists: ``{mount, free}``, or None."""
+    """Return ``{mount, free}``, the mount point and its free bytes, for the first path that exists, or None."""
     for path in paths:
         code, output, _ = run_command(["df", "--output=avail,target", "--block-size=1", "--", path])
         if code == 0:

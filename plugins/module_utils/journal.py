@@ -85,7 +85,7 @@ def since_start(found: list[Line]) -> list[Line]:
 
 
 def without_requests(found: list[Line], requests: Iterable[Mapping[str, str]]) -> list[Line]:
-    """Return the lines except those of the access log about ``requests`` (method and path) from this host."""
+    """Return the lines without the access log's lines about ``requests`` (method and path) from this host."""
     asked = "|".join(re.escape(f"{request['method']} {request['path']}") for request in requests)
     if not asked:
         return found
@@ -154,7 +154,7 @@ def summary(found: list[Line], before: list[Line], wanted: Wanted, last: int) ->
     for line in found:
         said = logged.read(line.text, line.priority)
         errors += _is_error(line, said.level)
-        # Messages of systemd are never errors of the database.
+        # systemd's messages are never errors from the database.
         failed = said.failure and line.speaker != SYSTEMD
         failed = failed or any(pattern.search(line.whole) for pattern in wanted.failures)
         if failed and len(failures) < MAX_FAILURES:

@@ -1,17 +1,17 @@
-"""Find the level of a line in a log, and any PostgreSQL error in the line that a change may cause.
+"""Find the level of a log line, and any PostgreSQL error in it that a change to the database may cause.
 
 A word that also occurs in success messages (a table, a column, a driver's name) is ignored. A line is
 
 * **quiet** (info) if it has a level such as INFO, DEBUG or NOTICE in the usual place: the rest of the line is ignored;
 * an **error** if that level is ERROR or worse;
 * a **failure** if it is not quiet and contains a PostgreSQL error of a relevant kind. A change to a schema, policies,
-  privileges or a login may cause these kinds. The last line of a traceback has no level: its exception alone
-  makes it a failure.
+  privileges or a login may cause these kinds. The last line of a traceback has no level, so its exception alone
+  makes the line a failure.
 
 The kind of an error is its SQLSTATE. It is derived from the client's name for the error, from a code in the line, or
-from PostgreSQL's English message. If a line contains only the word for ERROR in another language, its kind is unknown,
-and it counts as a failure. A message in another language without a name, a code or such a word is not recognized: the
-line then only counts as an error.
+from PostgreSQL's English message. If a line contains only the word for ERROR in another language, the kind is unknown,
+and the line counts as a failure. A PostgreSQL error in another language without a name, a code or this word is not
+recognized. The line then counts as an error at most.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ QUIET, WARNING, ERROR = "info", "warning", "error"
 CHANGE_CLASSES = ("0A", "21", "25", "28", "38", "39", "3D", "3F", "42", "44", "54", "55", "P0", "XX")
 # Violations of NOT NULL, foreign keys and unique keys, and settings with an empty or invalid value.
 CHANGE_CODES = frozenset(("23000", "23502", "23503", "23505", "22P02", "22023"))
-# Timeouts and locks, which can occur at any time. The same is true of other classes that are not listed above. Examples
-# are a lost connection (08, and 57P01: the run itself ends old sessions), a deadlock (40) and a full disk (53). Errors
-# in callers' data that do not concern a key (22, 23514) are excluded as well.
+# Codes in the classes above that do not count, because timeouts and locks can occur at any time. For the same reason,
+# other classes are not listed above. Examples are a lost connection (08, and 57P01: the run itself ends old sessions),
+# a deadlock (40) and a full disk (53). Errors in callers' data that do not concern a key (22, 23514) do not count.
 OTHER_CODES = frozenset(("25P03", "25P04", "55P03"))
 
 _WORDS = {
@@ -77,7 +77,7 @@ _SQLSTATES: dict[str, str] = {
     for name, code in vars(errorcodes).items()
     if name.isupper() and isinstance(code, str) and len(code) == len("00000")
 }
-# The SQLSTATEs by the names of exceptions in psycopg, Ruby's PG, and asyncpg (with Error at the end).
+# The SQLSTATEs by the names of exceptions in psycopg, Ruby's PG and asyncpg (whose names end with Error).
 _OF_NAME = {name.replace("_", "").lower(): code for code, name in _SQLSTATES.items()}
 _CLIENTS = ("psycopg", "asyncpg", "PG::")
 _NAMED = re.compile(r"\b(?:psycopg2?\.errors\.|asyncpg\.exceptions\.|PG::)(\w+)")
@@ -87,8 +87,8 @@ def _forms(*forms: tuple[str, str]) -> tuple[tuple[str, re.Pattern[str]], ...]:
     return tuple((needle, re.compile(pattern, re.MULTILINE)) for needle, pattern in forms)
 
 
-# Each expression has a string that every match contains: searching for the string is fast, and most lines do not
-# contain it.
+# Each expression is paired with a string that every match contains. The search for this string is fast, and rules out
+# most lines.
 _CODED = _forms(
     ("SQLSTATE", r"\bSQLSTATE[\"':=\s\[(]{0,4}([0-9A-Z]{5})\b"),
     ("sqlstate", r"\bsqlstate[\"']?\s*[:=]\s*[\"']?([0-9A-Z]{5})\b"),

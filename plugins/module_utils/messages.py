@@ -26,7 +26,7 @@ _UNSEEN = ("Cc", "Cf", "Zl", "Zp", "Cs")
 
 
 def visible(text: str, *, lines: bool = False) -> str:
-    """Return the text with each invisible character as its escape, such as ``\\x1b``.
+    """Return the text with each invisible character replaced by its escape, such as ``\\x1b``.
 
     With ``lines``, line breaks and tabs are kept. Use this option for multi-line text, not for a name.
     """
@@ -62,8 +62,8 @@ def _escape(character: str) -> str:
 
 
 # Classes of SQLSTATEs (PostgreSQL manual, appendix A) whose first sentence quotes names but no values. Class 22 (data
-# exceptions) is excluded because it quotes the value. P0, HV and the classes of the database's own code are excluded
-# because their messages may contain anything.
+# exceptions) is excluded because it quotes the value. P0, HV and any classes that code in the database invents are
+# excluded because their messages may contain anything.
 _OF_NAMES = frozenset(
     ("08", "0A", "0B", "21", "23", "25", "26", "28", "2B", "34", "3D", "3F", "40", "42", "44", "53", "54", "55", "57")
 )
@@ -82,9 +82,9 @@ def of_database(error: Any, tables: Collection[str] = ()) -> str:
     PostgreSQL.
 
     The names of the table, column, constraint and type come from the error's fields, so they do not depend on the
-    language. A sentence that may quote a value is replaced by the name of its SQLSTATE. The database's own code can
-    build object names and statements from values, and raise errors with any fields. For an error that PostgreSQL found
-    inside such code, names appear only if its table is one of ``tables``. For an error that the code itself raised, no
+    language. A sentence that may quote a value is replaced by the name of its SQLSTATE. Code in the database can build
+    object names and statements from values, and raise errors with any fields. For an error that PostgreSQL found inside
+    this code, names appear only if the error's table is one of ``tables``. For an error that the code itself raised, no
     names appear.
     """
     diag: Any = getattr(error, "diag", None)
@@ -113,7 +113,7 @@ def of_database(error: Any, tables: Collection[str] = ()) -> str:
 def _tells_no_value(diag: Any, code: str) -> bool:
     """Return whether the first sentence of an error never quotes a value."""
     if _raised(diag):
-        # CONTEXT has one line for this runbook's own DO blocks, and also names the caller for code of the database.
+        # For this runbook's own DO blocks, CONTEXT has one line. For code in the database, it also names the caller.
         context = str(diag.context or "").strip()
         return "inline_code_block" in context and "\n" not in context
     return code[:2] in _OF_NOTHING or (code[:2] in _OF_NAMES and not _within_code(diag))
@@ -133,7 +133,7 @@ def _condition(code: str) -> str:
     try:
         return str(errorcodes.lookup(code)).lower().replace("_", " ")
     except (AttributeError, KeyError):
-        return "an error of the database's own code"
+        return "an error raised by code in the database"
 
 
 def _where(diag: Any) -> list[str]:
@@ -218,7 +218,7 @@ def _of_postgresql(message: str) -> bool:
 
 
 def sentence(message: str) -> str:
-    """Return the message of an error, without SQL and rows from PostgreSQL and without the name of the filter."""
+    """Return an error message without SQL and rows from PostgreSQL, and without the name of the filter plugin."""
     if "undecryptable variable" in message:
         return ENCRYPTED
     # One message of ansible-core on argument specs may contain several of these lines:
@@ -241,7 +241,7 @@ def sentence(message: str) -> str:
 def of_connection(error: Any) -> str:
     """Return the text of an error in a session, including a session that could not start.
 
-    libpq's text about such a session contains the names of sockets, databases and roles, but no values.
+    If no session could start, libpq's text contains the names of sockets, databases and roles, but no values.
     """
     return of_database(error) if getattr(error, "pgcode", None) else sentence(str(error))
 

@@ -24,9 +24,9 @@ def judge(
 ) -> list[dict[str, Any]]:
     """Return a finding for each attempt: check, table, sentence, expected, actual, ok.
 
-    ``outcomes`` is the result of proof.sql, in the order of the attempts. ``contents`` is the checksum of each table
+    ``outcomes`` is the result of proof.sql, in the order of the attempts. ``contents`` maps each table to its checksum
     for the default tenant. ``names`` contains the names of the tables, their columns, constraints and types. Other
-    names in an error may come from the database's own code. Raises ProofError if an attempt has no outcome.
+    names in an error may come from code in the database. Raises ProofError if an attempt has no outcome.
     """
     if not made:
         raise ProofError("The isolation proof failed: no attempt was made.")
@@ -63,7 +63,7 @@ def unchanged(
 
     ``before`` and ``now`` are the transaction's counters for each table, at its beginning and before the proof. The
     counters are files (of the relation and its partitions), inserted, updated and deleted. ``rewritten`` lists the
-    tables whose rows get their tenant from another table.
+    tables that PostgreSQL rewrites, because their rows take their tenant from another table.
     """
     found = []
     for name, then in before.items():
@@ -86,7 +86,7 @@ def counted(
     made: Sequence[Mapping[str, Any]],
     findings: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
-    """Return the finding whether PostgreSQL counted the rows that the proof stored.
+    """Return a finding: whether PostgreSQL counted the rows that the proof stored.
 
     If PostgreSQL does not count rows, ``unchanged`` proves nothing. ``before`` and ``now`` are the counters before and
     after the proof, and ``track_counts`` is the session's setting. ``findings`` lists the findings of the attempts
@@ -131,7 +131,7 @@ _OF_A_VALUE = ("22", "23", "428C9")
 
 
 def _remedy(found: Mapping[str, Any]) -> str:
-    """Return how to correct the model if the table rejected the tenant's own row, or "" for other findings."""
+    """Return the change to tenancy_tables that may correct a failed finding, or "" if there is none."""
     table, actual = found["table"], str(found["actual"])
     if found["check"] == f"{table}.own.insert" and actual.startswith(tuple(f"error {code}" for code in _OF_A_VALUE)):
         return f"In tenancy_tables, set sample of {table} to values that the table accepts"
@@ -145,7 +145,7 @@ def _remedy(found: Mapping[str, Any]) -> str:
 
 
 def _number(outcome: str) -> int:
-    """Return the number of rows of an outcome, or 0 for an error."""
+    """Return the number of rows in an outcome, or 0 for an error."""
     match = _ROWS.fullmatch(str(outcome))
     return int(match[1]) if match else 0
 
@@ -161,7 +161,7 @@ def _may_follow(found: Mapping[str, Any]) -> bool:
 
 
 def _named(expected: Any) -> str:
-    """Return the expected outcome of a finding as text: the permitted outcomes, or the content of a table."""
+    """Return the expected outcome of a finding as text: the permitted outcomes, or the checksum of a table."""
     return " or ".join(map(str, _several(expected)))
 
 

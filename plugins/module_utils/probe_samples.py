@@ -37,10 +37,11 @@ class Probe:
 
 @dataclass(frozen=True)
 class Samples:
-    """The lines of a prober. ``unanswered`` is the time at which a request without a response was due, and ``ended`` is
-    when the prober ended.
+    """The samples that a prober wrote.
 
-    Both are None if there is no such line. ``timed_out`` is true if the prober ended because its time limit expired.
+    ``unanswered`` is the time at which a request without a response was due, and ``ended`` is the time at which the
+    prober ended. Each is None if the prober wrote no line for it. ``timed_out`` is true if the prober ended because the
+    run gave no sign of life for too long.
     """
 
     reads: list[Probe]
@@ -51,7 +52,7 @@ class Samples:
 
 
 def read(text: str) -> Samples:
-    """Return the samples in a file; its last line may be incomplete."""
+    """Return the samples in the text of a file, without an incomplete last line."""
     reads: list[Probe] = []
     health: list[Probe] = []
     unanswered, ended, timed_out = None, None, False
@@ -100,7 +101,7 @@ def summary(samples: Samples, interval: float) -> dict[str, Any]:
 
 
 def _due(answer: Probe, interval: float) -> Iterator[Probe]:
-    """Yield a request, and the unsent ones that became due before its end: they wait for the same response."""
+    """Yield a request, and the unsent ones that became due before it ended, as if they waited for its response."""
     for number in range(int(answer.waited / interval) + 1):
         yield Probe(answer.due + number * interval, answer.ended, answer.verdict)
 

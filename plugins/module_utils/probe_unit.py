@@ -14,7 +14,7 @@ from typing import Any
 
 from . import probe_samples, prober, systemctl, units
 
-# systemd stops a prober after LONGEST_SECONDS. It kills a prober that still waits for a response after STOP_SECONDS.
+# systemd stops a prober after LONGEST_SECONDS, and kills it if it still waits for a response STOP_SECONDS later.
 LONGEST_SECONDS, STOP_SECONDS = 24 * 60 * 60, 3
 RUN = Path("/run")
 
@@ -31,7 +31,7 @@ class ProbeUnit:
 
     @property
     def alive(self) -> str:
-        """Return the file that a run touches while it waits for a long job."""
+        """Return the path of the file that a run touches while it waits for a long job."""
         return str(self.place / prober.ALIVE)
 
     def start(self, configuration: Mapping[str, Any]) -> None:

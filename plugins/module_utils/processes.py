@@ -22,9 +22,9 @@ from typing import Any
 
 from . import sockets
 
-# The time limit of a child in seconds, because its user's other processes can suspend the child.
+# The time limit for a child process, in seconds. A child needs one, because its user's other processes can suspend it.
 PATIENCE = 30
-# The pause in seconds between two readings of a watch, which leaves processor time to the service.
+# The pause between two readings of a watch, in seconds. It leaves processor time for the service.
 LOOK_INTERVAL = 0.0003
 
 Process = dict[str, Any]
@@ -36,7 +36,7 @@ def read(pids: Iterable[int], proc: Path = Path("/proc")) -> list[Process]:
     Each is ``{pid, name, arguments, user, group, readable, environment, sockets, connections}``. ``user`` and ``group``
     are numbers, and ``environment`` is the environment at its start. ``sockets`` lists the inodes of all its sockets,
     and ``connections`` the connected sockets, as module_utils/sockets.py returns them. If neither root nor its user can
-    read the process, these three are empty and ``readable`` is false.
+    read the process, ``environment``, ``sockets`` and ``connections`` are empty, and ``readable`` is false.
     """
     found = []
     for (uid, gid, groups, space), members in _owners(pids, proc).items():
@@ -79,8 +79,8 @@ def as_user(
 ) -> Any:
     """Return the result of ``work`` (as JSON) from a child that permanently has a user's privileges.
 
-    ``enter`` is the network namespace of the child, if root may enter one. Raises OSError if the child fails or has not
-    finished after ``patience`` seconds.
+    ``enter`` is the network namespace that the child enters if root is permitted to, or None. Raises OSError if the
+    child fails, or has not finished after ``patience`` seconds.
     """
     return _finish(_start(uid, gid, groups, work, enter), patience)
 
@@ -136,7 +136,7 @@ class Watch:
     """A continuous watch on processes, which also sees connections that exist for only a few milliseconds."""
 
     def __init__(self, pids: Callable[[], list[int]], proc: Path = Path("/proc")) -> None:
-        """Start a child with this user, and a child for each user whose processes this user cannot read."""
+        """Start a child as this user, and one as each user whose processes this user cannot read."""
         own = (os.geteuid(), os.getegid(), tuple(os.getgroups()))
         places: dict[tuple[int, int, tuple[int, ...], str], Path] = {}
         for (uid, gid, groups, space), members in _owners(pids(), proc).items():
@@ -230,7 +230,7 @@ def enter_namespace(namespace: Path) -> None:
 
 
 def _received(reading: int, patience: float) -> bytes | None:
-    """Return all data from the pipe, or None if that takes too long."""
+    """Return all data from the pipe, or None if no data arrives for ``patience`` seconds."""
     received = b""
     while True:
         ready, _, _ = select.select([reading], [], [], patience)

@@ -35,7 +35,7 @@ WHERE datname = pg_catalog.current_database() AND application_name LIKE '%pg_dum
 
 @dataclass(frozen=True)
 class Table:
-    """A table with rows: its oid, its name with the schema, its bytes, its rows, and whether its file has content."""
+    """A table with rows: its oid, its name with the schema, its bytes, its rows, and whether its file is not empty."""
 
     oid: int
     name: str
@@ -67,7 +67,7 @@ def share(whole: Collection[Table], ended: Collection[str], running: Mapping[str
 
 
 def data_entries(listed: str) -> list[tuple[int, int]]:
-    """Return the dump id and the oid of each table's rows in the list of pg_restore, in the order of the dump."""
+    """Return the dump id and the table's oid of each TABLE DATA entry that ``pg_restore --list`` lists, in order."""
     found = []
     for line in listed.split("\n"):
         number, _, rest = line.partition("; ")
@@ -78,9 +78,9 @@ def data_entries(listed: str) -> list[tuple[int, int]]:
 
 
 def started(entries: Iterable[tuple[int, int]], path: str) -> set[int]:
-    """Return the oids of the tables whose file has content in a dump in the directory format.
+    """Return the oids of the tables whose files are not empty in a dump in the directory format.
 
-    pg_dump creates the file before it copies the table. An empty table's file also has some content.
+    pg_dump creates the file before it copies the table. Even the file of an empty table does not stay empty.
     """
     with os.scandir(path) as files:
         numbers = {file.name.partition(".")[0] for file in files if file.stat().st_size > 0}
@@ -88,7 +88,7 @@ def started(entries: Iterable[tuple[int, int]], path: str) -> set[int]:
 
 
 def before(entries: Iterable[tuple[int, int]], running: Collection[int]) -> set[int]:
-    """Return the oids of the tables that a dump in the custom format has copied: those before the running one."""
+    """Return the oids of the tables that a dump in the custom format has copied: those before ``running``."""
     done: set[int] = set()
     for _, oid in entries:
         if oid in running:

@@ -6,7 +6,7 @@ import hashlib
 
 from .errors import ModelError
 
-# NAMEDATALEN - 1. PostgreSQL silently truncates longer names, so that two of them could become equal.
+# NAMEDATALEN - 1. PostgreSQL silently truncates longer names, so two of them could become equal.
 MAX_IDENTIFIER_BYTES = 63
 
 
@@ -56,7 +56,7 @@ def literal(value: str | int) -> str:
 def dollar_quoted(body: str) -> str:
     """Return ``body`` between dollar quotes whose tag does not occur in it."""
     tag = "tenancy"
-    # The tag is searched without its last "$": if the body ended with "$tag", the closing quote would complete it.
+    # The search omits the tag's last "$": if the body ended with "$tag", the closing quote would complete the tag.
     while f"${tag}" in body:
         tag += "_"
     return f"${tag}${body}${tag}$"

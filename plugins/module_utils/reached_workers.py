@@ -56,7 +56,7 @@ class Host:
         self._database, self._cursor = database, cursor
 
     def workers(self) -> list[int]:
-        """Return gunicorn's workers, or else the children of the unit's main process, or else that process."""
+        """Return the ids of gunicorn's workers, or else of the main process's children, or else of the main process."""
         pids = cgroups.processes(self._systemd.property("ControlGroup", self.unit))
         masters = gunicorn.masters(pids)
         if masters:
@@ -65,7 +65,7 @@ class Host:
         return [pid for pid in pids if gunicorn.parent(pid) == main] or [pid for pid in pids if pid == main]
 
     def now(self) -> str:
-        """Return the server's time."""
+        """Return the database server's current time, as text."""
         self._cursor.execute(NOW)
         return str(self._cursor.fetchone()[0])
 

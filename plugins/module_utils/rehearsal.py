@@ -1,4 +1,4 @@
-"""The cost of a rehearsal, and the differences between the plan in the copy and the real plan."""
+"""The cost of a rehearsal, and the differences between the plan for the copy and the real plan."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from .quoting import identifier
 
 # The assumed number of bytes that are restored and compared per second, if no backup on this server has measurements.
 RATE = 20_000_000
-# How many times as long as the dump a restore takes, because it also builds indexes.
+# The ratio of a restore's duration to the dump's. A restore also builds indexes.
 RESTORE_PER_DUMP = 4.0
-# The duration of the migration and its rollback, which read every table twice, in relation to the restore.
+# The ratio of the duration of the migration and its rollback to the restore's. They read every table twice.
 TRIP_PER_RESTORE = 1.0
 SECONDS_AT_LEAST = 10
 # The directory is used in unit properties and PostgreSQL settings, and both treat some characters specially.
@@ -78,7 +78,7 @@ def cost(asked: Mapping[str, Any], size_bytes: int, mode: str, max_seconds: int,
             f"rehearse_directory is {directory}: it must be an absolute path of letters, digits and ._- in which every"
             " name begins with a letter, a digit or a dot, such as /var/backups."
         )
-    # A dump on the same file system takes up space first.
+    # If backups are on the same file system, the new dump also takes up space there.
     needed = room(size_bytes, mode) + (size_bytes if asked["shared"] else 0)
     took = seconds(size_bytes, asked["last"], mode)
     free = int(asked["free_bytes"])
@@ -109,7 +109,7 @@ def cost(asked: Mapping[str, Any], size_bytes: int, mode: str, max_seconds: int,
 
 
 def uncarried(state: Mapping[str, Any]) -> list[str]:
-    """Return the names of invalid indexes, which are the only objects in a state that a dump does not contain."""
+    """Return the names of the invalid indexes in ``state``. They are the only objects that a dump omits."""
     return sorted(
         index["name"]
         for table in state["tables"].values()
@@ -137,8 +137,8 @@ def plan_differences(
 ) -> dict[str, list[str]]:
     """Return ``{differing, excepted}``: the ids of statements that only one plan contains, or whose SQL differs.
 
-    ``excepted`` contains sentences about the statements that mention an object in ``state`` that a dump does not
-    contain.
+    ``excepted`` contains sentences about the differing statements that mention an invalid index in ``state``, because a
+    dump omits invalid indexes.
     """
     there = {item["id"]: item["sql"] for item in copy}
     here = {item["id"]: _without_tablespaces(item["sql"], state) for item in real}

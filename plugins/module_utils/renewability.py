@@ -20,8 +20,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
 class Seen:
     """The observed facts about a unit.
 
-    ``holders`` maps the ids of processes with a session to their names. ``unread`` does so for processes whose sessions
-    neither root nor their user can read. ``poolers`` lists the programs that hold the sessions of the service, and
+    ``holders`` maps the ids of processes with a session to their names. ``unread`` maps the ids of processes whose
+    sessions neither root nor their user can read. ``poolers`` lists the programs that hold the service's sessions, and
     ``companions`` the units that stop with the unit. ``reloads`` is true if the unit has ExecReload. ``problem`` is the
     reason why gunicorn was not observed, or why none of its workers can be tried.
     """
@@ -42,7 +42,8 @@ class Seen:
 def observe(run_command: Any, unit: str, sessions: Mapping[str, Any] | None = None) -> Seen:
     """Return the observed facts about a unit, named with its suffix. Raises SystemctlError.
 
-    ``sessions`` is the result of the service_witness module, with ``seen``, the processes with their connections.
+    ``sessions`` is the result of ``witness.Witness.sessions``; its field ``seen`` contains the processes and their
+    connections.
     """
     systemd = systemctl.Systemctl(run_command)
     properties = systemd.show([unit])[unit]
@@ -65,7 +66,7 @@ def observe(run_command: Any, unit: str, sessions: Mapping[str, Any] | None = No
 
 
 def holders(seen: Iterable[processes.Process], sessions: Sequence[Mapping[str, Any]]) -> dict[int, str]:
-    """Return the names of the processes with a session by id, including every process that shares a session."""
+    """Return the names, by id, of the processes with a session, including every process that shares a session."""
     ends = {(item["address"], item["port"]) for item in sessions if item["address"]}
     named = {item["process"] for item in sessions}
     return {
@@ -119,8 +120,8 @@ def _obstacle(seen: Seen, chosen: str, way: str) -> str:
     if seen.companions and chosen != "command":
         companions = " and ".join(seen.companions)
         return (
-            f"A stop of {seen.unit} also stops {companions}, but a renewal of {seen.unit} does not renew the sessions of"
-            f" {companions}: let service_renew_command renew all of these sessions."
+            f"A stop of {seen.unit} also stops {companions}, but a renewal of {seen.unit} does not renew the sessions"
+            f" of {companions}: let service_renew_command renew all of these sessions."
         )
     if chosen == "restart":
         if way == "restart":
@@ -147,7 +148,7 @@ def _of_gunicorn(seen: Seen) -> str:
     if others := _named(seen.holders, workers):
         return f"A process of {seen.unit} that is not a gunicorn worker also has a database session ({others})."
     if unread := _named(seen.unread, workers):
-        return f"Neither root nor its own user can read the sessions of a process of {seen.unit} ({unread})."
+        return f"{seen.unit} runs a process whose sessions neither root nor its user can read ({unread})."
     return ""
 
 
@@ -166,7 +167,7 @@ def _of_order(seen: Seen) -> str:
 def inspect(
     run_command: Any, unit: str, way: str, command: Sequence[str], sessions: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return the result of ``judge``. If the processes cannot be inspected, that is the obstacle."""
+    """Return the result of ``judge``. If the processes cannot be inspected, ``obstacle`` is the reason."""
     try:
         return judge(observe(run_command, unit, sessions), way, command)
     except (systemctl.SystemctlError, KeyError) as error:

@@ -85,10 +85,11 @@ class Renewal:
         return self.systemd.property("ActiveState", f"{self.name}.service") in RUNNING
 
     def _wait_for_an_earlier_one(self) -> None:
-        """Wait until no renewal of a lost call runs; stop a failed one, which only waits for a late worker."""
+        """Wait until the renewal of an earlier call ends; stop it if it failed, or if it takes too long."""
         limit = time.monotonic() + self._limit(self.files.read("state").get("want", 1))
         while self._is_running():
             result = self.files.read("result")
+            # A failed renewal only waits for a late worker.
             failed = result.get("problem") and result.get("id") == self.files.read("order").get("id")
             if failed or time.monotonic() > limit:
                 self.systemd.order("stop", [f"{self.name}.service"])
@@ -115,7 +116,7 @@ class Renewal:
         return order
 
     def _most_workers(self, number: int) -> int:
-        """Return the largest number of workers within REPLACED seconds, in which gunicorn replaces an exited worker."""
+        """Return the largest number of workers seen in REPLACED seconds, because gunicorn may be replacing a worker."""
         deadline = time.monotonic() + REPLACED
         while time.monotonic() < deadline:
             time.sleep(PAUSE)

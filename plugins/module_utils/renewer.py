@@ -24,7 +24,8 @@ from typing import Any
 from . import cgroups, gunicorn, retirement, trial
 
 PAUSE = 0.05
-# The seconds to wait for the effect of a signal that an earlier process may have sent. A worker may take long to exit.
+# The seconds to wait, in each phase, for the effect of a signal that an earlier process may have sent. A worker may
+# take long to exit.
 UNCERTAIN = {"steady": 0.0, "adding": 2.0, "removing": 6.0}
 # The seconds for which a new worker must serve before an old worker ends.
 PROVEN = 1.0
@@ -61,7 +62,7 @@ class Files:
         """Write a document."""
         place = self.directory / f"{name}.json"
         new = place.with_suffix(".new")
-        # A command may contain secrets.
+        # The order contains the operator's command, which may contain secrets.
         new.touch(mode=0o600)
         new.write_text(json.dumps(document))
         new.replace(place)
@@ -105,7 +106,7 @@ class Renewer:
             else:
                 self._renew_by_order()
         except Exception as error:
-            # After an unhandled exception, systemd would restart this program again and again.
+            # Every exception is handled, because systemd restarts this program after an unhandled one.
             is_told = isinstance(error, (RenewerError, trial.TrialError))
             self.finish(str(error) if is_told else self._untold(error))
             if self.way == "gunicorn" and "want" in self.state:
@@ -137,7 +138,7 @@ class Renewer:
         with contextlib.suppress(RenewerError):
             self._wait(lambda found: phase == "steady" or (len(found) > want) == (phase == "adding"), UNCERTAIN[phase])
         self._settle(self.seconds)
-        # Each round ends the oldest worker. An old process that then remains is another child of gunicorn.
+        # Each round ends the oldest worker. An old process that remains after all rounds is not a worker.
         for _ in old:
             if not old & self._look().keys():
                 break
@@ -152,7 +153,7 @@ class Renewer:
         self._settle(self.seconds)
 
     def _try(self, worker: gunicorn.Process) -> None:
-        """Boot a worker outside the service: a worker that cannot boot would make gunicorn stop the service."""
+        """Boot a worker outside the service, because a worker that cannot boot makes gunicorn stop the service."""
         tried = trial.Trial(self.unit, self.order["name"], self.seconds)
         trial.boot(tried, self.order["master"][0], worker.pid, self.order["name"], shown("WorkingDirectory", self.unit))
         self.keep(tried=True)
@@ -186,9 +187,9 @@ class Renewer:
         os.kill(self.order["master"][0], number)
 
     def _end(self, worker: gunicorn.Process) -> None:
-        """End the oldest worker at a safe moment. gunicorn itself would end it at any moment (see retirement.py)."""
+        """End the oldest worker at a safe moment, unlike gunicorn itself, which does not wait (see retirement.py)."""
         self.keep(phase="removing")
-        # gunicorn is told to run one worker less before the worker has ended, so that it does not replace the worker.
+        # Before the worker ends, gunicorn is told to run one worker fewer. Otherwise, it would replace the worker.
         retirement.end(worker.pid, partial(os.kill, self.order["master"][0], signal.SIGTTOU))
 
     def _resume(self) -> None:
@@ -263,7 +264,7 @@ class Renewer:
             ) from error
 
     def _remove(self, seconds: float) -> None:
-        """End the oldest worker, and wait until it has ended; do nothing unless all others have proven to serve."""
+        """End the oldest surplus worker, and wait until it has ended; do nothing unless every worker is proven."""
         found = self._look()
         count = len(found)
         # If gunicorn keeps replacing a worker that fails, a replacement may start at any time. The signal would then
@@ -282,13 +283,13 @@ class Renewer:
             ) from error
 
     def _after_the_end(self) -> str:
-        """Return a sentence about the service after its master ended; start it if it failed, as a run would."""
+        """Return a sentence about the service after its master ended; start a failed service, as a run would."""
         deadline, state = time.monotonic() + RESTARTED, shown("ActiveState", self.unit)
         while state in ("activating", "deactivating") and time.monotonic() < deadline:
             time.sleep(PAUSE)
             state = shown("ActiveState", self.unit)
         again = {"active": "it runs again", "failed": "it failed"}.get(state, f"it is {state}")
-        # After this program has reported its failure, the run may have stopped the service, which must not start then.
+        # Once this program has reported its failure, the run may stop the service, which must then stay stopped.
         if state == "failed" and not self._is_told():
             done = subprocess.run(["systemctl", "start", "--", self.unit], check=False, capture_output=True)
             again = "it was started again" if done.returncode == 0 else "it does not start"

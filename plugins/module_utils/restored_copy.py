@@ -1,4 +1,4 @@
-"""A restored copy of a database in a throwaway server."""
+"""A restored copy of a database on a throwaway server."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OPTIONS: dict[str, Any] = {
 
 
 class Copy:
-    """The restored copy of one database in its own server.
+    """The restored copy of one database on its own throwaway server.
 
     ``options`` contains ``database``, ``port``, ``user`` and ``server`` (OPTIONS above); ``make`` also needs
     ``hash_max_bytes`` and ``jobs``. ``run`` runs a program, like Ansible's run_command.
@@ -38,10 +38,11 @@ class Copy:
         )  # fmt: skip
 
     def make(self, files: str, tables: list[dict[str, Any]], mode: str) -> dict[str, Any]:
-        """Make the copy from the dump in the directory ``files``, and return the result of the module.
+        """Make the copy from the dump in the directory ``files``; return host, walls, left, differences and seconds.
 
-        ``tables`` is the content of the dump's snapshot. ``mode`` is ``full``, or ``schema`` for the definitions with
-        samples of rows. After a failure, the server is removed. Raises TenancyError, psycopg2.Error and OSError.
+        ``tables`` is the result of ``contents.read`` in the dump's snapshot. ``mode`` is ``full``, or ``schema`` for
+        the definitions with samples of rows. The rows are compared only in mode ``full``. After a failure, the server
+        is removed. Raises TenancyError, psycopg2.Error and OSError.
         """
         began = time.monotonic()
         try:
@@ -111,7 +112,7 @@ class Copy:
         settings = {"default_transaction_read_only": "on"}
         opened = sessions.opened(wanted["user"], wanted["database"], wanted["port"], settings=settings)
         with opened as connection, connection.cursor() as cursor:
-            # Role names and settings may contain percent signs, so values are passed by name.
+            # Role names and settings may contain percent signs, so values are passed as named arguments.
             values = {"administrator": wanted["user"]}
 
             def ask(query: str) -> list[Any]:

@@ -29,9 +29,9 @@ SAMPLE_ROWS = 100
 LOGIN_NAME = "tenancy_restore_"
 # The comment by which a run recognizes logins that a lost run left behind.
 MARK = "Login of a restore, removed at its end"
-# With this niceness, programs yield to the running database. If a process with normal priority never sleeps, they get a
-# quarter of a processor. With niceness 10 they would get a tenth, and a rehearsal of a few minutes would take an hour
-# on a busy host.
+# With this niceness, programs yield to the running database. Beside a process with normal priority that never sleeps,
+# they get a quarter of a processor. With niceness 10, they get only a tenth, and a rehearsal of a few minutes takes an
+# hour on a busy host.
 NICENESS = 5
 NICE = ("nice", "-n", str(NICENESS))
 IDLE = ("ionice", "-c", "3")
@@ -166,7 +166,7 @@ JOIN pg_catalog.pg_class c ON c.oid = d.objid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.deptype = 'e'
 """
-# The original names, because a listing shows a line break in a name as a space.
+# The tables with their original names. A listing shows a line break in a name as a space.
 TABLES = """
 SELECT n.nspname::text, c.relname::text
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -291,7 +291,7 @@ class Restoring:
         self.names: dict[str | None, str] = {}
 
     def run(self) -> list[str]:
-        """Restore the dump; raises RestoreError, TenancyError and psycopg2.Error."""
+        """Restore the dump; return sentences about omitted objects. Raises TenancyError and psycopg2.Error."""
         target = self.target
         with self._administrator("postgres") as cursor:
             cursor.execute(ROLES)
@@ -304,7 +304,7 @@ class Restoring:
         try:
             left = self._restore(entries, owners, superusers)
         except BaseException:
-            # The first error is raised. If the server no longer exists, there are no logins to remove.
+            # An error in the cleanup does not replace the first error. If the server is gone, so are the logins.
             with contextlib.suppress(psycopg2.Error):
                 self._revoke_granted()
                 self._drop_logins()
@@ -355,8 +355,9 @@ class Restoring:
     def _attached_by_parents(
         self, entries: Sequence[toc.Entry], superusers: set[str]
     ) -> tuple[list[toc.Entry], list[tuple[toc.Entry, str]]]:
-        """Return the entries, and superusers' partitions of tables that ordinary roles own, with these roles.
+        """Let ordinary roles that own partitioned tables attach the superusers' partitions of these tables.
 
+        Return the entries with the new owners. Also return each of these partitions, with the role that owns its table.
         The role that attaches a partition or its index evaluates expressions of the table, and must own the table and
         the partition. The owner of the table gains nothing, because it can already access the partition's rows.
         """
@@ -403,7 +404,7 @@ class Restoring:
         return self._output(["--list", self.target.files])
 
     def _output(self, arguments: Sequence[str]) -> str:
-        """Return the output of pg_restore."""
+        """Return the output of pg_restore. Raises RestoreError."""
         code, output, error = self._run([self.target.pg_restore, *arguments])
         if code != 0:
             raise RestoreError(sentence(error))
@@ -608,7 +609,7 @@ def _conninfo(parameters: Mapping[str, str]) -> str:
 
 
 def pg_restore_that_reads(run: Callable[..., tuple[int, str, str]], user: str, directory: str, files: str) -> str:
-    """Return a pg_restore that can read the dump: the server's own, or the one in PATH; raises RestoreError."""
+    """Return a pg_restore that can read the dump: the server's own, or the one in PATH. Raises RestoreError."""
     error = ""
     for program in (os.path.join(directory, "pg_restore"), "pg_restore"):
         if os.path.isabs(program) and not os.access(program, os.X_OK):

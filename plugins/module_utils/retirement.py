@@ -19,16 +19,16 @@ from pathlib import Path
 from . import processes
 from .handover import Handover, UnheldError
 
-# uvicorn checks every 0.1 s whether it must exit. After a longer pause, it checks before it accepts a connection. A
-# version before 0.29 checks before it notices the signal, and works until the next check.
+# uvicorn checks every 0.1 s whether it must exit. After a longer pause, it checks before it accepts a connection.
+# Versions before 0.29 make this check before they notice the signal, so they work until the next check.
 PAUSED = 0.12
 # The maximum number of pauses, and the seconds between them. During a pause, requests arrive on connections that were
-# accepted earlier. The worker reads them, and is paused again before it has accepted many new connections.
+# accepted earlier. After the pause, the worker reads them. It is paused again before it has accepted many connections.
 ATTEMPTS = 8
 READING = 0.01
 HIGHEST = -20
-# The seconds for the last responses of a worker. Afterwards, the connections that it handed over get the same time.
-# This is also gunicorn's default.
+# The seconds that a worker has for its last responses, as in gunicorn's default. The connections that the worker handed
+# over then have as many seconds again.
 LAST = 30.0
 # The seconds after which the child process that ends a worker counts as lost.
 LOST = 2 * LAST + ATTEMPTS * (PAUSED + READING) + 5
@@ -37,7 +37,7 @@ LOST = 2 * LAST + ATTEMPTS * (PAUSED + READING) + 5
 def end(pid: int, reduce: Callable[[], None], proc: Path = Path("/proc")) -> None:
     """End gunicorn's oldest worker when it has read everything that it received, and wait until it has ended.
 
-    ``reduce`` tells gunicorn to run one worker less. gunicorn then ends its oldest worker itself, unless that worker
+    ``reduce`` tells gunicorn to run one worker fewer. gunicorn then ends its oldest worker itself, unless that worker
     has ended. If requests arrive in every pause, only ``reduce`` is called, because the end of a paused worker would
     lose all these requests. The same applies if the worker has already ended, because gunicorn would replace it.
     Returns after LAST seconds if the worker has not ended by then. Raises OSError, for example if gunicorn has ended.
@@ -49,17 +49,17 @@ def end(pid: int, reduce: Callable[[], None], proc: Path = Path("/proc")) -> Non
         return
     work = partial(_end, pid, reduce, priorities[0], proc)
     try:
-        # A request that arrives on a used connection after the last check is lost. High priority keeps this time short.
+        # A request that arrives on a used connection after the last check is lost. High priority makes this unlikely.
         for process in priorities:
             _prefer(process, HIGHEST)
-        # Root may be denied what the worker's user is allowed (see processes.py).
+        # Root may lack access that the worker's own user has (see processes.py).
         is_done = work() or processes.as_user(*processes.credentials(pid, proc), work, patience=LOST)
     except (FileNotFoundError, ProcessLookupError):
         is_done = False
     finally:
         for process, priority in priorities.items():
             _prefer(process, priority)
-        # The child may be lost while the worker is paused.
+        # The child may have been lost while the worker was paused.
         resume(pid)
     if not is_done:
         reduce()
@@ -96,7 +96,10 @@ def _end(pid: int, reduce: Callable[[], None], priority: int, proc: Path) -> boo
 
 
 def _tell_when_idle(pid: int, reduce: Callable[[], None], handover: Handover) -> bool:
-    """Signal gunicorn and the worker in a pause in which nothing is unread; return whether there was such a pause."""
+    """Pause the worker; once it has no unread request, signal gunicorn and the worker. Return whether it was signaled.
+
+    If requests arrive in every pause, no signal is sent after ATTEMPTS pauses. Raises OSError.
+    """
     for _ in range(ATTEMPTS):
         os.kill(pid, signal.SIGSTOP)
         try:

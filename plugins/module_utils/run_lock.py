@@ -1,6 +1,6 @@
 """The lock that allows only one run at a time to change a database: a symbolic link whose target names the holder.
 
-A symbolic link and its target are created atomically. /run is empty after a reboot.
+A symbolic link and its target are created atomically. The link is in /run, which is empty after a reboot.
 """
 
 from __future__ import annotations
@@ -28,13 +28,15 @@ def holder(path: str) -> str:
 
 
 def take(path: str, text: str) -> None:
-    """Take the lock. Raises OSError; FileExistsError if another run holds it."""
+    """Take the lock for the holder ``text``. Raises OSError; FileExistsError if another run holds the lock."""
     os.symlink(text, path)
 
 
 def release(path: str, text: str) -> bool:
-    """Release the lock if it still names this holder: another run may have broken the lock and taken it. Raises
-    OSError."""
+    """Release the lock if it still names the holder ``text``; return whether it did. Raises OSError.
+
+    Another run may have broken the lock and taken it.
+    """
     if holder(path) != text:
         return False
     os.unlink(path)

@@ -14,7 +14,7 @@ def verifier(password: str, salt: bytes | None = None) -> str:
     """Return the verifier for an ASCII ``password``, in the form that CREATE ROLE … PASSWORD accepts.
 
     See RFC 5802, section 3, and RFC 7677; the format is the one in PostgreSQL's pg_authid.rolpassword. Raises
-    ValueError for a password that is not ASCII, which would have to be normalized first (SASLprep).
+    ValueError for a password that is not ASCII, because it needs normalization first (SASLprep).
     """
     if not password.isascii():
         raise ValueError("Only an ASCII password has the same encoding on every client.")

@@ -1,4 +1,4 @@
-"""Log in as the service: the sessions use the settings of the role, the database and the URL, not the run's."""
+"""Log in as the service: the sessions use the settings of its role, database and URL instead of the run's own."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SECONDS = 10
 
 
 def of_libpq(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that libpq reads: its own, and the user's home directory."""
+    """Return the variables that libpq reads: those whose names begin with PG, and HOME."""
     return {name: value for name, value in environment.items() if name.startswith("PG") or name == "HOME"}
 
 
@@ -47,7 +47,7 @@ def connect(parameters: Mapping[str, Any], password: str, environment: Mapping[s
 def bounded(
     parameters: Mapping[str, Any], password: str, environment: Mapping[str, str], seconds: float, what: str
 ) -> Iterator[Any]:
-    """Yield a connection as in ``connect``, which another session of the login terminates after ``seconds``.
+    """Yield a connection as in ``connect``; after ``seconds``, another session of the login terminates it.
 
     A statement timeout is not enough, because a trigger can catch it. Raises psycopg2.Error, and
     sessions.TimeLimitError, which names ``what``.

@@ -1,8 +1,8 @@
-"""The administrator's sessions: all their settings come from here, not from the role, the database or the environment.
+"""The administrator's sessions. This module sets all their settings, instead of the role, database or environment.
 
 The service's login may own functions and operators, and may set the settings of its role and database. A session of the
-administrator never resolves names to these objects and never uses these settings. If the session runs such code
-nevertheless, another session limits its time, because code inside the session can catch or reset a timeout.
+administrator never resolves names to these objects and never uses these settings. If the session nevertheless runs the
+login's code, another session limits its duration, because code inside the session can catch or reset a timeout.
 """
 
 from __future__ import annotations
@@ -129,8 +129,7 @@ def options(
 
 
 def written(settings: Mapping[str, str]) -> str:
-    """Return settings as libpq's ``options``, for a login that cannot change every setting that the administrator
-    changes."""
+    """Return ``settings`` in the format of libpq's ``options``, without the administrator's settings."""
     return " ".join(f"-c {name}={_escaped(value)}" for name, value in settings.items())
 
 
@@ -161,7 +160,7 @@ def connect(
 def opened(user: str, database: str, port: int, *, autocommit: bool = False, **how: Any) -> Iterator[Any]:
     """Yield a connection of the system user ``user``, as ``connect`` returns it with ``how``, and close it at the end.
 
-    Raises KeyError if there is no such user, and the errors of ``connect``.
+    Raises KeyError if the user does not exist, and the same errors as ``connect``.
     """
     with acting_as(user):
         connection = connect(database, port, **how)
@@ -171,7 +170,7 @@ def opened(user: str, database: str, port: int, *, autocommit: bool = False, **h
 
 
 def prepare(connection: Any) -> None:
-    """Set the settings that could not be set at the start of a new session: see QUERY. Raises psycopg2.Error and
+    """Change the settings that could not be set at the start of a new session (see QUERY). Raises psycopg2.Error and
     SessionError."""
     connection.autocommit = True
     with connection.cursor() as cursor:

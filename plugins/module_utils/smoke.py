@@ -68,12 +68,12 @@ def _refused(answer: Answer, about: Mapping[str, Any]) -> str:
 
 
 def fixed_by_plan(answer: Answer, about: Mapping[str, Any]) -> bool:
-    """Return whether the plan fixes a database error. An error in another language has no code."""
+    """Return whether the response reports a database error that the plan fixes."""
     return answer["verdict"] == "database" and any(_is(answer, error) for error in about["ended"])
 
 
 def _is(answer: Answer, error: Mapping[str, Any]) -> bool:
-    """Return whether a response reports an error: {codes, needle, secured}."""
+    """Return whether a response reports ``error`` (one of ``ended`` in ``judged``). The SQLSTATE may be unknown."""
     code, said = answer["code"], answer["said"]
     if error["secured"]:
         return DENIED not in said and code in (*error["codes"], "")

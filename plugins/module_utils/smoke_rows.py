@@ -16,7 +16,7 @@ from .errors import TenancyError
 # and count.
 Found = dict[str, Any]
 
-# The table is first locked by its name, so that the same table is checked and then read.
+# The table is locked by its name first, so that the checked table is also the table that is read.
 COLUMNS = """
 SELECT c.relkind,
        (SELECT t.typtype = 'b' AND t.typnamespace = 'pg_catalog'::pg_catalog.regnamespace
@@ -46,7 +46,7 @@ def read(
 
     With an empty ``prefix``, there are no other callers. ``rows`` has one entry for each table of ``schema``: table,
     column (which identifies the caller), stored. Raises TenancyError for a view, and for a type that is not built in,
-    because its code would run with the administrator's privileges. Raises psycopg2.Error.
+    because the code of either would run with the administrator's privileges. Raises psycopg2.Error.
     """
     found = []
     for entry in rows:
@@ -145,8 +145,9 @@ def tables(found: Sequence[Found]) -> set[str]:
 def remove(login: Mapping[str, Any], tenants: Sequence[str], callers: Sequence[str], statements: Sequence[str]) -> int:
     """Run ``statements`` for each tenant and caller with the service's login; return how many rows they changed.
 
-    ``login`` contains parameters, password, environment, setting (the tenant setting) and seconds (a limit). A trigger
-    runs with the login's privileges, not with the administrator's. Raises psycopg2.Error and sessions.TimeLimitError.
+    ``login`` contains parameters, password, environment, setting (the tenant setting) and seconds (the time limit). A
+    trigger runs with the login's privileges, not the administrator's. Raises psycopg2.Error and
+    sessions.TimeLimitError.
     """
     rows, what = 0, "The cleanup with the service's login"
     parameters, password, environment = login["parameters"], login["password"], login["environment"]

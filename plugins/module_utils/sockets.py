@@ -44,13 +44,14 @@ class Table:
     def of(self, pid: int, inodes: list[str]) -> list[Connection]:
         """Return the connections of a process, by the inodes of its sockets.
 
-        Each has ``inode`` and ``kind``. ``tcp`` also has ``local`` and ``remote``, each [address, port]. ``unix`` also
-        has ``peer``, the inode of the other end ("" if unknown), and ``path``, the name of that end. Raises OSError.
+        Each has ``inode`` and ``kind``. Kind ``tcp`` also has ``local`` and ``remote``, each [address, port]. Kind
+        ``unix`` also has ``peer``, the inode of the other end ("" if unknown), and ``path``, the name of that end.
+        Raises OSError.
         """
         place = self._proc / str(pid)
         space = os.readlink(place / "ns" / "net")
         if space not in self._tcp:
-            # Other programs opened the connections to a listening port: they are not sessions of this process.
+            # Other programs opened the connections to a listening port, so these are not sessions of this process.
             ports = {item["local"][1] for item in tcp_connections(place / "net", LISTENS).values()}
             found = tcp_connections(place / "net")
             self._tcp[space] = {inode: item for inode, item in found.items() if item["local"][1] not in ports}
@@ -213,7 +214,7 @@ class Seen:
         self._paths: dict[str, str] = {}
 
     def look(self, pids: Iterable[int]) -> None:
-        """Read once; for a process in another network namespace, only TCP is visible, and reading takes longer."""
+        """Read the connections once. In another network namespace, only TCP is visible, and reading takes longer."""
         for pid in pids:
             place = self._proc / str(pid)
             # The process may have ended already.

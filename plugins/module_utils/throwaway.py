@@ -30,11 +30,11 @@ from .restoring import NICENESS
 
 # The path of a Unix socket may have at most 107 bytes (unix(7)).
 SOCKET_BYTES = 107
-# The server starts with low priority, so its start may take a long time.
+# The time limit for the server's start, in seconds. At low priority, the start may take long.
 START_SECONDS = 600
 PREFIX = "tenancy-throwaway-"
 
-# Settings that the database's code and the restore may depend on: whole categories of PostgreSQL's settings, and
+# Settings that code in the database or the restore may depend on: whole categories of PostgreSQL's settings, and
 # individual settings.
 CATEGORIES = (
     "Client Connection Defaults", "Version and Platform Compatibility", "Query Tuning", "Lock Management",
@@ -54,7 +54,7 @@ WITHOUT = (
     "default_tablespace", "temp_tablespaces", "shared_preload_libraries", "session_preload_libraries",
     "local_preload_libraries", "lc_messages",
 )  # fmt: skip
-# The values of the running server, without the settings of this session.
+# The values of the running server's settings, without this session's changes.
 SERVER_SETTINGS = """
 SELECT s.name, CASE WHEN s.source IN ('configuration file', 'command line', 'environment variable', 'global')
                     THEN s.setting ELSE f.setting END, s.category
@@ -117,7 +117,7 @@ CROSS JOIN LATERAL (
 ) AS x
 WHERE s.setdatabase = 0 AND (s.setrole = 0 OR r.rolname !~ '^pg_')
 """
-# Privileges on settings exist since PostgreSQL 15; grantee 0 is PUBLIC.
+# PostgreSQL 15 and later have privileges on settings. Grantee 0 is PUBLIC.
 PARAMETER_RIGHTS_VERSION = 150000
 PARAMETER_RIGHTS = """
 SELECT pg_catalog.format('GRANT %%s ON PARAMETER %%s TO %%s%%s', x.privilege_type,
@@ -256,7 +256,7 @@ class Server:
         administrator: str,
         port: int,
     ) -> None:
-        """Initialize with its parent directory, its system user and port, and the database with its administrator."""
+        """Initialize with the parent directory, system user and port, and with the database and its administrator."""
         self._run = run
         self.unit = unit_name(database)
         self.parent = parent
@@ -321,7 +321,12 @@ class Server:
         secrets: Sequence[str],
         hidden: str,
     ) -> dict[str, bool]:
-        """Start the empty server and return the effective walls; raises ThrowawayError."""
+        """Start the empty server, and return for each wall whether it is effective. Raises ThrowawayError.
+
+        ``programs`` is the directory of PostgreSQL's programs, ``chosen`` contains the settings, and ``seconds`` is the
+        time limit. The administrator may also log in as the roles in ``logins``. The walls protect the paths in
+        ``secrets``, and ``hidden``, the directory with the socket of the database.
+        """
         entry, group = pwd.getpwnam(self.user), pwd.getpwnam(self.administrator).pw_gid
         os.makedirs(self.parent, mode=0o755, exist_ok=True)
         os.mkdir(self.place, 0o700)
@@ -389,7 +394,7 @@ class Server:
         return [f"User={self.user}", "NoNewPrivileges=yes"]
 
     def _properties_with_effect(self, words: Sequence[str], hidden: str) -> list[str]:
-        """Return the properties that the probe shows to be effective; services test all properties in parallel."""
+        """Return the properties that are effective according to the probe; it tests all properties in parallel."""
         tried = [("", "none", []), *candidates(self.place, hidden)]
         running = []
         for wall, _, properties in tried:

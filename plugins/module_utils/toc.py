@@ -1,4 +1,4 @@
-"""The entries of a dump, and the role that restores each entry. No code gets more privileges than its owner.
+"""The entries of a dump, and the role that restores each entry. No code runs with more privileges than its owner has.
 
 PostgreSQL parses, plans or evaluates a definition when it creates the object. A default whose type is an array of a
 domain calls the domain's CHECK, a generated column is planned, and a partition's bound is evaluated. A constraint reads
@@ -18,7 +18,7 @@ from .errors import TenancyError
 # pg_restore --list: number; OID of the catalog, OID of the object, kind, schema, name, owner.
 _LINE = re.compile(r"(?P<number>\d+); (?P<catalog>\d+) (?P<oid>\d+) (?P<text>.*)", re.DOTALL)
 
-# The statement that pg_dump writes, with the names of the schemas.
+# The statement with which pg_dump attaches a partition. Every name has its schema.
 _NAME = r'([a-z_][a-z0-9_]*|"(?:[^"]|"")+")'
 _ATTACH = re.compile(rf"(?m)^ALTER TABLE ONLY {_NAME}\.{_NAME} ATTACH PARTITION {_NAME}\.{_NAME} ")
 
@@ -61,8 +61,8 @@ FINISH = frozenset({"ACL", "COMMENT", "DEFAULT ACL", "SECURITY LABEL", "STATISTI
 LEFT_OUT = frozenset({"DATABASE", "DATABASE PROPERTIES"})
 # Kinds that would connect to other servers.
 ELSEWHERE = frozenset({"SUBSCRIPTION", "SUBSCRIPTION TABLE", "USER MAPPING"})
-# Privileges that the owner's code needs while rows are restored. Those on functions and types come last, because PUBLIC
-# has them by default.
+# Privileges that the owner's code needs while rows are restored. Those on functions and types come later, because
+# PUBLIC has them by default.
 _RIGHTS_FIRST = ("SCHEMA ", "TABLE ", "SEQUENCE ", "COLUMN ")
 
 
@@ -113,7 +113,7 @@ def shown(name: str) -> str:
 
 
 def parse(text: str, roles: Collection[str]) -> list[Entry]:
-    """Return the entries of ``pg_restore --list``, whose owners are among ``roles``.
+    """Return the entries in the output of ``pg_restore --list``; ``roles`` lists all roles that may be owners.
 
     Raises TenancyError for an unknown kind, and for an owner that does not exist as a role on this server.
     """
@@ -233,7 +233,7 @@ def without(entries: Iterable[Entry], keys: Collection[tuple[str, str, str]]) ->
 
 
 def parent(statement: str, entry: Entry) -> tuple[str, str]:
-    """Return the schema and name of a partition's table; ``statement`` is the output of pg_restore.
+    """Return the schema and name of the table to which ``statement``, the output of pg_restore, attaches a partition.
 
     Raises TenancyError if the output does not attach this partition.
     """
@@ -249,7 +249,7 @@ def _unquoted(name: str) -> str:
 
 
 def owners(entries: Iterable[Entry], superusers: Collection[str]) -> list[str]:
-    """Return the roles whose objects are restored with their own logins."""
+    """Return the ordinary roles whose objects may contain expressions: each needs its own login for the restore."""
     return sorted(
         {entry.owner for entry in entries if entry.kind in EXPRESSIONS and entry.owner not in superusers} - {""}
     )

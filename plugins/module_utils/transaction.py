@@ -16,11 +16,11 @@ from . import clients, open_transactions, outcomes, sessions
 from .errors import TenancyError
 from .quoting import dollar_quoted, identifier
 
-# A setting for the session of this transaction, because an idle session would keep its locks.
+# A setting for this transaction's session: an idle session would keep its locks, so the server terminates it soon.
 SETTINGS: Mapping[str, str] = {"idle_in_transaction_session_timeout": "2s"}
 
 # Every target must be a table: a view runs its functions with the privileges of the role that reads it. The query runs
-# once for all targets, because callers wait.
+# once for all targets, because callers wait while it runs.
 KINDS = """
 SELECT n.nspname || '.' || c.relname FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -51,15 +51,16 @@ WITH tree AS (
 SELECT oid::bigint, true FROM tree
 UNION SELECT i.indexrelid::bigint, false FROM tree JOIN pg_index i ON i.indrelid = tree.oid
 """
-# The rows that this transaction has read, from tables with sequential scans and from indexes. They include the scans of
-# ALTER TABLE and CREATE INDEX, and those of a subtransaction that was rolled back.
+# The rows that this transaction has read, from tables with sequential scans and from indexes. The numbers include the
+# scans of ALTER TABLE and CREATE INDEX, and those of a subtransaction that was rolled back.
 TUPLES = """
 SELECT coalesce(sum(pg_stat_get_xact_tuples_fetched(t.oid::oid)
   + CASE WHEN t.is_table THEN pg_stat_get_xact_tuples_returned(t.oid::oid) ELSE 0 END), 0)::bigint
 FROM unnest(%s::bigint[], %s::boolean[]) AS t (oid, is_table)
 """
-# The names that may appear in an error of the proof: tables, partitions, columns, constraints, indexes and types before
-# the first attempt. The arrays make PostgreSQL look up their elements instead of reading the whole catalogs.
+# The names that may appear in an error from the proof: tables, partitions, columns, constraints, indexes and types, as
+# they are before the first attempt. With the arrays, PostgreSQL looks up their elements instead of reading the whole
+# catalogs.
 NAMES = """
 WITH tree (oids) AS (
   SELECT array_agg(oid::oid) FROM (
@@ -104,14 +105,14 @@ SELECT json_agg(json_build_array(name, value) ORDER BY place, number) FROM (
 NOT_THE_LOGINS = {"role", "session_authorization", "row_security", "lock_timeout", "statement_timeout"}
 
 
-# After these errors, a later attempt may get the locks.
+# After these errors, a later attempt may succeed in locking the tables.
 BUSY = (database_errors.LockNotAvailable, database_errors.DeadlockDetected)
 # Seconds before the second attempt. Each further pause is PAUSE seconds longer, up to LONGEST_PAUSE.
 PAUSE, LONGEST_PAUSE = 0.05, 1.0
 
 
 class BusyError(TenancyError):
-    """The transaction was rolled back because other sessions prevent it. A later attempt may succeed."""
+    """The transaction was rolled back because other sessions blocked it. A later attempt may succeed."""
 
 
 def run(
@@ -164,7 +165,7 @@ def _attempt(
 
 
 def _busy(error: Exception, guard: Any, wanted: Mapping[str, Any], attempts: int) -> BusyError:
-    """Return the error after the last attempt, with the transactions that hold the locks."""
+    """Return the error to raise after the last attempt; it names the transactions that hold the locks."""
     if isinstance(error, BusyError):
         return error
     tables = {"schema": wanted["schema"], "names": list(wanted["tables"])}
@@ -224,9 +225,10 @@ def work(
 def _proven(
     cursor: Any, guard: Any, wanted: Mapping[str, Any], counters: Mapping[str, Any], settings: list[list[str]]
 ) -> list[dict[str, Any]]:
-    """Return the findings of the proof and of the transaction's counters, which were ``counters`` at its beginning.
+    """Return the findings of the proof and of the transaction's counters. Raises outcomes.ProofError.
 
-    ``settings`` contains the names and values of each attempt's settings.
+    ``counters`` contains the counters at the beginning of the transaction. ``settings`` contains the names and values
+    of each attempt's settings.
     """
     now = _counters(cursor, wanted)
     changed = outcomes.unchanged(counters, now, wanted["rewritten"])
@@ -244,7 +246,7 @@ class _Reads:
     """The rows that the transaction reads from the tables and their indexes."""
 
     def __init__(self, cursor: Any, wanted: Mapping[str, Any]) -> None:
-        """Read the counters at the beginning: the session's earlier transactions may still be included in them."""
+        """Read the counters at the beginning, because they may still include the session's earlier transactions."""
         self._cursor, self._tables, self._seen = cursor, [*wanted["tables"].values()], dict[int, bool]()
         self._began = 0
         self._began = self.number()
@@ -293,16 +295,15 @@ def prove(cursor: Any, guard: Any, wanted: Mapping[str, Any], settings: list[lis
             cursor.execute("SELECT pg_temp.tenancy_attempts(%s)", (json.dumps(given),))
             told = cursor.fetchone()[0]
         finally:
-            # No other statement may run in between, because the role could change its function. Deferred triggers wait
-            # for the commit.
+            # No other statement may run before this rollback, because the role owns the function and could change it.
+            # Deferred triggers wait for the commit.
             if not cursor.connection.closed:
                 cursor.execute("ROLLBACK TO SAVEPOINT tenancy_proof")
     return outcomes.judge(wanted["attempts"], told or [], contents, names)
 
 
 def store_as_owner(cursor: Any, given: Mapping[str, Any]) -> None:
-    """Store the rows of the proof's tenants with the privileges of the owner of the table of tenants; the proof rolls
-    them back."""
+    """Store the rows of the proof's tenants as the role that owns the table of tenants; the proof rolls them back."""
     cursor.execute("SELECT rolsuper FROM pg_roles WHERE rolname = %s", (given["role"],))
     if cursor.fetchone()[0]:
         raise outcomes.ProofError(

@@ -59,7 +59,7 @@ def arguments(given: Iterable[str], directory: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Trial:
-    """A trial for a unit; ``log`` is the unit that logs its output, and ``seconds`` the time limit."""
+    """A trial for a unit; ``log`` is the unit whose journal has the output, and ``seconds`` is the time limit."""
 
     unit: str
     log: str
@@ -123,7 +123,7 @@ def boot(trial: Trial, master: int, worker: int, name: str, start: str, proc: Pa
     found = processes.read([master], proc)
     given = words(trial.unit, found)
     uid, gid, groups = processes.credentials(master, proc)
-    # A trial that was killed leaves its directory.
+    # A trial that was killed leaves its directory behind.
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(mode=0o700)
     os.chown(directory, *_user_of(worker, uid, gid, proc))
@@ -131,8 +131,8 @@ def boot(trial: Trial, master: int, worker: int, name: str, start: str, proc: Pa
     # gunicorn 25 keeps its control socket in XDG_RUNTIME_DIR, so the trial would replace the service's control socket.
     environment["XDG_RUNTIME_DIR"] = str(directory)
     place = proc / str(master)
-    # With --chdir, gunicorn has left the directory of its start. Otherwise, the child reads the link to the directory
-    # as the user, because root may be denied it.
+    # With --chdir, gunicorn has left the directory in which it started. Otherwise, the child reads the link to this
+    # directory as the user, because root may be denied access.
     moved = any(word.partition("=")[0] == "--chdir" for word in given)
     enter = partial(_become, place, start if moved and start.startswith("/") else "", uid, gid, list(groups))
     try:
@@ -168,7 +168,7 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 
 
 def _become(place: Path, start: str, uid: int, gid: int, groups: list[int]) -> None:
-    """Give this new process the files, the directory and the user of another process, and no more privileges."""
+    """Give this new process another process's files, directory and user, and no more privileges than it has."""
     _limit((place / "status").read_text())
     own = Path("/proc/self/ns/mnt")
     with contextlib.suppress(PermissionError):
@@ -181,9 +181,9 @@ def _become(place: Path, start: str, uid: int, gid: int, groups: list[int]) -> N
 
 
 def _limit(status: str) -> None:
-    """Drop the capabilities that another process can never get, and the setuid programs that it cannot use.
+    """Drop the capabilities that another process can never gain, and set NoNewPrivs if that process has it.
 
-    ``status`` is the file ``status`` of that process.
+    ``status`` is the contents of that process's file ``/proc/PID/status``.
     """
     found = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
     libc, bounding = ctypes.CDLL(None), int(found["CapBnd"], 16)

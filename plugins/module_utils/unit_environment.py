@@ -32,7 +32,7 @@ def program(shown: str) -> str:
 
 
 def object_path(unit: str) -> str:
-    """Return the path of a unit's D-Bus object. Characters except letters and digits are replaced by their codes."""
+    """Return the path of a unit's D-Bus object. Characters other than letters and digits become codes."""
     escaped = "".join(
         char if re.fullmatch("[A-Za-z]", char) or (at and re.fullmatch("[0-9]", char)) else f"_{ord(char):02x}"
         for at, char in enumerate(unit)
@@ -41,7 +41,7 @@ def object_path(unit: str) -> str:
 
 
 def next_environment(run: Run, unit: str) -> list[tuple[str, dict[str, str]]]:
-    """Return the sources of the unit's environment for its next start; later sources come first.
+    """Return the sources of the unit's environment for its next start, highest precedence first.
 
     Each source has a name and the variables that it sets. Variables that the unit unsets are not included
     (systemd.exec(5), "Environment"). Raises OSError if a required file cannot be read.
@@ -73,8 +73,8 @@ def next_environment(run: Run, unit: str) -> list[tuple[str, dict[str, str]]]:
 def logins(run: Run) -> list[dict[str, str]]:
     """Return the logins of the PostgreSQL URLs in the environments of all loaded services.
 
-    Each has ``unit``, ``user``, ``host`` and ``database``. Passwords of other services do not leave the server. A file
-    that cannot be read adds no login.
+    Each has ``unit``, ``user``, ``host`` and ``database``. Passwords of other services do not leave the server. Files
+    that cannot be read are skipped.
     """
     shown = run("systemctl", "show", "--property=Id,Environment,EnvironmentFiles", "--", "*.service")
     found = []
@@ -131,7 +131,7 @@ def parse(text: str) -> dict[str, str]:
 
 
 def _assignments(text: str) -> list[tuple[str, str]]:
-    """Return names and values in order. A quote may open at the start of any part of a value."""
+    """Return names and values in order. A quote may open at the start of a value, or after a closing quote."""
     found: list[tuple[str, str]] = []
     state, name, value, kept = "before", "", "", 0
     for char in text + "\n":

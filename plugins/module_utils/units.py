@@ -24,7 +24,7 @@ PROPERTIES = (
 )  # fmt: skip
 # The directories in which systemd looks for a program given without a path (systemd.exec(5), ExecSearchPath=).
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-# Units with these relations stop with a unit, but do not start again with it.
+# A unit in one of these properties of another unit stops with that unit, but does not start again with it.
 FOLLOWERS = ("RequiredBy", "BoundBy", "ConsistsOf", "PropagatesStopTo")
 DOWN = ("inactive", "failed")
 
@@ -65,7 +65,7 @@ def is_down(properties: Properties) -> bool:
 
 
 def surroundings(unit: str, show: Show) -> Surroundings:
-    """Return the units that start the unit and those that stop with it, recursively, without stopped units."""
+    """Return, recursively, the running units that start the unit and those that stop with it."""
     found = Surroundings()
     known = {unit}
     # Each unit, and whether it starts another unit (True) or stops with one (False).
@@ -97,7 +97,7 @@ class Files:
         return Path(path).exists()
 
     def runs(self, program: str, search: str = SEARCH_PATH) -> bool:
-        """Return whether a program can be run, judged by its own file and its interpreter's file.
+        """Return whether a program can be run: its file, and its interpreter's file if any, must be executable.
 
         ``search`` contains the directories in which to look for a program given without a path, separated by colons.
         """
@@ -173,7 +173,7 @@ _COMMAND = re.compile(r"\{ path=(.*?) ; argv\[\]=.* ; ignore_errors=no ; ")
 
 
 def _missing(block: Properties, files: Files) -> list[str]:
-    """Return what the host lacks to start the unit, if the unit sees the host's files."""
+    """Return what the host lacks to start the unit. Files are checked only if the unit sees the host's files."""
     found = []
     user = block.get("User", "")
     if user and block.get("DynamicUser") != "yes" and not files.is_user(user):
@@ -190,7 +190,7 @@ def _missing(block: Properties, files: Files) -> list[str]:
 
 
 def notes(unit: str, show: Show) -> list[str]:
-    """Return sentences that an operator should know about stopping and starting the unit."""
+    """Return, as sentences, what an operator should know about stopping and starting the unit."""
     around = surroundings(unit, show)
     block = show([unit])[unit]
     sentences = []
@@ -227,17 +227,17 @@ def control_group(block: Properties, slices: Mapping[str, Properties]) -> str:
 
 
 def failsafe(unit: str) -> str:
-    """Return the name, without its type, of the transient units that start a unit if a run is lost."""
+    """Return the name, without the suffix, of the transient units that start a unit if a run is lost."""
     return f"{_stem(unit)}-failsafe"
 
 
 def renewal(unit: str) -> str:
-    """Return the name, without its type, of the transient unit that renews the processes of a unit."""
+    """Return the name, without the suffix, of the transient unit that renews the processes of a unit."""
     return f"{_stem(unit)}-renewal"
 
 
 def probes(unit: str) -> str:
-    """Return the name, without its type, of the transient unit that sends probes to a unit during a run."""
+    """Return the name, without the suffix, of the transient unit that sends probes to a unit during a run."""
     return f"{_stem(unit)}-probes"
 
 

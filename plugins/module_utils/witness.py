@@ -60,13 +60,13 @@ SELECT r.rolname, r.rolsuper OR r.rolbypassrls OR EXISTS (
 FROM pg_roles r WHERE r.rolname = ANY(%(roles)s)
 """
 PAUSE = 0.1
-# A connection that opens may not have a session yet, and a session may remain briefly after its connection closed.
+# A new connection may not have a session yet, and a session may remain briefly after its connection has closed.
 LOOKS = 4
 HEALTH_ATTEMPTS = 5
-# A session for a single request exists for milliseconds: a second request shows a session that the first reading
-# missed.
+# A session that is opened for a single request exists only for milliseconds. If it is missed during the first request,
+# a second request may reveal it.
 ANSWERS = 2
-# The seconds to wait after the response, for a service that opens its session only then.
+# The seconds to wait after the response, because a service may open its session only then.
 AFTER_ANSWER = 2.0
 SERVERS = {"postgres", "postmaster"}
 SOCKETS = ("/run/postgresql", "/var/run/postgresql", "/tmp")
@@ -124,7 +124,7 @@ class Witness:
         return next(int(process["user"]) for process in self.seen if process["pid"] == pid)
 
     def _look_until_seen(self, control_group: str) -> None:
-        """Look for sessions; if there are none, send a health request to the service and look again."""
+        """Look for sessions. If none are found, or there are ``requests``, send requests and look again meanwhile."""
         connection = self._connected()
         if connection is None:
             self.seen = processes.read(cgroups.processes(control_group))
@@ -165,7 +165,7 @@ class Witness:
         self.own, self.others = witnesses.split(self.seen, found, witnesses.backend_sockets(local))
 
     def _look_calmly(self, cursor: Any, control_group: str) -> None:
-        """Repeat the reading until every connection has a session or is closed; connections to other servers remain."""
+        """Read until every connection has a session, at most LOOKS times; connections to other servers remain."""
         for look in range(LOOKS):
             if look:
                 time.sleep(PAUSE)
@@ -189,7 +189,7 @@ class Witness:
         self.others += [item for item in others if item["inode"] not in {known["inode"] for known in self.others}]
 
     def _sessions_while_asking(self, cursor: Any) -> tuple[list[witnesses.Session], dict[int, set[str]]]:
-        """Return the server's sessions until some time after the response, and the sockets of its local sessions."""
+        """Return all sessions seen until shortly after the response, and the server's sockets of the local ones."""
         wanted = self.wanted
         patience = wanted["health_timeout"] if wanted["requests"] else wanted["health_request_timeout"]
         asking = ask(wanted["health_url"], patience, [self._request(item) for item in wanted["requests"]])
@@ -268,7 +268,7 @@ class Witness:
         for process in self.seen:
             url = process["environment"].get(variable)
             if url is not None:
-                # A URL that is not valid UTF-8 cannot be returned.
+                # A module can return only valid UTF-8, so invalid bytes in a URL are replaced.
                 url = url.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
                 entry = found.setdefault(url, {"url": url, "processes": [], "sessions": False})
                 entry["processes"].append({"pid": process["pid"], "name": process["name"]})
@@ -287,7 +287,7 @@ class Witness:
 
 
 def ask(url: str, timeout: float, requests: Sequence[Callable[[], Any]] = ()) -> int:
-    """Send a health request to a service, or ``requests``; return the child process that waits for the responses."""
+    """Send health requests to a service, or ``requests``, from a child process; return the id of the child."""
     child = os.fork()
     if child == 0:
         with contextlib.suppress(Exception):
@@ -315,7 +315,7 @@ def _ask_for_health(url: str, timeout: float) -> None:
 
 
 def _content(path: str) -> str | None:
-    """Return the content of a file in Base64, or None if it cannot be read."""
+    """Return the contents of a file in Base64, or None if it cannot be read."""
     try:
         return base64.b64encode(Path(path).read_bytes()).decode() if path else None
     except OSError:

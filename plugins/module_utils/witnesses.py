@@ -21,11 +21,11 @@ Session = dict[str, Any]
 def split(
     seen: Iterable[processes.Process], sessions: Iterable[Session], backends: Mapping[int, Iterable[str]]
 ) -> tuple[list[Session], list[dict[str, Any]]]:
-    """Return the sessions of processes, and their connections that are not sessions.
+    """Return the sessions of the processes ``seen``, and their connections that are not sessions.
 
     ``sessions`` lists the server's sessions (pid, address, port, database, role). The address is "" for a Unix socket.
-    ``backends`` maps the server's processes to their Unix sockets (inodes). Both results name the ``process`` and its
-    ``name``.
+    ``backends`` maps the server's processes to their Unix sockets (inodes). Each item in both results also contains
+    ``process``, the id of the service's process, and its ``name``.
     """
     by_address = {(item["address"], item["port"]): item for item in sessions if item["address"]}
     by_inode = {
@@ -93,7 +93,7 @@ def strangers(
 
     ``groups`` contains the group of each user, both as numbers. Each result has process, name, host, port, program and
     local. For a Unix socket, ``host`` is a directory. ``program`` is the name of the process at the other end, or "" if
-    it is not on this host.
+    no such process is found. ``local`` is true if the other end is on this host.
     """
     mine = sockets.tcp_connections(proc / "self" / "net")
     ends = {(*item["local"], *item["remote"]): inode for inode, item in mine.items()}

@@ -268,7 +268,7 @@ def test_a_session_that_a_renewal_would_leave_is_named(machine: Host) -> None:
         assert inspected(machine)["obstacle"] == ""
     with beside(machine, "import ctypes\nctypes.CDLL(None).prctl(4, 0)"):
         found = inspected(machine)
-    assert found["obstacle"].startswith("Neither root nor its own user can read the sessions of a process of ai-memory")
+    assert found["obstacle"].startswith("ai-memory.service runs a process whose sessions neither root")
 
 
 @pytest.mark.usefixtures("two")
