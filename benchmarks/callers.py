@@ -116,6 +116,12 @@ WAYS: dict[str, Callable[[Host], dict[str, Any]]] = {
 }  # fmt: skip
 
 
+# From this number of memories on, the sample service needs the index: a query for a caller with few memories would read
+# all rows, and the service could not carry the load.
+INDEXED = 1_000_000
+INDEX = "CREATE INDEX memories_of_a_caller ON memories (user_id, created_at);\n"
+
+
 @contextlib.contextmanager
 def seeded(host: Host, rows: int) -> Iterator[None]:
     """Make ``lab-reset`` create databases with so many memories, and with other rows in proportion."""
@@ -134,7 +140,8 @@ def seeded(host: Host, rows: int) -> Iterator[None]:
         f"ALTER TABLE {table} ALTER embedding TYPE vector({DIMENSIONS[rows]});\n"
         for table in ("memories", "call_summaries")
     )
-    host.run(fill, given=f"SET ROLE alice; TRUNCATE {tables};\n{typed}{(HERE / 'seed.sql').read_text()}")
+    index = INDEX if rows >= INDEXED else ""
+    host.run(fill, given=f"SET ROLE alice; TRUNCATE {tables};\n{typed}{(HERE / 'seed.sql').read_text()}{index}")
     host.sql("VACUUM (ANALYZE)", database=template)
     host.run(f"sudo sed -i.bench s/^template=.*/template={template}/ {CONFIGURATION}")
     try:
