@@ -20,7 +20,7 @@ def judge(route: Mapping[str, Any], wanted: Mapping[str, Any]) -> Answer:
     * ``unreachable``: a login is not possible;
     * ``elsewhere``: the route leads to another server or database;
     * ``unfit``: the sessions belong to another role, are shared with other clients, or start with a
-      harmful setting, such as a tenant that is already set.
+      harmful setting, such as a preset tenant.
 
     ``sentence`` describes the problem and the remedy, or an accepted pooler or proxy. It is empty for a direct
     connection. ``address`` is the client address of an accepted pooler ("" for a Unix socket), or None if there is no
