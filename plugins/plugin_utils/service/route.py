@@ -134,7 +134,7 @@ def _preset(route: Mapping[str, Any], wanted: Mapping[str, Any], where: str) -> 
             "": f"the program on this route (the connect_query of a pooler at {where})",
         }.get(by, by)
         return (
-            f"Over the service's own route, a session starts with {name} = {value}, so that {why[name]}: remove it from"
+            f"Over the service's own route, a session starts with {name} = {value}, so {why[name]}: remove it from"
             f" {place}."
         )
     return ""
