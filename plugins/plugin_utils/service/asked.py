@@ -238,7 +238,7 @@ def _agreeing(
 
 
 def _difference(one: Claim, other: Claim) -> str:
-    """Return how two claims differ, as the end of a sentence that already names both databases, or ""."""
+    """Return how two claims differ, or "", as the end of a sentence that already names both databases."""
     first, second = one.leads_to(), other.leads_to()
     if any(first[name] != second[name] for name in ("user", "host", "port", "dbname")):
         return " instead"

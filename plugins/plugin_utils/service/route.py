@@ -117,7 +117,7 @@ def _other_role(own: Mapping[str, Any], wanted: Mapping[str, Any], where: str) -
 def _preset(route: Mapping[str, Any], wanted: Mapping[str, Any], where: str) -> str:
     """Return a sentence if the service's session starts with a setting that breaks isolation or the service, else "".
 
-    Ignores settings in the database, because the audit and the plan report them with their origin.
+    Settings in the database are ignored, because the audit and the plan report them with their origin.
     """
     why = {
         wanted["setting"]: "every session has a tenant that it did not set",
