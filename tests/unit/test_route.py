@@ -80,10 +80,10 @@ def preset(name: str, value: str, by: str) -> dict[str, Any]:
     ("found", "sentence"),
     [
         (preset("app.current_tenant", "2", "PGOPTIONS"), "did not set: remove it from PGOPTIONS in the service's env"),
-        (preset("app.current_tenant", "1", "PGOPTIONS"), "a session starts with app.current_tenant = 1, so that every"),
+        (preset("app.current_tenant", "1", "PGOPTIONS"), "a session starts with app.current_tenant = 1, so every"),
         (preset("app.current_tenant", "2", ""), "(the connect_query of a pooler at localhost, port 6432)."),
         (preset("row_security", "off", "options= of DATABASE_URL"), "remove it from options= of DATABASE_URL."),
-        (preset("default_transaction_read_only", "on", "PGOPTIONS"), "so that it cannot store anything: remove it fr"),
+        (preset("default_transaction_read_only", "on", "PGOPTIONS"), "so it cannot store anything: remove it fr"),
     ],
 )
 def test_a_session_that_begins_with_a_setting_is_refused(found: dict[str, Any], sentence: str) -> None:

@@ -231,9 +231,9 @@ def test_a_connection_for_each_request_confirms_what_it_should(machine: Host) ->
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ("-c app.current_tenant=2", "starts with app.current_tenant = 2, so that every session has a tenant"),
-        ("-c row_security=of", "starts with row_security = off, so that queries fail if policies filter their rows"),
-        ("-c default_transaction_read_only=on", "default_transaction_read_only = on, so that it cannot store anything"),
+        ("-c app.current_tenant=2", "starts with app.current_tenant = 2, so every session has a tenant"),
+        ("-c row_security=of", "starts with row_security = off, so queries fail if policies filter their rows"),
+        ("-c default_transaction_read_only=on", "default_transaction_read_only = on, so it cannot store anything"),
     ],
     ids=["tenant", "row-security", "read-only"],
 )

@@ -1,4 +1,7 @@
-"""Identify the service's database from witnesses: the service's sessions and environment, and DATABASE_URL files."""
+"""Identify the service's database from its witnesses.
+
+The witnesses are the service's sessions, its environment, and files that set DATABASE_URL.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from typing import Any
 from ...module_utils import messages
 from . import database_url
 
-# Hosts in a URL that can mean this server. The test of the route shows which server they reach.
+# Hosts in a URL that may refer to this server. The test of the route shows which server they really reach.
 LOCAL = ("localhost", "127.0.0.1", "::1", "", "/var/run/postgresql", "/run/postgresql")
 SERVERS = ("postgres", "postmaster")
 URL_FILE = "service_database_url_file"
@@ -31,35 +34,39 @@ class Claim:
     kind: str
 
     def leads_to(self) -> dict[str, Any]:
-        """Return the parts of the URL. Raises RefusalError."""
+        """Return the parts of the URL, as ``database_url.parse`` does. Raises RefusalError if the URL is not usable."""
         try:
             return database_url.parse(self.url)
         except database_url.DatabaseUrlError as error:
             raise RefusalError(f"DATABASE_URL in {self.what} cannot be used. {error}") from None
 
     def says(self) -> str:
-        """Return a sentence with the database, host, port and user of the URL, without the password."""
+        """Return a sentence that names the database, host, port and user of the URL, but not the password."""
         found = self.leads_to()
         return f"DATABASE_URL in {self.what} leads to {found['dbname']} on {endpoint(found)} as {found['user']}"
 
 
 def endpoint(where: Mapping[str, Any]) -> str:
-    """Return host and port for a message."""
+    """Return the host and port of ``where`` as text for a message."""
     return f"{where['host'] or 'the Unix socket'}:{where['port']}"
 
 
 def judge(witness: Mapping[str, Any], files: Iterable[Mapping[str, Any]], wanted: Mapping[str, Any]) -> Answer:
     """Return the verdict on the witnesses: ``{ok, pending, confirmed, sentence, url, source, notes}``.
 
-    ``witness`` is the result of the service_witness module. ``files`` are {kind, path, real, text}. Their kind is
-    ``file`` (the environment file of the inventory), ``url`` (URL_FILE) or ``kept`` (the environment file before the
-    service got another login). The path is "" if none is set, and the text is None if the file does not exist. ``real``
-    is the path with all symbolic links resolved. ``wanted`` has service, database, port, and role
-    (the login that the run provides).
+    ``witness`` is the result of the service_witness module. Each item of ``files`` is {kind, path, real, text}.
+    ``kind`` is one of these:
+
+    * ``file``: the environment file in the inventory;
+    * ``url``: URL_FILE;
+    * ``kept``: the copy of the environment file that a run made before it gave the service another login.
+
+    ``path`` is "" if no file is set, and ``text`` is None if the file does not exist. ``real`` is the path with all
+    symbolic links resolved. ``wanted`` has service, database, port, and role (the login that the run provides).
 
     ``pending`` means that PostgreSQL did not respond, so no verdict is possible yet. ``confirmed`` means that sessions
     of a running service match the claim, or that the service is not running. Otherwise, a note describes what is
-    missing. ``sentence`` describes the problem and the remedy, or the result; unlike ``url``, it contains no password.
+    missing. ``sentence`` describes the problem and the remedy, or the result. Only ``url`` contains the password.
     """
     claims = _claims(witness, files)
     try:
@@ -99,7 +106,7 @@ def _claims(witness: Mapping[str, Any], files: Iterable[Mapping[str, Any]]) -> l
     if next_one["url"]:
         claims.append(Claim(f"the environment of its next start ({next_one['set_by']})", next_one["url"], "next"))
     # The operator sets URL_FILE if no witness shows the URL, so this file precedes the inventory's default. A file that
-    # systemd reads is skipped, because the claim of the next start already contains its value.
+    # systemd reads is skipped, because its value is already in the claim for the next start.
     for file in sorted(files, key=lambda file: file["kind"] != "url"):
         if file["text"] is not None and file["kind"] in ("url", "file") and not _is_read(file, next_one):
             url = _url_in(file["text"], whole=file["kind"] == "url")
@@ -114,7 +121,7 @@ def _is_read(file: Mapping[str, Any], next_one: Mapping[str, Any]) -> bool:
 
 
 def _url_in(text: str, *, whole: bool) -> str:
-    """Return the URL in a file, or "". A secret file may contain only the URL."""
+    """Return the URL in a file's text, or "". With ``whole``, the URL may be the only text, as in a secret file."""
     try:
         return database_url.from_environment_file(text)
     except database_url.DatabaseUrlError:
@@ -173,7 +180,7 @@ def _judge(
             f"{service} works on another server: {_connection(witness['strangers'][0])}. {_all(claims)}Correct the"
             " DATABASE_URL that is not used, or run against the correct host."
         )
-    # A connection over a Unix socket is invisible if the kernel does not report its other end.
+    # A connection over a Unix socket is invisible if the kernel does not report the socket's peer.
     hidden = not witness["tells_sockets"] and (not leads["host"] or leads["host"].startswith("/"))
     confirmed = not running or bool(by_sessions or through or hidden)
     notes = _others(witness, by_sessions, through, service)
@@ -183,7 +190,7 @@ def _judge(
 def _require_readable(
     witness: Mapping[str, Any], files: list[Mapping[str, Any]], wanted: Mapping[str, Any], *, running: bool
 ) -> None:
-    """Require readable witnesses. Raises RefusalError."""
+    """Require that the witnesses can be read. Raises RefusalError otherwise."""
     for file in files:
         if file["text"] is None and file["kind"] in ("url", "file") and file["path"]:
             name = URL_FILE if file["kind"] == "url" else "service_environment_file"
@@ -209,7 +216,11 @@ def _require_readable(
 def _agreeing(
     witness: Mapping[str, Any], claims: list[Claim], files: list[Mapping[str, Any]], wanted: Mapping[str, Any]
 ) -> tuple[Claim, str]:
-    """Return the most credible claim and the role of its sessions, if all claims agree. Raises RefusalError."""
+    """Return the most credible claim and the role of the service's sessions.
+
+    If a lost run explains why the claims differ, return the claim of the environment file instead. Raises RefusalError
+    for any other difference.
+    """
     chosen = claims[0]
     for other in claims[1:]:
         difference = _difference(chosen, other)
@@ -227,7 +238,7 @@ def _agreeing(
 
 
 def _difference(one: Claim, other: Claim) -> str:
-    """Return how two claims differ, or "". The caller's sentence already names the databases."""
+    """Return how two claims differ, or "", as the end of a sentence that already names both databases."""
     first, second = one.leads_to(), other.leads_to()
     if any(first[name] != second[name] for name in ("user", "host", "port", "dbname")):
         return " instead"
@@ -239,10 +250,10 @@ def _difference(one: Claim, other: Claim) -> str:
 def _of_a_lost_run(
     witness: Mapping[str, Any], claims: list[Claim], files: list[Mapping[str, Any]], wanted: Mapping[str, Any]
 ) -> Claim | None:
-    """Return the claim of the environment file if a lost run had given the service another login.
+    """Return the claim of the environment file if a lost run has given the service another login, or None.
 
-    After such a run, the file contains the run's role, a copy of the original file exists, and the processes still use
-    the original value.
+    After such a run, the file contains the role ``wanted['role']``, a copy of the original file exists, and the
+    processes still use the original value.
     """
     kept = next((_url_in(file["text"], whole=False) for file in files if file["kind"] == "kept" and file["text"]), "")
     read = any(_is_read(file, witness["next_environment"]) for file in files if file["kind"] == "file")
@@ -275,7 +286,7 @@ def _is_at(connection: Mapping[str, Any], leads: Mapping[str, Any]) -> bool:
 def _others(
     witness: Mapping[str, Any], own: list[Mapping[str, Any]], through: list[Mapping[str, Any]], service: str
 ) -> list[str]:
-    """Return notes about other sessions of the service. Raises RefusalError if one can reach the tables."""
+    """Return notes about the service's other sessions. Raises RefusalError if one of them may reach the tables."""
     notes, login = [], {item["role"] for item in own}
     for item in witness["sessions"]:
         if item in own:

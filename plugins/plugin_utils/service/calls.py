@@ -1,4 +1,4 @@
-"""The times, units and notes of a call of the cutover module."""
+"""The times, units and notes of a call to the cutover module."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ Document = Mapping[str, Any]
 
 
 def after(result: Document, call: Document) -> dict[str, Any]:
-    """Return the result of the service role after a call of cutover that has just returned.
+    """Return the service role's result after a call to the cutover module that has just returned.
 
-    The call returns ``stopped_ago``: how many seconds before its end callers began to wait. The end of the call,
-    ``call_ended``, is now. ``journal_since`` is a time by the server's clock, for queries of the server's journal.
+    ``call["stopped_ago"]`` is the number of seconds from the moment when callers began to wait to the end of the call.
+    The end of the call, ``call_ended``, is now. ``journal_since`` is a time on the server's clock, for queries of the
+    server's journal.
     """
     ended = clock.ago(0)
     found: dict[str, Any] = {"call_ended": ended}
@@ -26,14 +27,14 @@ def after(result: Document, call: Document) -> dict[str, Any]:
         found["journal_since"] = call["journal_since"]
     if "renewed" in call:
         found["renewed"] = renewed(call["renewed"])
-    # If the service was already healthy before the call, callers have not waited longer.
+    # If the service was already healthy before the call, callers did not wait for the end of the call.
     if "health_said" in call and (call["started"] or "healthy_at" not in result):
         found["healthy_at"] = ended
     return {**result, **found}
 
 
 def renewed(made: Document) -> dict[str, Any]:
-    """Return the result of a renewal for the role. ``processes`` is the number of processes that were replaced."""
+    """Return a renewal's result for the service role. Its ``processes`` is the number of replaced processes."""
     return {**{name: made[name] for name in ("way", "workers", "seconds")}, "processes": made["renewed"]}
 
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-# The lines that the login's shell prints (``roles/preflight/tasks/inspect.yml``): ASKED, and HOME_FULL if it cannot
-# write to its home directory.
+# The lines that the login's shell prints (``roles/preflight/tasks/inspect.yml``): ASKED, and HOME_FULL if the
+# login cannot write to its home directory.
 ASKED = "tenancy-runbook"
 HOME_FULL = "tenancy-home:"
 # A key that the inspect_host module always returns.

@@ -1,4 +1,4 @@
-"""The parts of the service's DATABASE_URL, without its password."""
+"""Find, parse and rewrite the service's DATABASE_URL."""
 
 from __future__ import annotations
 
@@ -96,13 +96,13 @@ def _parsed(url: str) -> dict[str, str]:
 def parse(url: str) -> dict[str, Any]:
     """Return ``{user, host, port, dbname, sslmode, options, has_password}`` of a PostgreSQL URL.
 
-    ``host`` is "" for a Unix socket in the default directory, ``port`` an int.
+    ``host`` is "" for a Unix socket in the default directory. ``port`` is an int.
 
     Raises DatabaseUrlError in these cases:
 
     * libpq cannot parse the URL;
     * the user or the database is missing, or the port is invalid;
-    * there are several hosts, or a file on the service's host determines the server.
+    * the URL lists several hosts, or refers to a service in pg_service.conf.
     """
     found = _parsed(url)
     if "service" in found or "servicefile" in found:

@@ -21,11 +21,11 @@ def requests(
     *,
     own: str | None = None,
 ) -> list[dict[str, Any]]:
-    """Return the requests for endpoints of the model, as input of the service_request module.
+    """Return the requests for endpoints of the model, as input for the service_request module.
 
     ``caller`` replaces ``%(user_id)s`` in a path and in the strings of a body. ``own``, if set, replaces both the
     placeholder and ``caller``. ``claims`` are the claims of the token; an endpoint with ``token: false`` gets no token.
-    With ``method``, requests with other methods are omitted.
+    If ``method`` is set, only requests with this method are returned.
     """
     found = []
     for endpoint in endpoints:
@@ -55,7 +55,7 @@ def _named(value: Any, caller: str, own: str) -> Any:
 
 
 def writers(endpoints: Iterable[Mapping[str, Any]], caller: str, claims: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the requests of write endpoints, in order, each with a separate caller."""
+    """Return the requests of write endpoints, in order, each with a separate caller id."""
     return [
         request
         for number, endpoint in enumerate(endpoints, 1)
@@ -80,7 +80,7 @@ def filed(found: Sequence[Found], endpoints: Iterable[Mapping[str, Any]], caller
 
 
 def leaks(endpoints: Iterable[Mapping[str, Any]], tenant: int | str, other: int | str) -> dict[str, Any]:
-    """Return the findings of the service_endpoints module: ``shown``, ``unproven`` (sentences), ``apart`` (number)."""
+    """Return ``shown`` and ``unproven`` (sentences), and ``apart`` (the number of endpoints that separate tenants)."""
     shown, unproven, nothing, apart = [], [], [], 0
     for item in endpoints:
         if item["outcome"] == "apart":
@@ -104,9 +104,9 @@ def leaks(endpoints: Iterable[Mapping[str, Any]], tenant: int | str, other: int 
 def separation(read: Mapping[str, Any], tenants: Sequence[int | str], about: Mapping[str, Any]) -> dict[str, Any]:
     """Return the results of reading as two tenants: ``shown`` and ``unproven`` (sentences), and ``api`` for the report.
 
-    ``read`` is the result of the service_endpoints module; ``api`` has token, endpoints (how many) and apart (how many
-    of them separate tenants). ``tenants`` are the default tenant and the other one. ``about`` has service, and secret:
-    the variable of the service that contains the secret of the tokens.
+    ``read`` is the result of the service_endpoints module. ``api`` has token, endpoints (their number) and apart (the
+    number of endpoints that separate tenants). ``tenants`` are the default tenant and the other one. ``about`` has
+    service, and secret: the environment variable that contains the secret for the tokens.
     """
     token, found = read["token"], leaks(read["endpoints"], *tenants)
     if token != "signed":
@@ -117,7 +117,7 @@ def separation(read: Mapping[str, Any], tenants: Sequence[int | str], about: Map
 
 
 def untested(answers: Iterable[Mapping[str, Any]], tenant: int | str) -> list[str]:
-    """Return a sentence for each write endpoint that could not be tested, from the responses as ``tenant``."""
+    """Return a sentence for each write endpoint that could not be tested. ``answers`` are responses to ``tenant``."""
     return [
         f"The tenant of the rows that {answer['name']} stores is not proven: as tenant {tenant}, the"
         f" endpoint returns {answer['said']}."
@@ -127,7 +127,7 @@ def untested(answers: Iterable[Mapping[str, Any]], tenant: int | str) -> list[st
 
 
 def claims(token: Mapping[str, Any], tenant: int | str, caller: str) -> dict[str, Any]:
-    """Return the token's claims for a caller of a tenant; empty if ``service_token`` has no secret."""
+    """Return the claims of a token for a tenant's caller, or {} if ``token`` (service_token) has no secret."""
     if not token.get("secret"):
         return {}
     named = {"tenant_claim": tenant, "caller_claim": caller}

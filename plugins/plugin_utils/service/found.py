@@ -26,10 +26,10 @@ def of_witness(
 ) -> dict[str, Any]:
     """Return the location and state of the service: ``{result, credentials}`` for the service role.
 
-    ``witness`` is the result of the service_witness module, and ``named`` are the files of ``files`` in the order in
-    which it read them. ``wanted`` is as in ``asked.judge``, whose result without the URL becomes ``result.location``.
-    ``credentials`` are the ``url`` and the ``environment`` file in Base64, which contain the password. ``result`` does
-    not contain the password.
+    ``witness`` is the result of the service_witness module, and ``named`` is the result of ``files``, in the order in
+    which the module read them. ``wanted`` is as in ``asked.judge``, whose result without the URL becomes
+    ``result.location``. ``credentials`` has the ``url``, and ``environment`` (the environment file in Base64). Both
+    contain the password. ``result`` does not.
     """
     contents = [None if held is None else base64.b64decode(held).decode(errors="replace") for held in witness["files"]]
     texts = [
@@ -49,7 +49,7 @@ def of_witness(
                 "main_pid": unit["main_pid"],
                 "user": unit["user"],
                 "listeners": witness["listeners"],
-                # The file from which systemd reads the URL, or how the unit sets it. The run may be able to rewrite it.
+                # The file from which systemd reads the URL, or how the unit sets it. A run may be able to rewrite it.
                 "url_set_by": next_environment["set_by"],
                 "url_rewritable": witness["rewritable"],
                 "database_url": database_url.parse(url) if url else {},

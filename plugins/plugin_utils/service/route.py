@@ -1,4 +1,4 @@
-"""The verdict on the service's own route: the server that the route leads to, and the isolation of its sessions."""
+"""Judge the service's own route: the server to which it leads, and the isolation of sessions over it."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ def judge(route: Mapping[str, Any], wanted: Mapping[str, Any]) -> Answer:
     * ``ok``;
     * ``unreachable``: a login is not possible;
     * ``elsewhere``: the route leads to another server or database;
-    * ``unfit``: the sessions belong to another role, are shared with other clients, or start with a tenant.
+    * ``unfit``: the sessions belong to another role, are shared with other clients, or start with a
+      harmful setting, such as a preset tenant.
 
     ``sentence`` describes the problem and the remedy, or an accepted pooler or proxy. It is empty for a direct
-    connection.
-    ``address`` is the client address of an accepted pooler ("" for a Unix socket), or None if there is no pooler.
+    connection. ``address`` is the client address of an accepted pooler ("" for a Unix socket), or None if there is no
+    pooler.
     """
     where = f"{wanted['host'] or 'the Unix socket'}, port {wanted['port']}"
     if "problem" not in route:
@@ -56,7 +57,7 @@ def judge(route: Mapping[str, Any], wanted: Mapping[str, Any]) -> Answer:
 
 
 def reached(route: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the results of the route and of the attempts over it: ``{result, credentials}`` for the service role.
+    """Return ``{result, credentials}`` for the service role, after the test of the route and the attempts over it.
 
     ``route`` and ``wanted`` are as in ``judge``, whose result becomes ``result.route``. ``result.pooler`` has the role
     and the address of the sessions of a pooler on the route, and is {} without a pooler. ``result.attempts`` is
@@ -80,7 +81,7 @@ def _refused(sentence: str, verdict: str) -> Answer:
 
 
 def _elsewhere(own: Mapping[str, Any], administrator: Mapping[str, Any], wanted: Mapping[str, Any], where: str) -> str:
-    """Return a sentence if the service's session uses another server or database than the administrator's, or ""."""
+    """Return a sentence if the service's session is on another server or database than the administrator's, else ""."""
     if own["system_identifier"] != administrator["system_identifier"]:
         return (
             f"The service's own route ({where}) leads to a different server than this run (system identifier"
@@ -102,7 +103,7 @@ def _elsewhere(own: Mapping[str, Any], administrator: Mapping[str, Any], wanted:
 
 
 def _other_role(own: Mapping[str, Any], wanted: Mapping[str, Any], where: str) -> str:
-    """Return a sentence if the role of the service's session differs from the role in its URL, or ""."""
+    """Return a sentence if the role of the service's session differs from the role in its URL, else ""."""
     for name, how in (("session_user", "logs in"), ("current_user", "works")):
         if own[name] != wanted["user"]:
             return (
@@ -114,9 +115,9 @@ def _other_role(own: Mapping[str, Any], wanted: Mapping[str, Any], where: str) -
 
 
 def _preset(route: Mapping[str, Any], wanted: Mapping[str, Any], where: str) -> str:
-    """Return a sentence if the service's session starts with a setting that breaks isolation or the service, or "".
+    """Return a sentence if the service's session starts with a setting that breaks isolation or the service, else "".
 
-    Settings in the database are left to the audit and the plan, which name the origin of each setting.
+    Settings in the database are ignored, because the audit and the plan report them with their origin.
     """
     why = {
         wanted["setting"]: "every session has a tenant that it did not set",
@@ -133,7 +134,7 @@ def _preset(route: Mapping[str, Any], wanted: Mapping[str, Any], where: str) -> 
             "": f"the program on this route (the connect_query of a pooler at {where})",
         }.get(by, by)
         return (
-            f"Over the service's own route, a session starts with {name} = {value}, so that {why[name]}: remove it from"
+            f"Over the service's own route, a session starts with {name} = {value}, so {why[name]}: remove it from"
             f" {place}."
         )
     return ""

@@ -7,7 +7,7 @@ from typing import Any
 
 from ...module_utils.smoke import Answer, judged
 
-# The part of the service_smoke module's result that is shown: the sentences unproven and shown.
+# The part of the service_smoke module's result that is shown: the sentences in unproven and shown.
 Result = Mapping[str, Any]
 
 
@@ -24,7 +24,7 @@ def recorded(
     """Return the result of the service role after one more test of the API.
 
     Its ``api`` has mode (service_smoke), token, endpoints, apart, and the sentences unproven and shown, without
-    duplicates. ``said`` has additional sentences, and ``told`` has new values of the other keys.
+    duplicates. ``said`` has additional sentences, and ``told`` has new values for the other keys.
     """
     nothing: dict[str, Any] = {"mode": mode, "token": None, "unproven": [], "shown": [], "endpoints": 0, "apart": 0}
     api = result.get("api", nothing) | (told or {})
@@ -33,9 +33,10 @@ def recorded(
 
 
 def read(answers: Sequence[Answer], earlier: Sequence[Answer], about: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the result of read requests: ``trouble`` (a sentence or ""), ``unproven`` and ``shown``.
+    """Return the result of read-only requests: ``trouble`` (a sentence or ""), ``unproven`` and ``shown``.
 
-    ``earlier`` are the responses to the same requests before the change. It is empty in the test before the change.
+    ``earlier`` contains the responses to the same requests before the change. In the test before the change, it is
+    empty.
     """
     found = [judged(answer, about) for answer in answers]
     trouble = [item["sentence"] for item in found if item["verdict"] == "trouble"]
@@ -52,6 +53,6 @@ def troubles(answers: Iterable[Answer], about: Mapping[str, Any]) -> list[str]:
 
 
 def emptied(answers: Sequence[Answer], earlier: Sequence[Answer]) -> list[str]:
-    """Return the requests that now leave a part of the response empty that had content in ``earlier``."""
+    """Return the names of the requests whose response has a part that was filled in ``earlier`` and is now empty."""
     before = {answer["name"]: set(answer["filled"]) for answer in earlier}
     return [answer["name"] for answer in answers if before.get(answer["name"], set()) - set(answer["filled"])]

@@ -48,7 +48,10 @@ def sampled(watched: Document, journal: Document, health: Document, about: Docum
 
 
 def unnamed(record: Document, *, is_watched: bool) -> str:
-    """Return when a session last set no tenant. ``record`` is the bridge's usage record, if ``is_watched``."""
+    """Return a phrase about the last session that set no tenant.
+
+    ``record`` is the bridge's usage record. It is used only if ``is_watched`` is true.
+    """
     if not is_watched:
         return "sessions that set no tenant see no rows"
     if record["used_at"] is None:

@@ -22,7 +22,7 @@ def health_refusal(health: Document, url: str) -> str:
 
 
 def unconfirmed(result: Document, service: str, database: str) -> str:
-    """Return why a service that was inspected during a request stops the run, or "".
+    """Return why the inspection of the service during a request stops the run, or "".
 
     ``result`` is the result of the service role.
     """
@@ -41,8 +41,8 @@ def unconfirmed(result: Document, service: str, database: str) -> str:
 def trouble(result: Document, service: str, role: str) -> str:
     """Return the problem with a service that was started, or "".
 
-    ``result`` is that of the service role, after another inspection and check of the route. ``role`` is the role that
-    the service must use.
+    ``result`` is the result of the service role, after another inspection and another check of the route. ``role`` is
+    the role that the service must use.
     """
     location, state, route = result["location"], result["state"], result["route"]
     if not state["active"]:

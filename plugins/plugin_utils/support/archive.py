@@ -34,8 +34,9 @@ _RAW: dict[str, Callable[[str], str]] = {"raw": str, "raw_journal": logs.raw_jou
 def archive(taken: Iterable[Mapping[str, Any]], known: Iterable[str]) -> dict[str, Any]:
     """Return ``files`` (name, what, content), ``missing`` (name, what, why) and ``pseudonyms`` (name by pseudonym).
 
-    ``taken`` are dicts with name, kind (a key of the tables above), what, and either text or why (the reason for the
-    missing text). Logs also have the unit. ``known`` are the names that the archive may show.
+    ``taken`` are dicts with name, kind, what, and either text or why (the reason why the text is missing). Logs also
+    have unit. The kind is a key of _DOCUMENTS, _PRINTED, _LOGS or _RAW. ``known`` are the names that the archive may
+    show.
     """
     names = Names([*known, *documents.BUILT_IN])
     files, missing = [], []

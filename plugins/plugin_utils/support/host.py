@@ -48,7 +48,7 @@ _MOUNTS = frozenset(
 
 
 def service(text: str, _: Names) -> dict[str, str | None]:
-    """Return the listed properties from the output of ``systemctl show``."""
+    """Return a unit's properties from the output of ``systemctl show``. Values that may be free text become None."""
     pairs = dict(line.partition("=")[::2] for line in text.splitlines())
     words = _WORDS.split()
     return {
@@ -76,7 +76,7 @@ def environment(text: str, names: Names) -> dict[str, Any]:
 
 
 def disks(text: str, names: Names) -> list[dict[str, Any]]:
-    """Return the sizes in bytes from the output of df (a line of fstype, size, used, avail, target per file system)."""
+    """Return the file systems and their sizes in bytes, from df's columns fstype, size, used, avail and target."""
     found = re.findall(r"(?m)^(\w+) +(\d+) +(\d+) +(\d+) +(/.*)$", text)
     return [
         {

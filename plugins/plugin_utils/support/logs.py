@@ -14,7 +14,7 @@ _RECORD = re.compile(rf"(20\d\d-\d\d-\d\d \d\d:\d\d:\d\d)?[^\n]*?\b({_SEVERITIES
 
 
 def of_journal(text: str, unit: str) -> str:
-    """Return a line of facts for each line of a unit's journal, which is in journalctl's JSON. Raises ValueError."""
+    """Return a line of facts for each line of a journal in journalctl's JSON. Raises ValueError for other formats."""
     return "".join(
         _line(
             line.time,

@@ -19,10 +19,10 @@ _ROOT = _PLUGIN_UTILS.parents[1]
 
 
 class Names:
-    """Assigns pseudonyms to names. Equal names of the same kind share one; ``pseudonyms`` has the real names."""
+    """Assigns pseudonyms to names. Equal names of the same kind get the same pseudonym."""
 
     def __init__(self, known: Iterable[str]) -> None:
-        """Set the names that the archive shows: those in the operator's inventory."""
+        """Set the names that the archive shows unchanged: those in the operator's inventory."""
         self.known = frozenset(known)
         self._given: dict[tuple[str, str], str] = {}
         self._count: dict[str, int] = {}
@@ -33,7 +33,10 @@ class Names:
         return {pseudonym: name for (_, name), pseudonym in self._given.items()}
 
     def of(self, kind: str, name: str) -> str:
-        """Return a name of the model unchanged, and any other name as ``kind_1``, ``kind_2``, ..."""
+        """Return a known name unchanged, and any other name as ``kind_1``, ``kind_2``, ...
+
+        Names that the plan derives from a known table's name are also unchanged.
+        """
         planned = _PLANNED.fullmatch(name)
         if name in self.known or (planned and planned["table"] in self.known):
             return name

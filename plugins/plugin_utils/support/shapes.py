@@ -46,7 +46,7 @@ def pick(value: Any, shape: Shape, names: Names) -> Any:
 
 
 def number(value: Any, _: Names) -> int | float | None:
-    """Return a number, true or false."""
+    """Return the value if it is a number, true or false."""
     return value if isinstance(value, int | float) else None
 
 
@@ -85,7 +85,7 @@ def label(value: Any, names: Names) -> str | None:
 def outcome(value: Any, names: Names) -> Any:
     """Return a finding's value: a number, a row count, an SQLSTATE, an SQL type, or a list of them.
 
-    For other lists, return the length.
+    For a list with any other item, return the number of items as text.
     """
     if isinstance(value, list):
         kept = [outcome(item, names) for item in value]

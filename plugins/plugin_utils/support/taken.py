@@ -1,6 +1,6 @@
 """The input of an archive for support: the results of all modules in one format, with a reason for each missing result.
 
-The reasons are this runbook's own sentences, because the message of a program may quote arbitrary text.
+The reasons are this runbook's own sentences, because a program's own message may quote arbitrary text.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def text(item: Mapping[str, Any], content: str, reason: str) -> Taken:
 def outputs(results: Iterable[Mapping[str, Any]], raw: bool) -> list[Taken]:
     """Return the output of programs, from the results of the command module in a loop over items (with argv).
 
-    With ``raw``, an item that has a ``raw`` kind is also returned with that kind, for which its text is not changed.
+    With ``raw``, an item that has a ``raw`` kind is returned a second time with that kind and unchanged text.
     """
     found = []
     for result in results:
@@ -60,7 +60,7 @@ def runs(directory_of_runs: str, host: str, count: int | str, raw: bool) -> list
 
 
 def newest_log(files: Iterable[Mapping[str, Any]], directory: str) -> str:
-    """Return the path of the newest log in ``files`` (from the find module), or a pattern if there are none."""
+    """Return the path of the newest log in ``files`` (from the find module), or a pattern if ``files`` is empty."""
     newest = max(files, key=lambda file: file["mtime"], default={"path": f"{directory}/*.log"})
     return str(newest["path"])
 
@@ -94,7 +94,7 @@ def answers(items: Iterable[Mapping[str, Any]], result: Mapping[str, Any]) -> li
 
 
 def login(environment: str, otherwise: str) -> str:
-    """Return the role in DATABASE_URL of an environment file, or ``otherwise`` if it cannot be read."""
+    """Return the role in an environment file's DATABASE_URL, or ``otherwise`` if the file has no valid URL."""
     try:
         return str(database_url.parse(database_url.from_environment_file(environment))["user"])
     except TenancyError:

@@ -1,6 +1,6 @@
 -- Returns the GRANT statements for the role. The service uses the tenant tables, their sequences and the functions of
 -- their triggers, and can read further relations.
--- Named arguments: role, schema, and the JSON arrays of names tables, functions and readable. The names in readable
+-- Named arguments: role, schema, and three JSON arrays of names: tables, functions and readable. The names in readable
 -- include the schema. (A percent sign is doubled because of the named arguments.)
 WITH named AS (
   SELECT name, to_regclass(format('%%I.%%I', %(schema)s, name)) AS relid

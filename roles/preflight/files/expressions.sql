@@ -3,7 +3,7 @@
 -- tables (JSON array), column, functions (JSON array of the model's functions). (A percent sign is doubled because of
 -- the named arguments.)
 WITH RECURSIVE ordinary AS (SELECT oid FROM pg_roles WHERE NOT rolsuper),
--- An ordinary role can neither create nor change a built-in function or a function in C.
+-- An ordinary role can neither create nor change a built-in function or a C function.
 code AS (
   SELECT p.*, l.lanname FROM pg_proc p JOIN ordinary o ON o.oid = p.proowner JOIN pg_language l ON l.oid = p.prolang
   WHERE l.lanname NOT IN ('c', 'internal')
@@ -36,7 +36,7 @@ operator AS (
   JOIN code c ON c.oid IN (x.oprcode, n.oprcode)
   GROUP BY x.oid, x.oprname
 ),
--- Reading a literal of a domain evaluates the domain's CHECK constraints, also inside an array, a row or a range.
+-- Reading a literal of a domain evaluates the domain's CHECK constraints, even inside an array, a row or a range.
 domain (oid) AS (
   SELECT k.contypid FROM pg_constraint k JOIN pg_depend p ON p.classid = 'pg_constraint'::regclass AND p.objid = k.oid
   WHERE k.contypid <> 0 AND (
@@ -79,7 +79,7 @@ expression AS (
   JOIN pg_class c ON c.oid = p.partrelid
   JOIN pg_namespace n ON n.oid = c.relnamespace
   UNION ALL
-  -- Since PostgreSQL 18 a generated column can be computed when it is read.
+  -- Since PostgreSQL 18, a generated column can be computed when it is read.
   SELECT format('The generated column %%I.%%I.%%I', n.nspname, c.relname, a.attname), d.adbin::text
   FROM pg_attrdef d
   JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum AND a.attgenerated = 'v'
@@ -129,7 +129,7 @@ SELECT json_build_object(
         'body', p.prosrc, 'parsed', coalesce(to_jsonb(p) ->> 'prosqlbody', '')) ORDER BY p.oid), '[]')
     FROM code p
     WHERE EXISTS (SELECT FROM computed)),
-  -- Functions of all roles that the planner does not inline.
+  -- Functions that the planner does not inline, whatever role owns them.
   'calls', (
     SELECT coalesce(json_agg(json_build_object('oid', p.oid::bigint, 'arguments', p.pronargs) ORDER BY p.oid), '[]')
     FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang

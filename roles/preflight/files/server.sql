@@ -1,4 +1,4 @@
--- Reads the facts about the server that preflight needs, in one round trip. Named arguments: app_role (the role that a
+-- Reads the facts about the server that preflight needs, in one round trip. Named argument: app_role (the role that a
 -- run can provide).
 SELECT json_build_object(
   'version', current_setting('server_version'),

@@ -1,4 +1,5 @@
--- PostgreSQL settings that differ from the default. Their values are numbers or words of a fixed list. Changes nothing.
+-- PostgreSQL settings that differ from the default, and whose values are numbers or words from a fixed list. Changes
+-- nothing.
 SELECT coalesce(json_object_agg(name, json_build_object(
     'setting', setting, 'unit', unit, 'source', source, 'pending_restart', pending_restart) ORDER BY name), '{}')
   AS document
