@@ -26,14 +26,14 @@ The examples use a database `ai_memory` with the tenant tables of AI-Memory. The
 column is `customer_id`. The tests run the examples on real servers: a rule must report its bad example, and must report
 nothing after the good example.
 
-Written by `make docs` from the [rules](../plugins/plugin_utils/audit/rules).
+`make docs` generates this page from the [rules](../plugins/plugin_utils/audit/rules).
 """
 # The introduction to each type of example, and the language of its code block.
 KINDS: dict[type[Example], tuple[str, str]] = {
     Sql: ("", "sql"),
-    ServiceStatement: (", if the service runs this statement", "sql"),
+    ServiceStatement: (", a statement that the service runs", "sql"),
     UrlOptions: (", as `options` of `DATABASE_URL`", "text"),
-    ServerVersion: (", as the version of the server", "text"),
+    ServerVersion: (", as the server version", "text"),
     Inventory: (", added to the inventory", "yaml"),
 }
 
@@ -49,8 +49,8 @@ def _section(name: str) -> str:
         (
             f"## {name}\n",
             f"*{rule.severity.capitalize()}.* {MODULES[name].__doc__} {rule.why}\n",
-            _example("Bad", rule.bad, f" (found: `{rule.found}`)"),
-            _example("Good", rule.good),
+            _example("Bad example", rule.bad, f" (the audit reports `{rule.found}`)"),
+            _example("Good example", rule.good),
             f"Remedy: {rule.remedy}\n",
         )
     )

@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LONGEST = 25
 # This word replaces code in a sentence.
 CODE = "CODE"
-GENERATED = "Written by `make docs`"
+GENERATED = "`make docs` generates this page"
 MARKDOWN = (
     "*.md",
     "docs/*.md",

@@ -23,7 +23,7 @@ for names, numbers and the output of programs. A run that ends before the phase 
 messages also describe the state of the database and the service ([when something
 fails](../README.md#when-something-fails)). [Troubleshooting](troubleshooting.md) explains the most common messages.
 
-Written by `make docs` from the playbooks, the roles and the collection. This page does not contain the messages of
+`make docs` generates this page from the playbooks, the roles and the collection. This page does not contain the messages of
 PostgreSQL, SSH and Ansible, nor errors in the value of a single variable: [variables](variables.md) describes the
 values.
 """
@@ -148,7 +148,7 @@ REMEDIES = {
         "Remove the user from its groups, or choose another user with `-e rehearse_system_user=...`, which the run "
         "creates."
     ),
-    "No pg_restore of this server": "Install the client programs of the PostgreSQL version that made the dump.",
+    "No pg_restore on this server": "Install the client programs of the PostgreSQL version that made the dump.",
     "The dump contains an object that this runbook": (
         "Report it with the line that it names; meanwhile, restore by hand."
     ),

@@ -25,7 +25,7 @@ class Receiver(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        """Return the URL for posts, whose path is a secret."""
+        """Return the URL for POST requests. Its path is a secret."""
         return f"http://127.0.0.1:{self.server_port}/services/{TOKEN}"
 
     @property

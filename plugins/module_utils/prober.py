@@ -59,7 +59,7 @@ def ask(wanted: Mapping[str, Any], caller: api.Caller) -> api.Answer:
 
 
 class Prober:
-    """The sender of requests. It runs until the process is told to end, or the run gives no sign of life in time."""
+    """Sends requests until the process is told to end, or until the run gives no sign of life in time."""
 
     def __init__(self, wanted: Mapping[str, Any], alive: Path, write: Callable[..., None]) -> None:
         """Initialize with the configuration (see the service_probes module), and the function that writes a sample.

@@ -120,7 +120,7 @@ def _obstacle(seen: Seen, chosen: str, way: str) -> str:
     if seen.companions and chosen != "command":
         companions = " and ".join(seen.companions)
         return (
-            f"A stop of {seen.unit} also stops {companions}, but a renewal of {seen.unit} does not renew the sessions"
+            f"Stopping {seen.unit} also stops {companions}, but a renewal of {seen.unit} does not renew the sessions"
             f" of {companions}: let service_renew_command renew all of these sessions."
         )
     if chosen == "restart":

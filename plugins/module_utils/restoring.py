@@ -618,4 +618,4 @@ def pg_restore_that_reads(run: Callable[..., tuple[int, str, str]], user: str, d
             code, _, error = run([program, "--list", files])
         if code == 0:
             return program
-    raise RestoreError(f"No pg_restore of this server can read the dump: {sentence(error)}")
+    raise RestoreError(f"No pg_restore on this server can read the dump: {sentence(error)}")

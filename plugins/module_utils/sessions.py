@@ -193,7 +193,7 @@ def prepare(connection: Any) -> None:
 def bounded(connection: Any, guard: Any, seconds: float, what: str) -> Iterator[None]:
     """Terminate the connection's session from ``guard``, another connection, if the block takes too long.
 
-    In this case, TimeLimitError is raised, which names ``what``. If the session does not end, its connection is shut
+    In this case, it raises TimeLimitError, which names ``what``. If the session does not end, its connection is shut
     down.
     """
     over, fired = threading.Event(), threading.Event()

@@ -51,8 +51,8 @@ WITH tree AS (
 SELECT oid::bigint, true FROM tree
 UNION SELECT i.indexrelid::bigint, false FROM tree JOIN pg_index i ON i.indrelid = tree.oid
 """
-# The rows that this transaction has read, from tables with sequential scans and from indexes. The numbers include the
-# scans of ALTER TABLE and CREATE INDEX, and those of a subtransaction that was rolled back.
+# The number of rows that this transaction has read, by sequential scans and through indexes. The number includes rows
+# that ALTER TABLE and CREATE INDEX scanned, and rows that a rolled-back subtransaction read.
 TUPLES = """
 SELECT coalesce(sum(pg_stat_get_xact_tuples_fetched(t.oid::oid)
   + CASE WHEN t.is_table THEN pg_stat_get_xact_tuples_returned(t.oid::oid) ELSE 0 END), 0)::bigint

@@ -223,8 +223,8 @@ def carry_out(administrator: Any, wanted: Mapping[str, Any], name: str, done: li
                 left = cursor.fetchone()[0]
                 if not changed or left:
                     raise BackfillError(
-                        f"{item['id']}: {changed} of {item['nulls']} rows without a tenant got a tenant, and {left} "
-                        "remain: a policy or a trigger prevents the change, or another session stores more such rows"
+                        f"{item['id']}: {changed} of {item['nulls']} rows without a tenant were assigned a tenant, and "
+                        f"{left} remain: a policy or a trigger prevents the change, or another session stores more such rows"
                     )
                 done.append({"id": item["id"], "rows": changed, "seconds": round(time.monotonic() - started, 3)})
         finally:

@@ -97,7 +97,7 @@ def worker(listener: socket.socket | None = None) -> Iterator[Worker]:
 
 
 class Successor:
-    """Another process of the service: a thread that answers all received bytes with ``served`` and the same bytes."""
+    """A thread in the place of another process of the service. It responds with ``served`` and the received bytes."""
 
     def __init__(self, listener: socket.socket) -> None:
         """Accept connections from now on."""

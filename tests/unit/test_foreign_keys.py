@@ -1,4 +1,4 @@
-"""Foreign keys between tenant tables are replaced by keys with the tenant column, and rolled back."""
+"""Foreign keys between tenant tables are replaced by keys with the tenant column, and a rollback restores them."""
 
 from __future__ import annotations
 

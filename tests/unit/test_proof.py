@@ -239,7 +239,7 @@ def test_what_follows_from_a_row_that_could_not_be_stored_is_counted() -> None:
     assert outcomes.failure([found("own.insert", "error 42501")]) == "t.own.insert: S: error 42501 instead of 1 rows"
     assert "correct sample_writes of t in" in outcomes.failure([found("own.trigger.u")])
     more = found("own.read", "3 rows") | {"expected": ["2 rows"]}
-    assert "If triggers write rows of t, list t in sample_writes of" in outcomes.failure([more])
+    assert "If triggers insert rows into t, list t in sample_writes of" in outcomes.failure([more])
     assert "set append_only: [update] for t in" in outcomes.failure([found("own.update", "error P0001")])
     fewer = found("own.delete", "1 rows") | {"expected": ["2 rows"]}
     assert "1 more attempt" in outcomes.failure([refused, fewer])

@@ -106,7 +106,7 @@ def test_a_document_is_read_without_its_code_and_a_table_without_its_lengths(roo
 
 def test_a_generated_page_holds_messages(root: Path) -> None:
     file = root / "page.md"
-    file.write_text("Written by `make docs` from its source.\n")
+    file.write_text("`make docs` generates this page from its source.\n")
     assert [(passage.kind, passage.counts) for passage in prose.of_markdown(file)] == [("message", False)]
 
 

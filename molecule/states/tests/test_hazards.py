@@ -226,7 +226,7 @@ def test_what_does_no_harm_is_planned_for(database: Database, case: str) -> None
 
 
 def test_a_column_is_adopted_if_the_model_says_so(database: Database) -> None:
-    # Without the column, these tables would be refused, because the tenants of their rows are unknown.
+    # Without the column, these tables would be refused, because the tenants of their rows would be unknown.
     others = [f"ALTER TABLE {table} ADD customer_id integer DEFAULT 1" for table in TABLES if table != "call_summaries"]
     database.run(*NUMBERS, *others)
     source = model_source(NAME) | {"bridge": False}

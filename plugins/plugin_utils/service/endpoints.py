@@ -21,7 +21,7 @@ def requests(
     *,
     own: str | None = None,
 ) -> list[dict[str, Any]]:
-    """Return the requests for endpoints of the model, as input for the service_request module.
+    """Return the requests for the model's endpoints, as input for the service_request module.
 
     ``caller`` replaces ``%(user_id)s`` in a path and in the strings of a body. ``own``, if set, replaces both the
     placeholder and ``caller``. ``claims`` are the claims of the token; an endpoint with ``token: false`` gets no token.
