@@ -116,8 +116,8 @@ WAYS: dict[str, Callable[[Host], dict[str, Any]]] = {
 }  # fmt: skip
 
 
-# From this number of memories on, the sample service needs the index: a query for a caller with few memories would read
-# all rows, and the service could not carry the load.
+# From this number of memories on, the sample service needs the index. Without it, a query for a caller with few memories
+# reads all rows, and the service cannot carry the load.
 INDEXED = 1_000_000
 INDEX = "CREATE INDEX memories_of_a_caller ON memories (user_id, created_at);\n"
 
