@@ -187,7 +187,7 @@ REMEDIES = {
     ),
     "… cannot be read": "Correct `service_environment_file`, or the permissions of the file.",
     "A service_journal_* pattern": "Correct it in the inventory.",
-    "… exists already": "Run again: the name contains the time.",
+    "… already exists and": "Run again: the name of a backup contains its time, so the next run chooses another name.",
     "The dump failed": "Fix the problem that the message names (disk space, privileges), and run again.",
     "its lock was not free": (
         "End the named transaction, or migrate when there are fewer requests: `migrate.yml` continues with the "

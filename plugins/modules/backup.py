@@ -234,7 +234,7 @@ def main() -> None:
     path = module.params["path"]
     for found in (path, f"{path}{backup_files.PARTIAL}"):
         if os.path.lexists(found):
-            module.fail_json(msg=f"{found} exists already: it was not overwritten.")
+            module.fail_json(msg=f"{found} already exists and was not overwritten.")
     if module.check_mode:
         module.exit_json(changed=True)
     backup = None
