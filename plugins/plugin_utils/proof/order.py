@@ -24,9 +24,9 @@ Document = Mapping[str, Any]
 class Order:
     """The tables in the order in which their rows are stored.
 
-    ``left`` contains, by table name, the foreign keys to later tables that remain NULL. ``deferred`` contains those that
-    must have a value when the row is stored. ``twice`` contains the names of the tables in which each tenant has two
-    rows.
+    ``left`` contains, by table name, the foreign keys to later tables that remain NULL. ``deferred`` contains the keys
+    that must have a value when the row is stored. ``twice`` contains the names of the tables in which each tenant has
+    two rows.
     """
 
     tables: tuple[Table, ...]
@@ -35,7 +35,7 @@ class Order:
     twice: frozenset[str] = frozenset()
 
     def used(self, table: Table) -> list[ForeignKey]:
-        """Return the foreign keys of a table that are not NULL in the sample row. They reference rows of its tenant."""
+        """Return the foreign keys with which a table's sample row references other rows of the same tenant."""
         return [key for key in table.foreign_keys if key not in self.left[table.name]]
 
     def pointers(self, names: Sequence[str]) -> list[Table]:
@@ -50,20 +50,23 @@ class Order:
         return [table for table in reversed(self.tables) if table.name in found]
 
     def circle(self, table: Table) -> list[Table]:
-        """Return the tables whose rows the same attempt stores: those in a cycle with ``table``, or only ``table``."""
+        """Return, in order, the tables whose rows the same attempt stores.
+
+        These are the tables in a cycle with ``table`` that needs deferred keys, or otherwise only ``table``.
+        """
         reached = {one.name: {other.name for other in self.pointers([one.name])} for one in self.tables}
         members = [one for one in self.tables if one.name in reached[table.name] and table.name in reached[one.name]]
         return members if any(self.deferred[one.name] for one in members) else [table]
 
 
 def of(model: Model, documents: Mapping[str, Document]) -> Order:
-    """Return the order for the tables of a model. ``documents`` contains their documents in the state, by name."""
+    """Return the order for a model's tables. ``documents`` contains their documents in the state, by name."""
     waiting, stored = list(model.tables), list[Table]()
     while waiting:
         there = {table.name for table in stored}
         lacking = {table.name: _lacking(table, there) for table in waiting}
-        # Choose a table whose referenced tables are all stored. If there is none, prefer a table whose other foreign keys
-        # remain NULL to one with deferrable keys. Among equals, choose a table that no trigger writes to.
+        # Choose a table whose referenced tables are all stored. Without one, prefer a table whose other foreign keys
+        # remain NULL to a table with deferrable keys. Among equals, choose a table that no trigger writes to.
         written = {name for table in waiting for name in table.sample_writes if name != table.name}
         chosen = min(
             waiting,
@@ -122,7 +125,7 @@ def _is_deferrable(key: ForeignKey, document: Document) -> bool:
 
 
 def refused(state: State, model: Model) -> list[str]:
-    """Return a sentence for each foreign key because of which no row of a cycle can be stored first."""
+    """Return a sentence for each foreign key that prevents any row of its cycle from being stored first."""
     documents = {table.name: catalog.table(state, table.name) or {} for table in model.tables}
     order = of(model, documents)
     return [

@@ -608,7 +608,10 @@ def _every(means: Means, table: Table) -> Outcomes:
 
 
 def _in_partitions(model: Model, means: Means, table: Table, parts: Sequence[Relation], other: str) -> list[Row]:
-    """Return the attempts that name a partition directly. They may be refused, as the service needs only the table."""
+    """Return the attempts that name a partition directly.
+
+    PostgreSQL may refuse them, because the service needs no privileges on partitions.
+    """
     held = [f"SELECT 1 FROM {part.target}" for part in parts if not part.is_partitioned]
     if not held:
         return []
