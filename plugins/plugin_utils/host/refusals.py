@@ -70,8 +70,8 @@ def of_new_login(environment: str, state: Found, wanted: Found) -> list[str]:
     """Return why the run cannot give the service a separate login.
 
     ``environment`` is the text of the service's environment file. ``state`` comes from the service role. ``wanted``
-    contains service, file (the path), role, mark (the comment on roles that this runbook created) and existing_role
-    (the role of that name with its comment, or None).
+    contains service, file (its path), role, mark and existing_role. ``mark`` is the comment on roles that this runbook
+    created. ``existing_role`` is the existing role of that name, with its comment, or None.
     """
     found = []
     if not state["url_rewritable"] or not re.search(r"(?m)^\s*(export\s+)?DATABASE_URL\s*=", environment):

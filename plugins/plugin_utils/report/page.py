@@ -84,8 +84,8 @@ def _done(record: Record, name: str) -> bool:
 def compared(record: Record) -> list[dict[str, Any]]:
     """Return the state of every table ``before`` and ``after`` the run.
 
-    Each state has rows, column, row_security and definitions (the lists policies, keys and indexes). rows, column and
-    row_security are None if the table or the column did not exist.
+    Each state has rows, column, row_security and definitions (the lists policies, keys and indexes). The first three
+    are None if the table, or for ``column`` the column, did not exist.
     """
     before, after = record["tables"]["before"], record["tables"]["after"]
     names = dict.fromkeys((*before, *after))
