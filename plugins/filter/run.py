@@ -19,7 +19,7 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import (
     webhook,
 )
 
-# Only these tags can omit tasks, because no task has a tag of its own. Molecule always skips two other tags.
+# Only these tags can omit tasks, because no task defines tags. Molecule always skips two other tags.
 SPECIAL_TAGS = {"all", "always", "never", "tagged", "untagged"}
 # Options that only show tasks, hosts or tags.
 SHOWING = ("listtasks", "listtags", "listhosts", "syntax")

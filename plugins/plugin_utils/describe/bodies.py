@@ -23,9 +23,9 @@ NAME = r'((?:"(?:[^"]|"")+"|[a-z_][\w$]*)\s*\.\s*)?("(?:[^"]|"")+"|[a-z_][\w$]*)
 STATEMENT = re.compile(WRITING + NAME, re.IGNORECASE)
 # _masked replaces each character of a string with this one.
 QUOTE = "'"
-# Matches what ends the condition of a statement, outside all parentheses.
+# Matches the end of a statement's condition, outside all parentheses.
 END = re.compile(r"\breturning\b|\bloop\b|;", re.IGNORECASE)
-# Matches what ends the source of an INSERT, outside all parentheses.
+# Matches the end of the rows of an INSERT, outside all parentheses.
 AFTER_VALUES = re.compile(r"\bon\s+conflict\b|\breturning\b|\bloop\b|;", re.IGNORECASE)
 
 Edit = tuple[int, str]

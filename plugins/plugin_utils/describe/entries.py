@@ -14,7 +14,7 @@ from . import bodies, columns, frameworks, order
 from .catalog import Table
 from .described import Described, body_of
 
-# Match the body of a trigger function that only raises an error, and the SQLSTATE in such a body.
+# Matches the body of a trigger function that only raises an error. ERRCODE matches the SQLSTATE in this body.
 RAISING = re.compile(
     r"begin\s+raise\s+(?!notice|info|log|warning|debug)[^;]*;(\s*return\s+\w+\s*;)?\s*end\s*;?", re.IGNORECASE
 )
@@ -91,7 +91,7 @@ def _foreign_keys(described: Described, table: Table) -> list[dict[str, Any]]:
         target = described.tables.get(item["references"])
         if target is None:
             continue
-        # Sort the columns of both tables as they are sorted in the referenced key.
+        # On both sides, use the column order of the referenced key.
         pairs = dict(zip(item["key"], item["columns"], strict=True))
         key = next((list(key) for key in target.unique_keys() if set(key) == set(pairs)), item["key"])
         entry = {"columns": [pairs[name] for name in key], "references": target.name, "key": key}

@@ -15,7 +15,7 @@ from .draft import Draft, decisions
 
 # The maximum line length that yamllint accepts.
 WIDTH = 120
-# Text that Ansible would evaluate as a template.
+# Matches the start of a template, which Ansible evaluates.
 TEMPLATE = re.compile(r"\{\{|\{%|\{#")
 DECIDE = "# DECIDE"
 SETTINGS = """\

@@ -16,8 +16,8 @@ def of_inspection(inspected: Mapping[str, Any], wanted: Mapping[str, Any]) -> An
     """Return ``{service, refusals, notes, result}`` for the result of the inspect_host module.
 
     ``wanted`` contains the run's requirements for the host, as defined in roles/preflight/vars/main.yml. ``service`` is
-    the result of ``service.found.of_witness``, which includes the password. It is empty if the service cannot be
-    inspected. ``refusals`` and ``notes`` are sentences. ``result`` is the value of ``preflight_result``, or empty if
+    the result of ``service.found.of_witness``, including the password, or empty if the service cannot be inspected.
+    ``refusals`` and ``notes`` are sentences. ``result`` is the value of ``preflight_result``, or empty if
     the run is refused.
     """
     witness = inspected["service"]

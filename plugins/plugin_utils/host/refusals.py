@@ -23,8 +23,8 @@ NO_LIBXML = "unsupported XML feature"
 def of_host(inspected: Found, service: Found, wanted: Found) -> list[str]:
     """Return the sentences about the first cause that stops the run. Other problems may be its consequences.
 
-    ``service`` and ``wanted`` are as in ``found.of_inspection``. The causes are checked in this order: the
-    unit, the service's database, PostgreSQL's response, the server, code that a read would run, and the backup.
+    ``service`` and ``wanted`` are as in ``found.of_inspection``. The order is: the unit, the service's database,
+    PostgreSQL's response, the server, code that reading the state runs, and the requirements of a backup.
     """
     causes = (_unit, _service, _answer, _server, _code, _backup)
     return next(filter(None, (cause(inspected, service, wanted) for cause in causes)), [])

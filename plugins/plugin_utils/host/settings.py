@@ -73,7 +73,7 @@ TEXTS = {
 }
 # Matches the URL of a webhook, or "". Requests over the network must be encrypted.
 WEBHOOK = r"(https://[!-~]+|http://(127[.]0[.]0[.]1|localhost|\[::1\])(:[0-9]+)?(/[!-~]*)?)?"
-# A shorter interval would put too much load on the service.
+# The minimum number of seconds between probes. A shorter interval puts too much load on the service.
 PROBE_INTERVAL = 0.05
 OTHERS = (
     "service_probe_interval",

@@ -70,7 +70,7 @@ def lacks(document: Document, privilege: str, columns: Sequence[str] = ()) -> bo
 
 @dataclass(frozen=True)
 class Means:
-    """The effects of the application role's privileges, and of triggers, on its statements for each table.
+    """The application role's privileges on each table, and the limits that triggers impose on every role.
 
     ``documents`` contains the documents of the tables in the state, by table name. For a table without a document, the
     role has every privilege, and no triggers exist. ``types`` contains the types in the state, and ``samples`` contains
@@ -368,8 +368,8 @@ def _content(state: State, model: Model, table: Table, max_rows: int, probed: in
     target, default = qualified(model.schema, table.name), literal(str(tenant))
     column = identifier(model.column)
     is_probed = catalog.required(state, table.name)["rows"] > max_rows
-    # A row without a tenant counts as a row of the default tenant. If that tenant cannot read the row, the proof reports
-    # it as missing. No index supports coalesce, so a probe compares only the column.
+    # A row without a tenant counts as a row of the default tenant. If that tenant cannot read the row, the proof
+    # reports the row as missing. No index supports coalesce, so a probe compares only the column.
     compared = column if is_probed else f"coalesce({column}, {default})"
     where = f" WHERE {compared} {EQUAL} {default}" if as_owner else ""
     others = f"pg_catalog.count(*) FILTER (WHERE ({column} {EQUAL} {default}) IS NOT TRUE)" if not as_owner else "0"
