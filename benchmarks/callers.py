@@ -1,6 +1,6 @@
-"""Measure the responses to callers of the service just before and during each kind of migration.
+"""Measure the service's responses to callers just before and during each kind of migration.
 
-The load, and the code that judges the responses, are those of the tests.
+The load and the checks of the responses are the same as in the tests.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from loaded import load
 HERE = Path(__file__).resolve().parent
 HOST = "lab17"
 CONFIGURATION = "/etc/lab-reset.conf"
-# The numbers of rows in memories. The first is that of the lab's own database.
+# The numbers of rows in memories. The first is the number in the lab's own database.
 SIZES = (ROWS["memories"], 100_000, 1_000_000)
 RATES, WORKERS = (20, 100), (1, 4)
 SHELL, STOP, LIVE = "shell script", "stop", "live"
 # The seconds of load before and after a change. The load before the change is the baseline.
 BEFORE, AFTER = 20, 5
 CONFIRMED = ("migrate.yml", "-emigrate_confirm=YES", "-ebackup_copy_max_bytes=0")
-# Captures the message, from the path on, of a run that is refused because the service is unhealthy.
+# Matches the message of a run that is refused because the service is unhealthy. Captures the path and the rest.
 UNHEALTHY = re.compile(r"https?://[^/\s]+(/.+) before anything was stopped: ")
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One measurement: the rows of memories, the gunicorn workers, the requests per second, and the kind of change."""
+    """A measurement: the rows in memories, the gunicorn workers, the requests per second, and the kind of change."""
 
     rows: int
     workers: int
@@ -46,7 +46,7 @@ class Cell:
 
     @property
     def load(self) -> str:
-        """Return the load as text: its rows, workers and request rate."""
+        """Return the load as text: rows, workers and request rate."""
         workers = f"{self.workers} worker{'s' if self.workers > 1 else ''}"
         return f"{self.rows:,} rows, {workers}, {self.rate} requests a second"
 
@@ -55,8 +55,9 @@ class Cell:
 class Felt:
     """The result of a cell: its requests, the summaries before and during the change, and the times of the phases.
 
-    The change ``began`` and ``ended`` at these seconds since the epoch, as do the phases. ``locked`` is in seconds, or
-    None if the record of the run does not contain it. ``refused`` is the reason why the run changed nothing, or "".
+    ``began`` and ``ended``, and the times of the phases, are in seconds since the epoch. ``locked`` is the duration of
+    the lock in seconds, or None if the run's record does not contain it. ``refused`` is the reason why the run changed
+    nothing, or "".
     """
 
     cell: Cell
@@ -83,10 +84,10 @@ def by_hand(host: Host) -> dict[str, Any]:
 
 
 def refusal(record: Mapping[str, Any]) -> str:
-    """Return why a run was refused because of the service's health, or "" if the run ended in any other way.
+    """Return why a run found the service unhealthy and was refused, or "" if the run ended in any other way.
 
-    A service that is too busy under its load is a result of the measurement. Any other failure is an error of the run.
-    The record of the shell script, which refuses nothing, is empty.
+    If the load keeps the service too busy to be healthy, this is a result of the measurement. Any other failure is an
+    error. The record of the shell script, which refuses nothing, is empty.
     """
     failure = record.get("failure")
     if failure is None or not answers.is_untouched(record):
@@ -96,7 +97,7 @@ def refusal(record: Mapping[str, Any]) -> str:
 
 
 def run_with(strategy: str) -> Callable[[Host], dict[str, Any]]:
-    """Return a function that runs migrate.yml with a strategy and returns its record.
+    """Return a function that runs migrate.yml with ``strategy`` on a host and returns the record of the run.
 
     The run must succeed or be refused.
     """
@@ -124,7 +125,7 @@ INDEX = "CREATE INDEX memories_of_a_caller ON memories (user_id, created_at);\n"
 
 @contextlib.contextmanager
 def seeded(host: Host, rows: int) -> Iterator[None]:
-    """Make ``lab-reset`` create databases with so many memories, and with other rows in proportion."""
+    """Make ``lab-reset`` create databases with ``rows`` memories and proportionate numbers of other rows."""
     if rows == SIZES[0]:
         yield
         return
@@ -154,7 +155,7 @@ def seeded(host: Host, rows: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def workers(host: Host, cell: Cell) -> Iterator[None]:
-    """Run the service with the cell's number of workers, and with the dimensions of the cell's embeddings."""
+    """Run the service with the number of workers and the embedding dimensions of a cell."""
     unit = (ROOT / "lab/service/ai-memory.service").read_text()
     (start,) = (line for line in unit.splitlines() if line.startswith("ExecStart="))
     assert "--workers 1 " in start

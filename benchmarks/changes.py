@@ -1,4 +1,4 @@
-"""The compared changes of a database, each divided into the parts that affect callers separately."""
+"""The changes to compare, each divided into parts that affect callers separately."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cluster import Cluster
 from planner import Database, run_document
 
 HERE = Path(__file__).resolve().parent
-# The limits of every part are the runbook's defaults.
+# All limits are the runbook's defaults.
 DEFAULTS = yaml.safe_load((HERE.parent / "roles/tenancy/defaults/main.yml").read_text())
 WAITS = {
     "lock_timeout": DEFAULTS["tenancy_online_lock_timeout_ms"], "attempts": DEFAULTS["tenancy_online_attempts"],
@@ -36,14 +36,14 @@ LIMITS = {
 
 @contextlib.contextmanager
 def planner(cluster: Cluster, database: str) -> Iterator[Database]:
-    """Yield the production planner for a database."""
+    """Yield the runbook's own planner for a database."""
     with contextlib.closing(cluster.connect(database, options="-c jit=off")) as connection:
         connection.autocommit = False
         yield Database(connection, database)
 
 
 def change_nothing(cluster: Cluster, database: str) -> None:
-    """Change nothing, to measure only the load."""
+    """Change nothing for 3 s, to measure the load alone."""
     time.sleep(3)
 
 
@@ -62,7 +62,7 @@ def run_online_steps(cluster: Cluster, database: str) -> None:
 
 
 def run_transaction(strategy: str) -> Callable[[Cluster, str], None]:
-    """Return a function that plans the remaining statements and runs them in a strategy's transaction.
+    """Return a function that plans the remaining statements and runs them in the transaction of ``strategy``.
 
     The transaction also contains the isolation proof.
     """

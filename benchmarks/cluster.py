@@ -1,4 +1,4 @@
-"""The benchmark's own PostgreSQL server: a container of the lab's image that listens only on a Unix socket."""
+"""Run the benchmark's PostgreSQL server: a container from the lab's image that listens only on a Unix socket."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ START = (
 
 
 class Cluster:
-    """A running server with its socket in ``directory``."""
+    """A running PostgreSQL server, whose socket is in ``directory``."""
 
     def __init__(self, directory: Path) -> None:
         """Start the server and wait until it accepts connections."""
@@ -65,7 +65,7 @@ class Cluster:
             return cursor.fetchall() if cursor.description else []
 
     def script(self, database: str, user: str, path: Path, **variables: object) -> None:
-        """Run a script with psql."""
+        """Run the SQL script at ``path`` with psql and these psql variables."""
         subprocess.run(
             ["podman", "exec", "--interactive", NAME, "psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1",
              "--host=/socket", f"--username={user}", f"--dbname={database}", "--file=-",
@@ -76,7 +76,7 @@ class Cluster:
     def copy(self, template: str, name: str) -> None:
         """Copy the database ``template`` to ``name``.
 
-        A checkpoint follows at once, so that none runs during a measurement.
+        Then run a checkpoint, so that none starts during a measurement.
         """
         self.sql("postgres", f"CREATE DATABASE {name} TEMPLATE {template} OWNER alice STRATEGY file_copy")
         self.sql("postgres", "CHECKPOINT")

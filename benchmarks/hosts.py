@@ -1,4 +1,4 @@
-"""Measure the wall time of one run on several hosts: first the canary, then all other hosts in parallel."""
+"""Measure the wall time of a run on several hosts, which migrates a canary first and then the others in parallel."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _lab(playbook: str) -> None:
 
 
 def hosts() -> list[dict[str, Any]]:
-    """Return the seconds of a whole run, with Ansible's default number of forks, for each number of hosts."""
+    """Return the seconds that a whole run takes for each number of hosts, with Ansible's default forks."""
     found = []
     _lab("lab/up.yml")
     try:

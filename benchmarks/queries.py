@@ -1,4 +1,4 @@
-"""Measure the cost of row security for the service's queries."""
+"""Measure how much row security slows the service's queries."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lab import TABLES
 CALLER = "'+15557'"
 NEAREST = "SELECT id FROM memories ORDER BY embedding <-> '{vector}' LIMIT 10"
 BY_INDEX, INDEX = "nearest, ivfflat", "idx_memories_embedding"
-# The queries that the service's endpoints run, and a scan of a whole table.
+# The queries of the service's endpoints, and a scan of a whole table.
 QUERIES = {
     "newest memories of a caller":
         f"SELECT k, value_json FROM memories WHERE user_id = {CALLER} ORDER BY created_at DESC LIMIT 10",
@@ -32,13 +32,13 @@ QUERIES = {
     BY_INDEX: NEAREST,
     "nearest, exact": NEAREST,
 }  # fmt: skip
-# The planner settings that are switched off to force one of two plans for the same search.
+# The planner settings to switch off, so that the same search uses one plan or the other.
 WAYS = {BY_INDEX: ("enable_seqscan", "enable_sort"), "nearest, exact": ("enable_indexscan",)}
-# The session options in each variant. A release without tenants, as in "before" and "bridge", sets no tenant.
+# The options of the session in each variant. The release of the service in "before" and "bridge" sets no tenant.
 TENANT = "-c app.current_tenant=1"
 VARIANTS = {"before": "", "no_rls": TENANT, "bridge": "", "enforced": TENANT, "guide": TENANT}
-# The time limit of a query in seconds for each variant, and its maximum and minimum number of executions. The variants
-# take turns. The time limit reduces the executions of a slow query.
+# The time limit for a query in each variant, in seconds, and the maximum and minimum number of executions. The variants
+# take turns. The time limit reduces the number of executions of a slow query.
 SECONDS, MOST, LEAST = 1.5, 1000, 15
 
 
@@ -72,7 +72,7 @@ def sessions(cluster: Cluster) -> Iterator[dict[str, psycopg2.extensions.cursor]
 
 
 def scans(node: dict[str, Any]) -> list[str]:
-    """Return the distinct scans below a node of a plan, as EXPLAIN (FORMAT JSON) names them."""
+    """Return the distinct scans below a node of EXPLAIN (FORMAT JSON): the used indexes, and other scans of tables."""
     found = [scan for child in node.get("Plans", ()) for scan in scans(child)]
     if "Scan" in node["Node Type"]:
         found.append(node.get("Index Name") or f"{node['Node Type']} of {node['Relation Name']}")
@@ -87,7 +87,7 @@ def explained(cursor: psycopg2.extensions.cursor, query: str) -> str:
 
 
 def _timed(cursors: dict[str, psycopg2.extensions.cursor], query: str) -> dict[str, float]:
-    """Return the median milliseconds of the query in each variant."""
+    """Return the median duration of the query in each variant, in milliseconds."""
     times: dict[str, list[float]] = {variant: [] for variant in cursors}
     until = time.perf_counter() + SECONDS * len(cursors)
     while len(times["before"]) < LEAST or (time.perf_counter() < until and len(times["before"]) < MOST):
@@ -100,7 +100,7 @@ def _timed(cursors: dict[str, psycopg2.extensions.cursor], query: str) -> dict[s
 
 
 def queries(cluster: Cluster, template: str) -> list[dict[str, Any]]:
-    """Return the name of each query, with its median milliseconds and its plan in each variant."""
+    """Return each query's name, and its median milliseconds and plan in each variant."""
     variants(cluster, template)
     ((vector,),) = cluster.sql("before", f"SELECT embedding FROM memories WHERE user_id = {CALLER} LIMIT 1")
     found = []

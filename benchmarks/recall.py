@@ -1,6 +1,6 @@
-"""Measure the recall of an approximate search for a small tenant and for a large one.
+"""Measure the recall of an approximate search for a small tenant and for a large tenant.
 
-The policy filters the rows after the index scan, so a small tenant may find too few of them.
+The policy filters rows only after the index scan, so the search may return too few rows to a small tenant.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from cluster import Cluster
 from queries import NEAREST
 
 WANTED, SEARCHES = 10, 20
-# The small tenant's rows in every thousand rows.
+# How many of every thousand rows belong to the small tenant.
 SMALL = 10
 BY_INDEX = ("SET enable_seqscan = off", "SET enable_sort = off", "SET enable_bitmapscan = off")
 SETTINGS: dict[str, tuple[str, ...]] = {
@@ -35,12 +35,12 @@ def _found(cursor: psycopg2.extensions.cursor, vector: str) -> list[str]:
 
 
 def _searches(cluster: Cluster, tenant: int, *settings: str) -> tuple[list[list[str]], float]:
-    """Return the results of each search for a tenant with these settings, and the median milliseconds."""
+    """Return the ids that each of a tenant's searches found with these settings, and the median milliseconds."""
     sample = f"SELECT embedding FROM memories WHERE customer_id = {tenant} ORDER BY id LIMIT {SEARCHES}"
     found, times = [], []
     with contextlib.closing(cluster.connect("recall", "alice", f"-c app.current_tenant={tenant}")) as connection:
         cursor = connection.cursor()
-        # pgvector's settings exist only after its library is loaded.
+        # Load pgvector's library, because its settings do not exist before.
         cursor.execute("SELECT '[1]'::vector <-> '[2]'::vector")
         for setting in settings:
             cursor.execute(setting)

@@ -32,7 +32,7 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 
 def text(cell: Any) -> str:
-    """Return a value as a cell of a table."""
+    """Return a value as the text of a table cell."""
     if isinstance(cell, int):
         return f"{cell:,}"
     if not isinstance(cell, float):
@@ -41,7 +41,7 @@ def text(cell: Any) -> str:
 
 
 def commit() -> str:
-    """Return the measured commit, with "-dirty" if files other than the results differ from the commit."""
+    """Return the short hash of the commit, with "-dirty" if files other than the results differ from it."""
     shown = _git("rev-parse", "--short", "HEAD")
     changed = _git("status", "--porcelain", "--untracked-files=no", ":/", ":!*.svg", ":!results.md")
     return f"{shown}-dirty" if changed else shown
@@ -52,7 +52,7 @@ def _git(*words: str) -> str:
 
 
 def machine(server: str) -> str:
-    """Describe the machine, the versions and the commit; ``server`` is the version of PostgreSQL."""
+    """Return a description of the machine, the versions and the commit. ``server`` is PostgreSQL's version."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return (
         f"{os.cpu_count()} cores ({platform.machine()}), {memory:.0f} GiB of memory, Linux {platform.release()},"
@@ -62,7 +62,10 @@ def machine(server: str) -> str:
 
 
 def rows(document: str, title: str, columns: int) -> list[list[str]]:
-    """Return the cells of each row of a section's table, or no rows if it has another number of columns."""
+    """Return the rows of the table in a section of results.md, as lists of cells.
+
+    Rows with another number of columns are omitted.
+    """
     _, _, section = document.partition(f"\n## {title}\n")
     lines = [line for line in section.partition("\n## ")[0].splitlines() if line.startswith("| ")]
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
@@ -70,9 +73,9 @@ def rows(document: str, title: str, columns: int) -> list[list[str]]:
 
 
 def merged(document: str, measured: Mapping[str, str]) -> str:
-    """Return results.md with the measured sections, which replace the earlier ones with the same titles.
+    """Return results.md (``document``) with the measured sections. They replace the sections with the same titles.
 
-    Sections that were not measured remain. Each section names the measured commit.
+    Sections that were not measured remain.
     """
     parts = re.split(r"^## (.+)\n", document, flags=re.MULTILINE)
     sections = dict(zip(parts[1::2], (text.strip() for text in parts[2::2]), strict=True)) | dict(measured)
@@ -80,7 +83,7 @@ def merged(document: str, measured: Mapping[str, str]) -> str:
 
 
 def plot(stalls: Sequence[dict[str, Any]], path: Path) -> None:
-    """Plot the worst write stall of each change against the number of rows."""
+    """Plot the worst stall of an INSERT during each change, by number of rows."""
     sizes = list(dict.fromkeys(item["rows"] for item in stalls))
     chart = pygal.Line(
         logarithmic=True, js=[], width=800, height=440, x_title="rows of memories", title="Worst stall of an INSERT, ms"
@@ -91,7 +94,7 @@ def plot(stalls: Sequence[dict[str, Any]], path: Path) -> None:
     chart.render_to_file(str(path))
 
 
-# The seconds for which one point of the plot shows the worst latency.
+# Each point of the plot shows the worst latency in an interval of this number of seconds.
 POINT = 0.5
 COLORS = (
     "#8c564b", "#c49c94", "#d62728", "#ff9896", "#1f77b4", "#2ca02c", "#98df8a", "#9467bd", "#e377c2", "#bcbd22",
@@ -102,10 +105,10 @@ SHOWN = ("expand", "stop", "bridge", "renew", "apply", "start", "answer", "writt
 
 
 def plot_latency(found: Sequence[Felt], path: Path) -> None:
-    """Plot the latency over the time since the change began, for all kinds of change under the first cell's load.
+    """Plot the latency of requests over time, for each kind of change under the load of the first cell.
 
-    Failed requests appear at the client's time limit. The phases are those of the run with the live strategy. Without
-    such a run, they are those of the last run.
+    The time starts with the change. A failed request appears at the client's timeout. The phases are those of the run
+    with the live strategy or, without it, of the last run.
     """
     chosen = [felt for felt in found if _load_of(felt) == _load_of(found[0])]
     limit = PATIENCE * 1000

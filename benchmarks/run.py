@@ -32,9 +32,9 @@ Sections = Iterator[tuple[str, str]]
 
 
 def stall_sections(rounds: int, sizes: list[int], found: dict[str, Results]) -> Sections:
-    """Yield the section about changes of a database under load, once for each measured size.
+    """Yield the section about changes to a database under load, again after each measured size.
 
-    ``found`` receives the results, under the name of the part.
+    This function stores the results in ``found``, under the name of the part.
     """
     felt = found["stalls"] = []
     with running() as cluster:
@@ -121,7 +121,7 @@ def goal_sections(rounds: int, sizes: list[int], found: dict[str, Results]) -> S
     )
 
 
-# The parts, in the order of the measurements. If all parts are measured, the goals follow.
+# The parts, in the order of measurement. The goals follow if all parts are measured.
 PARTS = {"stalls": stall_sections, "queries": query_sections, "runs": run_sections, "hosts": host_sections}
 LOAD = "load"
 
@@ -137,7 +137,7 @@ def _machine(found: list[Any]) -> str:
 
 
 def loaded_sections(selected: list[Cell]) -> Sections:
-    """Yield the section about the service under load (title and text), once for each measured cell.
+    """Yield the section about the service under load, again after each measured cell.
 
     Cells that are not measured keep the rows of earlier measurements.
     """
@@ -146,7 +146,7 @@ def loaded_sections(selected: list[Cell]) -> Sections:
     known = {tuple(row[: len(KEY)]): row for row in report.rows(RESULTS.read_text(), title, len(heads))}
     measured = []
     for felt in callers(selected):
-        # A refused run changed nothing, so its load is not a result.
+        # A refused run changed nothing, so the plot omits its load.
         if not felt.refused:
             measured.append(felt)
             report.plot_latency(measured, HERE / "latency.svg")
@@ -176,7 +176,7 @@ def _key(cell: Cell) -> tuple[str, ...]:
 
 
 def _numbers(felt: Felt) -> list[Any]:
-    """Return the values of the columns in FELT, except the commit. A refused run has no values for its change."""
+    """Return the values of the columns in FELT, except the commit. For a refused run, the change has no values."""
     during, before = felt.during, felt.before
     gap = during["longest_gap_s"]
     of_change = [
@@ -201,7 +201,7 @@ def _enforced(item: dict[str, Any]) -> float:
 
 
 def goals(felt: Results, costs: Results, made: Results, fleet: Results) -> list[list[Any]]:
-    """Return the goals with the measured values."""
+    """Return a row for each goal, with the measured value."""
     stall = {item["rows"]: item["write"] for item in felt if item["change"] == EXPAND}
     lock = {item["rows"]: item["locked"] for item in felt if item["change"] == CUTOVER}
     run = {item["run"]: item for item in made}
@@ -221,7 +221,7 @@ def goals(felt: Results, costs: Results, made: Results, fleet: Results) -> list[
 
 
 def main() -> None:
-    """Read the arguments, and write the results after each section."""
+    """Measure the parts that the arguments select, and write the results after each section."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="number of rounds of each measurement")
     parser.add_argument(

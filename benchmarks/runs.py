@@ -1,4 +1,4 @@
-"""Measure the cost of runs on a lab host: downtime, wall time and tasks."""
+"""Measure runs on a lab host: downtime, wall time and number of tasks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HERE = Path(__file__).resolve().parent
 HOST = "lab17"
 BY_HAND = "shell script"
 CONFIRMED = ("migrate.yml", "-emigrate_confirm=YES")
-# Each run starts on a freshly seeded host, except the second run, which follows the atomic one.
+# Each run starts on a freshly seeded host, except "second run", which follows "atomic" on the same host.
 RUNS: dict[str, tuple[str, ...]] = {
     "--check": ("migrate.yml", "--check"),
     "atomic": (*CONFIRMED, "-etenancy_strategy=atomic"),
@@ -49,7 +49,7 @@ def _measure(host: Host, arguments: tuple[str, ...]) -> dict[str, float]:
 
 
 def _by_hand(host: Host) -> dict[str, float]:
-    """Run the guide's change with a shell script on the server."""
+    """Make the guide's change with a shell script on the server, and return its wall time and downtime."""
     host.reset()
     started = time.perf_counter()
     host.run("cat > /tmp/downtime.sh", given=(HERE / "downtime.sh").read_text())
@@ -58,7 +58,7 @@ def _by_hand(host: Host) -> dict[str, float]:
 
 
 def runs(rounds: int) -> list[dict[str, Any]]:
-    """Return the median wall time, number of tasks and downtime of the shell script and of each kind of run."""
+    """Return the medians of wall time, number of tasks and downtime for the shell script and each kind of run."""
     host = Host(HOST)
     made: dict[str, list[dict[str, float]]] = {name: [] for name in (BY_HAND, *RUNS)}
     for _ in range(rounds):
@@ -75,7 +75,7 @@ def runs(rounds: int) -> list[dict[str, Any]]:
 
 
 def backups(rounds: int) -> list[dict[str, Any]]:
-    """Return the median seconds of the runbook's backup with its test restore, and of pg_dump piped into psql."""
+    """Return the median seconds of pg_dump piped into psql, and of the runbook's backup with its test restore."""
     host = Host(HOST)
     host.reset()
     piped = (

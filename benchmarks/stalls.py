@@ -1,4 +1,4 @@
-"""Measure the stalls of callers while a database changes, for several sizes, kinds of change and rounds."""
+"""Measure how long callers wait while a database changes, for several sizes and kinds of change."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from databases import seed
 from statements import load
 from watch import watch
 
-# A change that takes longer than this number of seconds is measured only once.
+# A change that takes more than this number of seconds is measured in only one round.
 LONG = 60
 COLUMNS = {
     "write": "worst write, ms", "read": "worst read, ms", "seconds": "total, s", "locked": "ACCESS EXCLUSIVE, ms",
@@ -34,9 +34,9 @@ def measure(cluster: Cluster, database: str, change: Change) -> dict[str, float]
 
 
 def stalls(cluster: Cluster, sizes: Iterable[int], rounds: int) -> Iterator[list[dict[str, Any]]]:
-    """Yield a list for each size as soon as the size is measured.
+    """Yield a list of results for each size as soon as it is measured.
 
-    For each part of a change, the list has a dict with the rows, the part, the rounds and the median measurements.
+    The list contains a dict for each part of a change, with rows, change, rounds and the medians of the measurements.
     """
     for rows in sizes:
         template = seed(cluster, rows)

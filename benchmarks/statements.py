@@ -1,4 +1,4 @@
-"""Run a steady load with the service's login in separate processes, and measure its slowest statements."""
+"""Run a steady load as the service's login, in separate processes, and measure the slowest statements."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WRITE = (
     " SELECT 'fact', 'note', '{}', embedding, '+1555' FROM memories LIMIT 1"
 )
 READ = "SELECT value_json FROM memories WHERE user_id = '+1555' ORDER BY created_at DESC LIMIT 10"
-# Every session of the load sets the tenant, so that its statements still succeed once policies exist.
+# Each session of the load sets the tenant, so that statements still succeed when policies exist.
 TENANT = "-c app.current_tenant=1"
 PAUSE = 0.002
 
@@ -36,8 +36,8 @@ def _work(host: str, database: str, statement: str, results: Connection) -> None
     worst = 0.0
     while not results.poll():
         started = time.perf_counter()
-        # A statement that waited for the guide's change fails, because the change altered the table. The time that the
-        # statement waited still counts.
+        # A statement that waits for the guide's change then fails, because the change alters the table. The time of the
+        # wait still counts.
         with contextlib.suppress(psycopg2.Error):
             cursor.execute(statement)
         worst = max(worst, time.perf_counter() - started)
@@ -47,7 +47,7 @@ def _work(host: str, database: str, statement: str, results: Connection) -> None
 
 @contextlib.contextmanager
 def load(host: str, database: str) -> Iterator[Worst]:
-    """Write and read continuously during the block. Afterwards, the longest durations are available."""
+    """Write and read continuously during the block. The yielded object has the longest durations afterwards."""
     found = Worst()
     workers = []
     for kind, statement in (("write", WRITE), ("read", READ)):
@@ -56,7 +56,7 @@ def load(host: str, database: str) -> Iterator[Worst]:
         process.start()
         ours.recv()
         workers.append((kind, process, ours))
-    # Wait for the first query plans and cache misses, which are not effects of the change.
+    # Wait until the first plans are made and the cache is warm, because these delays are not effects of the change.
     time.sleep(0.5)
     try:
         yield found

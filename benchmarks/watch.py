@@ -1,4 +1,4 @@
-"""Measure, in another session, what a change costs the server: locks, WAL and disk space."""
+"""Measure the cost of a change from another session: locks, WAL and disk space."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class Costs:
 
 @contextlib.contextmanager
 def watch(cluster: Cluster, database: str) -> Iterator[Costs]:
-    """Measure the costs every few milliseconds until the end of the block."""
+    """Yield the costs, and measure them every few milliseconds until the end of the block."""
     costs, over = Costs(), threading.Event()
     connection = cluster.connect(database, options="-c jit=off")
     cursor = connection.cursor()
-    # The query uses the table's OID, because looking up its name could itself wait for the lock.
+    # Use the table's OID, because a lookup by name may wait for the lock.
     cursor.execute("SELECT 'memories'::regclass::oid")
     table = cursor.fetchone()
     cursor.execute(LOCKED, table)

@@ -1,4 +1,4 @@
-"""Write audit.md from the rules of the audit."""
+"""Write audit.md from the audit's rules."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ The audit searches the catalogs for ways to bypass row security that the attempt
 and *verify* run it, and list the findings of each rule. A warning is only listed. An error that the plan does not fix
 ends the run before anything changes. *verify* fails on any error.
 
-The examples use a database `ai_memory` with the tenant tables of AI-Memory. The service logs in as `alice`; the tenant
-column is `customer_id`. The tests run the examples on real servers: a rule must report its bad example, and must report
-nothing after the good example.
+The examples use a database `ai_memory` with the tenant tables of AI-Memory. The service logs in as `alice`, and the
+tenant column is `customer_id`. The tests run the examples on real servers. A rule must report its bad example, and must
+report nothing after its good example.
 
 `make docs` generates this page from the [rules](../plugins/plugin_utils/audit/rules).
 """

@@ -1,6 +1,6 @@
-"""Capture runs on the terminals of a lab host: python docs/captures.py DIRECTORY [run-80 …].
+"""Capture the terminal output of runs on a lab host: python docs/captures.py DIRECTORY [run-80 …].
 
-Each capture is one file: the command after a prompt, and then its whole output on a terminal of that width.
+Each capture is a file with the command after a prompt, and the whole output on a terminal of the given width.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ HOST = "lab17"
 WIDTHS = (80, 60)
 MIGRATE = ("ansible-playbook", "migrate.yml", "--limit", HOST)
 CONFIRMED = (*MIGRATE, "-e", "migrate_confirm=YES")
-# The command, its exit status, and a fault on the host. After faulty_release, the next start of the service runs a
-# release that cannot retrieve memories.
+# By name of the capture: the command, its exit status, and a fault on the host. With the fault faulty_release, the
+# next start of the service runs a release that cannot retrieve memories.
 RUNS: dict[str, tuple[tuple[str, ...], int, Callable[[Host], AbstractContextManager[object]]]] = {
     "dry-run": ((*MIGRATE, "--check"), 0, contextlib.nullcontext),
     "run": (CONFIRMED, 0, contextlib.nullcontext),
@@ -30,7 +30,10 @@ RUNS: dict[str, tuple[tuple[str, ...], int, Callable[[Host], AbstractContextMana
 
 
 def capture(machine: Host, name: str, columns: int) -> str:
-    """Run a command on a freshly seeded host. Return the command and its output on a terminal with so many columns."""
+    """Run a command on a freshly seeded host. Return the command and its output on a terminal.
+
+    ``columns`` is the width of the terminal.
+    """
     command, status, prepared = RUNS[name]
     machine.reset()
     with prepared(machine):
@@ -41,7 +44,7 @@ def capture(machine: Host, name: str, columns: int) -> str:
 
 
 def main() -> None:
-    """Write the wanted captures, by default all of them."""
+    """Write the captures that the arguments name, or all captures."""
     directory, wanted = Path(sys.argv[1]), sys.argv[2:]
     captures = {f"{name}-{columns}": (name, columns) for name in RUNS for columns in WIDTHS}
     directory.mkdir(parents=True, exist_ok=True)

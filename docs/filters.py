@@ -1,7 +1,7 @@
-"""Write a document for each filter of the collection, which ``ansible-doc -t filter`` shows.
+"""Write the documentation of each filter, which ``ansible-doc -t filter`` shows.
 
-The text comes from the docstring of the filter's function, and the types come from the function's annotations. The
-example is the shortest use of the filter in the roles and playbooks.
+The text comes from the docstring of the filter's function, and the types come from its annotations. The example is the
+shortest use of the filter in the roles and playbooks.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ ROOT = Path(__file__).resolve().parents[1]
 FILTERS = ROOT / "plugins/filter"
 COLLECTION = "aimemory.tenancy"
 VERSION = "1.0.0"
-# The files that use filters, apart from this repository's tests.
+# The files that may use filters, except tests.
 USES = ("playbooks/**/*.yml", "roles/*/*/*.yml", "roles/*/templates/*.j2", "inventory/group_vars/**/*.yml")
 WIDTH = 100
-# Parameters that several filters share, and that the docstrings of these filters do not describe.
+# Descriptions of parameters that several filters share, for docstrings that do not mention the parameter.
 PARAMETERS = {
-    "state": "The state document that the catalog query returns.",
+    "state": "The state document, which the catalog query returns.",
     "source": "The model, from the variables C(tenancy_*) of the inventory.",
-    "snapshot": "The state document from before the migration.",
-    "rows_before": "The row count of each tenant table before the run.",
+    "snapshot": "The state document of the database before the migration.",
+    "rows_before": "The number of rows in each tenant table before the run.",
     "inspected": "The result of the inspection: the state document and the audit.",
-    "statements": "The statements of the plan, in their order.",
+    "statements": "The statements of the plan, in order.",
     "result": "The current result of the role or module. The filter does not change this value.",
     "hosts": "The hosts of the play.",
     "hostvars": "The variables of all hosts, by host.",
@@ -41,7 +41,7 @@ PARAMETERS = {
     "database": "The name of the database.",
     "url": "The URL.",
     "text": "The text to convert or read.",
-    "caller": "The id of the caller in the test of the API.",
+    "caller": "The user id of the caller in the API test.",
     "endpoints": "The endpoints, as in the variables C(service_read_endpoints) and C(service_write_endpoints).",
     "answers": "The responses, in the order of the requests.",
     "names": "The names of the relations.",
@@ -64,7 +64,7 @@ def found() -> dict[str, Callable[..., Any]]:
 
 
 def kind(annotation: Any) -> str:
-    """Return Ansible's type for an annotation; ``raw`` if no type or several types match."""
+    """Return Ansible's type for an annotation, or ``raw`` if not exactly one type matches."""
     origin = typing.get_origin(annotation)
     if origin in (typing.Union, types.UnionType):
         kinds = {kind(part) for part in typing.get_args(annotation) if part is not type(None)}
@@ -73,7 +73,7 @@ def kind(annotation: Any) -> str:
 
 
 def sentences(text: str) -> list[str]:
-    """Return the sentences of a docstring, with its code in Ansible's markup."""
+    """Return the sentences of a docstring, with code in Ansible's markup."""
     plain = re.sub(r"\(see ``[^`]*``\)|: see ``[^`]*``(?=\.)", "", " ".join(text.split()))
     marked = re.sub(r"``([^`]*)``", lambda code: f"C({code[1]})" if ")" not in code[1] else f"'{code[1]}'", plain)
     whole = re.sub(r" (?=[,.])", "", marked.replace(" * ", " "))
@@ -81,14 +81,14 @@ def sentences(text: str) -> list[str]:
 
 
 def headline(sentence: str) -> str:
-    """Return the first sentence of a docstring as a heading, which describes the filter's result."""
-    # A colon ends the heading, except in parentheses.
+    """Return the first sentence of a docstring as a heading that describes the result of the filter."""
+    # The heading ends at a colon, unless the colon is in parentheses.
     said = re.split(r": (?![^(]*\))", sentence.removeprefix("Return ").removesuffix("."))[0]
     return said[0].upper() + said[1:]
 
 
 def description(parameter: str, text: list[str]) -> list[str]:
-    """Return the description of a parameter: the sentences of the filter's docstring that mention it, or a default."""
+    """Return the sentences of a docstring (``text``) that mention a parameter, or a general description."""
     said = [sentence for sentence in text if f"C({parameter})" in sentence]
     return said or [PARAMETERS.get(parameter, f"The argument C({parameter}); see the description of the filter.")]
 
@@ -116,14 +116,17 @@ def _read(path: Path) -> Any:
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads the values of Ansible's tags as plain strings."""
+    """Read values with Ansible's tags as plain strings."""
 
 
 _Loader.add_multi_constructor("!", lambda loader, _, node: loader.construct_scalar(node))
 
 
 def example(name: str, texts: list[str]) -> str:
-    """Return the shortest expression that uses a filter. Raises KeyError if no role and no playbook uses it."""
+    """Return an example task with the shortest expression in ``texts`` that uses a filter.
+
+    Raises KeyError if no role and no playbook uses the filter.
+    """
     used = [" ".join(text.split()) for text in texts if re.search(rf"{COLLECTION}\.{name}\b", text)]
     if not used:
         raise KeyError(f"no role and no playbook uses the filter {name}")
@@ -134,7 +137,7 @@ def example(name: str, texts: list[str]) -> str:
 
 
 def document(name: str, function: Callable[..., Any], texts: list[str]) -> str:
-    """Return the YAML document of a filter."""
+    """Return the documentation of a filter as YAML. ``texts`` are the strings that may use filters."""
     text = sentences(inspect.getdoc(function) or "")
     hints = typing.get_type_hints(function)
     parameters = list(inspect.signature(function).parameters.values())
@@ -168,19 +171,19 @@ def _dumped(part: dict[str, Any]) -> str:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Indents lists as yamllint requires, and repeats values instead of referring to them."""
+    """Indent lists as yamllint requires, and write repeated values in full."""
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
         """Indent every list."""
         super().increase_indent(flow, False)
 
     def ignore_aliases(self, data: Any) -> bool:
-        """Write no anchors and aliases."""
+        """Write no anchors or aliases."""
         return True
 
 
 def documents() -> dict[Path, str]:
-    """Return the documents of all filters by their paths."""
+    """Return the documentation of all filters, by path of the file."""
     texts = list(_texts())
     return {FILTERS / f"{name}.yml": document(name, function, texts) for name, function in sorted(found().items())}
 

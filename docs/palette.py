@@ -9,9 +9,10 @@ from collections import Counter
 
 from playwright.sync_api import Page
 
-# Colors whose components are in the same interval of this size are similar. More shades only make the file larger.
+# Colors are similar if each of their components is in the same interval of this size. With smaller intervals, the
+# file is larger but looks the same.
 STEP = 32
-# The browser decodes its own image, and returns the pixels as bytes, four for each pixel.
+# The browser decodes its own screenshot, and returns four bytes for each pixel.
 _PIXELS = """async source => {
   const image = await createImageBitmap(await (await fetch(source)).blob());
   const canvas = new OffscreenCanvas(image.width, image.height).getContext("2d");
@@ -24,16 +25,16 @@ _PIXELS = """async source => {
 
 
 def smaller(page: Page, image: bytes) -> bytes:
-    """Return the image of an opaque page as a PNG with a palette; ``page`` is any open page."""
+    """Return the screenshot of an opaque page as a PNG with a palette. ``page`` can be any open page."""
     width, _, pixels = page.evaluate(_PIXELS, "data:image/png;base64," + base64.b64encode(image).decode())
     return encoded(width, [color[:3] for (color,) in struct.iter_unpack("4s", base64.b64decode(pixels))])
 
 
 def encoded(width: int, pixels: list[bytes]) -> bytes:
-    """Return a PNG whose rows have ``width`` pixels; the color of each pixel has three bytes.
+    """Return a PNG whose rows have ``width`` pixels. Each of the ``pixels`` is a color of three bytes.
 
-    The most frequent of several similar colors, such as the shades at the edge of a letter, replaces the others. At
-    most 256 different colors may remain.
+    Of several similar colors, such as the shades at the edge of a letter, the most frequent one replaces the others.
+    At most 256 colors may remain.
     """
     similar: dict[bytes, list[bytes]] = {}
     for color, _ in Counter(pixels).most_common():

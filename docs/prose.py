@@ -1,8 +1,8 @@
 """Check that sentences are short and use standard terms: ``python docs/prose.py``.
 
-The check reads the documentation and the generated pages, and the comments, docstrings, task names and messages of
-FILES. Code and quoted output do not count as prose. A sentence may have 25 words, except in tables and messages. There
-are no exceptions to the rules: reword the sentences that they find.
+The check reads the documentation, the generated pages, and the comments, docstrings, task names and messages in FILES.
+Code and quoted output do not count as prose. A sentence may have 25 words, except in tables and messages. The rules
+have no exceptions: reword every sentence that they find.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from markdown_it.token import Token
 
 ROOT = Path(__file__).resolve().parents[1]
 LONGEST = 25
-# This word replaces code in a sentence.
+# The word that replaces code in a sentence.
 CODE = "CODE"
 GENERATED = "`make docs` generates this page"
 MARKDOWN = (
@@ -33,7 +33,7 @@ MARKDOWN = (
     "benchmarks/*.md",
     "roles/*/*.md",
 )
-# The files whose comments, docstrings, task names, descriptions and messages are read.
+# The files whose comments, docstrings, task names, descriptions and messages are checked.
 FILES = (
     "*.yml",
     ".config/molecule/*.yml",
@@ -92,7 +92,7 @@ PLACE = re.compile(
     r"|schema|server|step|table|to|knows?|see|shows?|says?|finds?|asks?|tells?|decides?|from|of|and|is|matters?)$",
     re.IGNORECASE,
 )
-# The brackets keep this expression from matching its own source.
+# The brackets prevent this expression from matching its own source.
 WHERE = re.compile(r"(?<![\w-])[w]here(?![\w-])")
 PRONOUN = re.compile(
     r"^\w+(?: (?:away|down|in|on|out|up))? "
@@ -102,7 +102,10 @@ PRONOUN = re.compile(
 
 @dataclass(frozen=True)
 class Passage:
-    """A paragraph, cell, name or comment, with its kind, its place, and its text as a single line."""
+    """A paragraph, cell, name or comment, with its kind, place, and text on a single line.
+
+    ``counts`` is whether the sentences have a maximum length.
+    """
 
     kind: str
     place: str
@@ -141,7 +144,7 @@ def where_for_if(passage: Passage) -> Iterator[str]:
 
 
 def without_object(passage: Passage) -> Iterator[str]:
-    """Yield a finding for a task name without an object, or with a pronoun that only other task names explain."""
+    """Yield a finding for a task name without an object, or whose object is a pronoun."""
     name = passage.text.rpartition(" | ")[2]
     if passage.kind == "task name" and (PRONOUN.search(name) or len(name.split()) < 2):
         yield f'no object: "{passage.text}"'
@@ -151,7 +154,7 @@ RULES: tuple[Callable[[Passage], Iterator[str]], ...] = (too_long, banned, where
 
 
 def files(patterns: Iterable[str]) -> Iterator[Path]:
-    """Yield the distinct files of the repository that match the patterns."""
+    """Yield the files of the repository that match any of the patterns, sorted, each once."""
     yield from sorted({path for pattern in patterns for path in ROOT.glob(pattern) if path.is_file()})
 
 
@@ -168,7 +171,7 @@ def _inline(token: Token) -> str:
 
 
 def of_markdown(path: Path) -> Iterator[Passage]:
-    """Yield the paragraphs, headings, list items and cells of a document; a generated page contains messages."""
+    """Yield the paragraphs, headings, list items and cells of a document. In a generated page, they are messages."""
     text = path.read_text()
     kind = "message" if GENERATED in text else "document"
     table = False
@@ -181,7 +184,7 @@ def of_markdown(path: Path) -> Iterator[Passage]:
 
 
 def of_task_names(path: Path) -> Iterator[Passage]:
-    """Yield the names of a file's plays and tasks, but not the names of platforms in a role's metadata."""
+    """Yield the names of plays and tasks in a file. A role's metadata, which names platforms, is ignored."""
     if path.parent.name == "meta":
         return
     for number, line in enumerate(path.read_text().splitlines(), 1):
@@ -190,7 +193,7 @@ def of_task_names(path: Path) -> Iterator[Passage]:
 
 
 def _paragraphs(kind: str, path: Path, lines: Iterable[tuple[int, str]]) -> Iterator[Passage]:
-    """Yield numbered lines as passages: an empty line, a gap in the numbers, or a list item starts a new passage."""
+    """Yield the passages in numbered lines. A new one starts at an empty line, a gap in the numbers, or a list item."""
     start, last, parts = 0, -1, list[str]()
     for number, line in [*lines, (-1, "")]:
         words = re.sub(r"(`+)[^`]+\1|\{\{.*?\}\}", CODE, line.strip())
@@ -228,7 +231,7 @@ def of_docstrings(path: Path) -> Iterator[Passage]:
 
 
 def of_strings(path: Path) -> Iterator[Passage]:
-    """Yield the strings of a Python file that are not docstrings: messages, labels, a module's documentation."""
+    """Yield the strings of a Python file except docstrings: messages, labels and the documentation of modules."""
     tree = ast.parse(path.read_text())
     docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     parts = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
@@ -285,12 +288,12 @@ def passages() -> Iterator[Passage]:
 
 
 def findings(passage: Passage) -> list[str]:
-    """Return the findings of all rules in a passage."""
+    """Return the findings of all rules for a passage."""
     return [finding for rule in RULES for finding in rule(passage)]
 
 
 def main() -> int:
-    """Print the findings with a count for each kind, and return 1 if there are any."""
+    """Print the findings, and their number for each kind of passage. Return 1 if there are any, otherwise 0."""
     counts: Counter[str] = Counter()
     for passage in passages():
         for finding in findings(passage):

@@ -1,4 +1,4 @@
-"""Write refusals.md from the assertions of playbooks and roles, and from the errors in the collection's code."""
+"""Write refusals.md from the assertions in playbooks and roles, and from the errors in the collection's code."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ for names, numbers and the output of programs. A run that ends before the phase 
 messages also describe the state of the database and the service ([when something
 fails](../README.md#when-something-fails)). [Troubleshooting](troubleshooting.md) explains the most common messages.
 
-`make docs` generates this page from the playbooks, the roles and the collection. This page does not contain the messages of
-PostgreSQL, SSH and Ansible, nor errors in the value of a single variable: [variables](variables.md) describes the
-values.
+`make docs` generates this page from the playbooks, the roles and the collection. This page omits the messages of
+PostgreSQL, SSH and Ansible. It also omits errors in the value of a single variable, because [variables](variables.md) describes the
+valid values.
 """
 GAP = "…"
 TASKS = {
@@ -38,7 +38,7 @@ HOST = ("api", "processes", "sockets", "smoke", "smoke_rows", "smoke_run")
 
 
 def _of_the_laptop(*packages: str) -> list[Path]:
-    """Return the files in packages of plugin_utils."""
+    """Return the Python files in these packages of plugin_utils."""
     return [file for package in packages for file in sorted((LAPTOP / package).glob("*.py"))]
 
 
@@ -79,7 +79,7 @@ UNREHEARSED = (
     "The real database was not touched. Do not migrate until you understand the difference; send the archive of "
     "`playbooks/support.yml` to anyone who helps."
 )
-# The remedies for messages that do not contain one, by the beginning of the message.
+# The remedies for messages that contain no remedy, by the beginning of the message.
 REMEDIES = {
     "The journal shows failures": (
         "The service is running on the changed database. Read the lines. If callers are affected, roll back. If the "
@@ -150,7 +150,7 @@ REMEDIES = {
     ),
     "No pg_restore on this server": "Install the client programs of the PostgreSQL version that made the dump.",
     "The dump contains an object that this runbook": (
-        "Report it with the line that it names; meanwhile, restore by hand."
+        "Report the message, with the line that it names. Meanwhile, restore by hand."
     ),
     "The test restore failed": "This run changed no table. Fix the named problem (often disk space), and run again.",
     "Table ….… does not exist": "Correct `tenancy_tables`, or restore the table with `rollback_mode=restore`.",
@@ -186,8 +186,10 @@ REMEDIES = {
         "The transaction was committed. Fix the problem that PostgreSQL names; then run `playbooks/verify.yml`."
     ),
     "… cannot be read": "Correct `service_environment_file`, or the permissions of the file.",
-    "A service_journal_* pattern": "Correct it in the inventory.",
-    "… already exists and was not overwritten": "Run again: the name contains the time.",
+    "A service_journal_* pattern": "Correct the pattern in the inventory.",
+    "… already exists and was not overwritten": (
+        "Run again: the name of a backup contains its time, so the next run chooses another name."
+    ),
     "The dump failed": "Fix the problem that the message names (disk space, privileges), and run again.",
     "its lock was not free": (
         "End the named transaction, or migrate when there are fewer requests: `migrate.yml` continues with the "
@@ -202,7 +204,7 @@ REMEDIES = {
     "systemd did not set up the timer": "Nothing was stopped. Fix the problem that systemd names, and run again.",
     "systemctl cannot show": "Correct `service_name`, or fix the problem that systemctl names, and run again.",
     "… is no longer a table": "Wait until the other session has finished its schema change, and run again.",
-    "The session of …": "Run again after that.",
+    "The session of …": "Then run the playbook again.",
     "… did not end within": (
         "The statement changed nothing. Check which trigger, CHECK or function of the tables does not return, or "
         "increase "
@@ -216,7 +218,7 @@ REMEDIES = {
 
 
 def _texts(node: nodes.Node) -> list[str]:
-    """Return the possible values of a Jinja expression, with a gap for each value that is known only at run time."""
+    """Return the possible values of a Jinja expression. A gap stands for each part that is known only at run time."""
     if isinstance(node, nodes.TemplateData):
         return [node.data]
     if isinstance(node, nodes.Const):
@@ -240,7 +242,7 @@ def rendered(template: str) -> list[str]:
 
 
 def _templates(tasks: Any) -> Iterator[str]:
-    """Yield in order the messages of plays without hosts, and of tasks that fail or assert."""
+    """Yield, in order, the messages of plays that may have no hosts, and of tasks that fail or assert."""
     if isinstance(tasks, list):
         for task in tasks:
             yield from _templates(task)
@@ -264,7 +266,7 @@ def _of_tasks(paths: tuple[str, ...]) -> Iterator[str]:
 
 
 def _literal(node: ast.AST) -> str | None:
-    """Return a string in the source with gaps for its fields, or None for another expression."""
+    """Return a string in the source, with gaps for its fields, or None for any other expression."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
     if isinstance(node, ast.BinOp):
@@ -288,7 +290,7 @@ def _said(node: ast.AST) -> list[ast.expr]:
 
 
 def of_python(files: list[Path]) -> Iterator[str]:
-    """Yield the messages with which Python files end a run: those of errors and failures, and every sentence."""
+    """Yield the messages with which Python files end a run: those of errors and failures, and all other sentences."""
     for file in files:
         tree = ast.parse(file.read_text())
         documents = {
@@ -301,13 +303,13 @@ def of_python(files: list[Path]) -> Iterator[str]:
         said = {id(part) for node in ast.walk(tree) for part in _said(node)}
         for node in ast.walk(tree):
             text = None if id(node) in parts else _literal(node)
-            # The code collects obstacles before it raises them, so only their form identifies them.
+            # The code collects some messages before it raises them. Only their form shows that they are messages.
             if text is not None and (id(node) in said or (id(node) not in documents and is_message(_tidy(text)))):
                 yield _tidy(text)
 
 
 def of_sql(files: list[Path]) -> Iterator[str]:
-    """Yield the messages that SQL files raise; errors with only an SQLSTATE are caught in the file itself."""
+    """Yield the messages that SQL files raise. Errors without a message are caught in the same file."""
     for file in files:
         for text in RAISED.findall(file.read_text()):
             yield _tidy(re.sub("%%?", lambda sign: GAP if sign[0] == "%" else "%", text.replace("''", "'")))
@@ -319,7 +321,7 @@ def is_message(text: str) -> bool:
 
 
 def sections() -> dict[str, list[str]]:
-    """Return the messages of each role or kind."""
+    """Return the messages by section: the name of a role, or a kind of message."""
     found = {name: list(_of_tasks(paths)) for name, paths in TASKS.items()}
     found |= {name: list(of_python(files)) for name, files in PYTHON.items()}
     found |= {name: list(of_sql(files)) for name, files in SQL.items()}

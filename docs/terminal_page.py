@@ -1,4 +1,4 @@
-"""Show the output on a terminal as an HTML page, with its colors."""
+"""Convert the output on a terminal to an HTML page with the same colors."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import html
 import itertools
 import re
 
-# The colors of Ansible on a terminal with a dark background, by the number that selects each color.
+# Ansible's colors on a terminal with a dark background, by color code.
 COLORS = {
     30: "#9a9a9a", 31: "#ff7b72", 32: "#7ee787", 33: "#e3b341", 34: "#79c0ff", 35: "#d2a8ff", 36: "#76e3ea",
     37: "#e6e6e6",
 }  # fmt: skip
-# The number of output lines that a page shows at most.
+# The maximum number of output lines on a page.
 LINES = 64
 CUT = "⋮"
 _CONTROL = re.compile(r"\x1b\[([0-9;]*)m|(\x1b\[2K)|(\r)|([^\x1b\r])")
@@ -27,10 +27,10 @@ pre {{ margin: 0; padding: 12px 14px; width: {columns}ch; font: 13.288px/17px "D
 
 
 def lines(written: str) -> list[str]:
-    """Return the lines that remain visible, as HTML.
+    """Return the lines of an output, as they finally look on the terminal, as HTML.
 
-    A carriage return moves to the start of a line, so that later characters overwrite earlier ones. ``ESC [2K`` empties
-    the line. Any sequence except these and the colors raises ValueError.
+    A carriage return moves to the start of the line, so that later characters overwrite earlier ones. ``ESC [2K``
+    clears the line. Any control sequence other than these and colors raises ValueError.
     """
     color, found = "", []
     for line in written.replace("\r\n", "\n").rstrip("\n").split("\n"):
@@ -58,13 +58,13 @@ def lines(written: str) -> list[str]:
 
 
 def _color(numbers: str) -> str:
-    """Return the color that a sequence selects; "" for the terminal's default color."""
+    """Return the color that the numbers of a sequence select, or "" for the default color."""
     selected = [int(number or 0) for number in numbers.split(";") if number not in ("0", "1", "")]
     return COLORS[selected[-1]] if selected else ""
 
 
 def _spans(cells: list[tuple[str, str]]) -> str:
-    """Return the characters of a line as HTML."""
+    """Return the characters of a line, each with its color, as HTML."""
     text = ""
     for color, group in itertools.groupby(cells, key=lambda cell: cell[1]):
         words = html.escape("".join(character for character, _ in group))
@@ -73,9 +73,9 @@ def _spans(cells: list[tuple[str, str]]) -> str:
 
 
 def page(written: str, columns: int, head: int = 0) -> str:
-    """Return the page for an output whose first line is the command.
+    """Return the HTML page for an output whose first line is the command.
 
-    If the output is long, the page shows the first ``head`` lines after the command, and the last lines.
+    The page is ``columns`` wide. Of a long output, it shows the first ``head`` lines and the last lines.
     """
     command, *shown = lines(written)
     if len(shown) > LINES:

@@ -1,4 +1,4 @@
-"""Write variables.md from the roles' argument specs and this inventory's values."""
+"""Write variables.md from the argument specs of the roles and the values in this inventory."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Ask the operator once for all hosts of a batch, and report whether there was a terminal.
 
-The ansible.builtin.pause module returns an empty answer both for an empty line and if there is no terminal. It fails if
-the operator interrupts the prompt.
+Unlike this plugin, ansible.builtin.pause returns an empty answer both for an empty line and without a terminal. It also
+fails if the operator interrupts the prompt.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ display = Display()
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
-    """Show ``prompt``, and read one line as the answer."""
+    """Show ``prompt``, and read a line as the answer."""
 
     # Ask once, not once for each host.
     BYPASS_HOST_LOOP = True
@@ -26,7 +26,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     _supports_check_mode = False
 
     def run(self, tmp: str | None = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Return the result with ``asked`` (whether a terminal exists) and ``answer`` (empty after an interrupt)."""
+        """Return ``asked`` (whether there is a terminal) and ``answer``, which is empty after an interrupt."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         _, arguments = self.validate_argument_spec({"prompt": {"type": "str", "required": True}})
         asked, answer = True, b""

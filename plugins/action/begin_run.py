@@ -1,4 +1,4 @@
-"""Begin a run: choose its name, and write the beginning of its log on this machine."""
+"""Begin a run: choose its name, and create its log on this machine."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ progress of the run.
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
-    """Begin a run of ``kind``, and create its log below ``directory``. A dry run writes no files."""
+    """Begin a run of the given ``kind``, and create its log below ``directory``. A dry run writes no files."""
 
     TRANSFERS_FILES = False
     _requires_connection = False
     _supports_check_mode = True
 
     def run(self, tmp: str | None = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Return the initial ``result`` of the run. The task fails if the log of the run cannot be written.
+        """Return Ansible's result with the initial ``result`` of the run.
 
-        A run without a log must not start.
+        The task fails if the log cannot be written, because a run without a log must not start.
         """
         done: dict[str, Any] = super().run(tmp, task_vars)
         text = {"type": "str", "required": True}

@@ -1,6 +1,6 @@
-"""Write one archive of text files on this machine, within the process of ansible-playbook.
+"""Write an archive of text files on this machine, within the process of ansible-playbook.
 
-The community.general.archive module requires another collection, and reads the files from disk.
+The community.general.archive module belongs to another collection, and can only archive files that are on disk.
 """
 
 from __future__ import annotations

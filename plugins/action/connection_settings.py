@@ -9,12 +9,12 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-# Without these options, an idle connection may be lost during a long dump.
+# Without these options, a connection that is idle during a long dump may be lost.
 KEEP_ALIVE = "-o ServerAliveInterval=15 -o ServerAliveCountMax=8"
 
 
 def is_kept_alive(shown: str) -> bool:
-    """Return whether ssh keeps a connection alive. ``shown`` is the output of ``ssh -G``: all settings in effect."""
+    """Return whether ssh keeps an idle connection alive. ``shown`` is the output of ``ssh -G``: all settings."""
     values = dict(line.split(maxsplit=1) for line in shown.splitlines() if " " in line)
     return values.get("serveraliveinterval", "0") not in ("0", "none")
 
@@ -32,13 +32,13 @@ def effective_settings(connection: Any) -> str:
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
-    """Return the settings that a run needs for its SSH connection. Values that the user set do not change."""
+    """Return the settings that a run needs for its SSH connection, without changing values that the user has set."""
 
     TRANSFERS_FILES = False
     _supports_check_mode = True
 
     def run(self, tmp: str | None = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Return ``is_ssh``, and for SSH also ``extra_args`` and ``pipelining``.
+        """Return Ansible's result with ``is_ssh`` and, for SSH, ``extra_args`` and ``pipelining``.
 
         The task fails if ssh rejects its arguments.
         """
@@ -54,7 +54,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             return done | {"failed": True, "msg": problem}
         extra = connection.get_option("ssh_extra_args") or ""
         if added:
-            # A shared connection of an earlier command may still lack the options.
+            # Close the shared connection, because an earlier command may have opened it without the options.
             connection.reset()
             extra = f"{extra} {KEEP_ALIVE}".strip()
         # The origin is "default" if no variable, file or environment variable sets the option.

@@ -23,7 +23,7 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import (
 def write(known: Mapping[str, Any], log: Path) -> str:
     """Write the record, the log and the page. Return "", or a sentence about the first file that cannot be written.
 
-    The log and the page are rendered only from the record, so they contain the same facts.
+    The log and the page are rendered from the record alone, so that all three agree.
     """
     built, path = record.build(known), log.with_name("run.json")
     try:
@@ -37,7 +37,10 @@ def write(known: Mapping[str, Any], log: Path) -> str:
 
 
 def expect(known: Mapping[str, Any], directory: str) -> list[str]:
-    """Return lines about the real run after a dry run that found work. ``directory`` has the records of runs."""
+    """Return lines that predict the real run, or none unless this is a dry run that found work to do.
+
+    ``directory`` contains the records of earlier runs.
+    """
     has_work = known["plan"] or (known["plan"] is None and known["asked"]["rollback_mode"] == "restore")
     if not known["check_mode"] or known["result"]["failure"] is not None or not has_work:
         return []
@@ -53,9 +56,10 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     _supports_check_mode = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return ``result``, ``lines`` for the operator, and ``problem``: a sentence if a file was not written.
+        """Return Ansible's result with ``result``, ``lines`` for the operator, and ``problem``.
 
-        An unwritten file does not fail the task, because the operator and the webhook must receive the outcome first.
+        ``problem`` is a sentence if a file cannot be written, otherwise "". The task does not fail in this case: the
+        operator and the webhook must receive the outcome first.
         """
         done: dict[str, Any] = super().run(tmp, task_vars)
         variables: Mapping[str, Any] = task_vars or {}

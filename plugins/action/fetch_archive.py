@@ -1,7 +1,7 @@
-"""Fetch the archive of a backup, verify its checksum, and rename it to its final name.
+"""Fetch a backup archive, verify the checksum of the fetched file, and give the file its final name.
 
-The ``fetch`` action computes a second checksum on the server, and writes the final file before the check. Each task
-that is delegated to localhost starts another Python interpreter.
+The ``fetch`` action computes a second checksum on the server, and writes the final file before the check. A task that
+is delegated to localhost starts another Python interpreter.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-# An interrupted fetch leaves this file behind, and the next fetch overwrites it.
+# An interrupted fetch leaves a file with this name behind. The next fetch replaces it.
 INCOMING = "incoming.partial"
 
 
@@ -33,12 +33,12 @@ def put(incoming: Path, path: Path, sha256: str) -> str:
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
-    """Fetch ``archive`` from the server to ``path`` on this machine, and create its directory (0700)."""
+    """Fetch ``archive`` from the server to ``path`` on this machine, and create the directory of ``path`` (0700)."""
 
     _supports_check_mode = False
 
     def run(self, tmp: str | None = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Return Ansible's result. The task fails if the archive cannot be fetched or its checksum differs."""
+        """Return Ansible's result. The task fails if the fetch fails or the checksums differ."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         text = {"type": "str", "required": True}
         _, arguments = self.validate_argument_spec(

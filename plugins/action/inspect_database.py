@@ -1,4 +1,4 @@
-"""Inspect a database: read its catalogs, and derive the state and the audit from them."""
+"""Inspect a database: read its catalogs, and derive its state and the audit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     """Inspect ``database`` on the server whose Unix socket is in the directory ``host``.
 
     ``inspect`` contains ``model``, ``readable`` (further relations that the service can read) and ``url_options`` (the
-    options of DATABASE_URL). ``port`` and ``user`` are parameters of the read_catalogs module.
+    options in DATABASE_URL). ``port`` and ``user`` have the same meaning as in the read_catalogs module.
     """
 
     TRANSFERS_FILES = False

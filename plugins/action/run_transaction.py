@@ -1,4 +1,4 @@
-"""Run the transaction of a run, and inspect the database afterwards in the same call."""
+"""Run the transaction with the change, and inspect the database afterwards in the same call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Write the record of a run up to its current phase."""
+"""Write the record of a run as it is in the current phase."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import fac
 class ActionModule(ActionBase):  # type: ignore[misc]
     """Write run.json on this machine, unless the run is a dry run.
 
-    If a host is unreachable, or the run is interrupted or killed, Ansible runs neither ``rescue`` nor ``always``. In
-    this case, the record of the last phase remains.
+    Ansible runs neither ``rescue`` nor ``always`` if a host is unreachable, or if the run is interrupted or killed. The
+    record that was written in the last phase then remains.
     """
 
     TRANSFERS_FILES = False

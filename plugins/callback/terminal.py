@@ -1,4 +1,4 @@
-"""The terminal output of a run: its phases, the messages of its tasks, and every failure."""
+"""Show a run on the terminal: its phases, the messages of its tasks, and every failure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ name: terminal
 type: stdout
 short_description: Shows the phases of a run instead of its tasks
 description:
-  - For the playbooks of this collection, the callback shows one line for each phase, with the state and duration. It
+  - For the playbooks of this collection, the callback shows a line for each phase, with its state and duration. It
     also shows C(debug) messages and failures in full, and the current task at the bottom of the terminal.
   - For any other playbook, and with C(-v), the callback behaves like the C(ansible.builtin.default) callback.
 extends_documentation_fragment:
@@ -39,11 +39,11 @@ EXAMPLES = """
 stdout_callback = aimemory.tenancy.terminal
 """
 
-# The width of a host's name in the recap, and the widest numbers next to it.
+# In the recap, the width of the column of host names, and the maximum width of the rest of the line.
 RECAP_WIDTH, RECAP_BESIDE = 20, len(" : ok=000  changed=00  unreachable=0  failed=0")
-# The minimum duration, in seconds, of a phase in the last run that the status line shows.
+# The status line shows the duration of a phase in the last run only if it was at least this number of seconds.
 LONG = 3
-# The width of a phase's name together with its host.
+# The maximum width of the column with the phase and, if there are several hosts, the host.
 NAME_WIDTH = 40
 COLORS = {"ok": constants.COLOR_OK, "FAILED": constants.COLOR_ERROR, "CANCELLED": constants.COLOR_WARN}
 MARKS = {"FAIL ": constants.COLOR_ERROR, "ERROR ": constants.COLOR_ERROR, "WARNING": constants.COLOR_WARN}
@@ -53,7 +53,7 @@ WARNINGS = ("warnings", "deprecations")
 
 
 def _if_phased(method: Callable[..., None]) -> Callable[..., None]:
-    """Pass the event to the default callback if the playbook does not belong to this collection."""
+    """Return ``method``, changed to leave the events of other collections' playbooks to the default callback."""
 
     @functools.wraps(method)
     def call(self: CallbackModule, *args: Any, **kwargs: Any) -> None:
@@ -66,7 +66,7 @@ def _if_phased(method: Callable[..., None]) -> Callable[..., None]:
 
 
 class Progress:
-    """The progress of a host: its phases, and how many of them have been shown."""
+    """The progress of a host: its phases, the number of phases already shown, and the state of the service."""
 
     def __init__(self) -> None:
         """Initialize without phases."""
@@ -81,7 +81,7 @@ class Progress:
         self.job = jobs.Job()
 
     def lasting(self, phase: Mapping[str, str], *, estimated: bool) -> str:
-        """Return how long a phase has lasted, and how long it lasted in the last run if that was long enough.
+        """Return the duration of a phase so far and, if it lasted at least LONG seconds in the last run, that duration.
 
         The duration in the last run is omitted if the phase has another estimate (``estimated``).
         """
@@ -119,9 +119,9 @@ class CallbackModule(Default):  # type: ignore[misc]
                 heading = "\n".join(screen.wrapped(self._heading, screen.columns()))
                 self._display.display(f"\n{heading}\n")
                 self._heading, self._blank = "", True
-            # Print no second blank line in succession.
+            # Do not print two blank lines in succession.
             if text or not self._blank:
-                # Names and errors come from the server, so show their control characters as escapes.
+                # Names and errors come from the server. Show their control characters as escapes.
                 self._display.display(messages.visible(text), color=color)
             self._blank = not text
 
@@ -140,7 +140,7 @@ class CallbackModule(Default):  # type: ignore[misc]
         name = f"{host:<20} {phase['name']}" if self._several else phase["name"]
         start, seconds = clock.time(phase["started"]), clock.seconds(phase["started"], until)
         begin, end = f"{self._signs[state]} {start} {number + 1:>2} ", f" {state:<9} {seconds:>7.1f} s"
-        # The last column stays empty, because some terminals break the line there.
+        # Leave the last column of the terminal empty, because some terminals break the line there.
         if len(begin) + len(name) + len(end) >= screen.columns():
             end = f" {state} {seconds:.1f} s"
         width = min(max(screen.columns() - len(begin) - len(end) - 1, len(name)), NAME_WIDTH)
@@ -175,13 +175,13 @@ class CallbackModule(Default):  # type: ignore[misc]
             name = f"{host} {phase['name']}" if phase and self._several else phase["name"] if phase else host
             since = None if progress.answered else progress.stopped
             waited = f", callers wait {clock.seconds(since):.1f} s" if since else ""
-            # The status line of a job already contains an estimate.
+            # The progress of a job already contains an estimate.
             lasting = progress.lasting(phase, estimated=self._job_is_told) if phase else ""
             parts.append(f"{name} {lasting}{waited}" if phase else name)
         return messages.visible(f"{self._signs['now']} {clock.time(clock.ago(0))} {'; '.join(parts)}: {self._task}")
 
     def _update(self, host: str, facts: Mapping[str, Any]) -> None:
-        """Update the progress from the facts that a task sets."""
+        """Update the progress of a host from the facts that a task sets."""
         progress = self._hosts[host]
         service = facts.get("service_result", {})
         if "stopped_at" in service:
@@ -199,11 +199,11 @@ class CallbackModule(Default):  # type: ignore[misc]
     def _failed(self, host: str, name: str, result: Mapping[str, Any], title: str = "FAILED") -> None:
         """Print a failure with all messages of the failed task, except those that were printed before."""
         progress = self._hosts[host]
-        # The outcome of the run already reports the answer that cancelled the run.
+        # The summary of the run already reports that the operator cancelled the run.
         if progress.cancelled:
             return
         errors = [key for key in ("stderr", "module_stderr") if result.get(key)]
-        # Some programs write errors to stdout.
+        # Some programs write their errors to standard output.
         keys = ("msg", *(errors or ("stdout", "module_stdout")), "censored")
         said = [str(result[key]).strip() for key in keys if result.get(key)]
         texts = list(dict.fromkeys(messages.sentence(text) for text in said))
@@ -224,10 +224,9 @@ class CallbackModule(Default):  # type: ignore[misc]
         path = Path(playbook._file_name).resolve()
         self.phased = not self._display.verbosity and path.parent in (installed.ROOT, installed.ROOT / "playbooks")
         if self.phased:
-            # With JSON output, the verdict callback prints one document, and standard output must contain nothing else.
+            # With JSON output, standard output must contain only the document that the verdict callback prints.
             self._silent = installed.prints_json(path, load_extra_vars(playbook._loader))
-            # Looking up a filter loads the whole collection. Load the collection once here, not in the process of each
-            # task.
+            # To look up a filter loads the whole collection. Load it once here, not again in the process of each task.
             filter_loader.get("aimemory.tenancy.plan_result")
             if not self._silent:
                 self._foot.begin()
@@ -260,7 +259,7 @@ class CallbackModule(Default):  # type: ignore[misc]
 
     @_if_phased
     def v2_runner_on_start(self, host: Any, task: Any) -> None:
-        """Add the host to the hosts whose progress is shown."""
+        """Start to show the progress of the host."""
         self._hosts.setdefault(host.name, Progress())
 
     @_if_phased
@@ -286,7 +285,7 @@ class CallbackModule(Default):  # type: ignore[misc]
         host, said = result.host.name, result.result
         self._hosts.setdefault(host, Progress())
         self._update(host, said.get("ansible_facts") or {})
-        # The cutover module returns after the service responds, and its times become facts only later.
+        # When the cutover module returns, the service already responds. The times become facts in a later task.
         if any(stage["name"] == "start" for stage in said.get("stages") or ()):
             self._hosts[host].answered = True
         if result.task.action.rpartition(".")[2] != "debug" or "msg" not in said:
@@ -338,15 +337,15 @@ class CallbackModule(Default):  # type: ignore[misc]
 
     @_if_phased
     def v2_runner_on_skipped(self, result: Any) -> None:
-        """Show nothing."""
+        """Show nothing for a skipped task."""
 
     @_if_phased
     def v2_runner_item_on_skipped(self, result: Any) -> None:
-        """Show nothing."""
+        """Show nothing for a skipped item."""
 
     @_if_phased
     def v2_playbook_on_include(self, included_file: Any) -> None:
-        """Show nothing."""
+        """Show nothing for an included file."""
 
     @_if_phased
     def v2_on_file_diff(self, result: Any) -> None:
@@ -356,7 +355,7 @@ class CallbackModule(Default):  # type: ignore[misc]
                 super().v2_on_file_diff(result)
 
     def _get_diff(self, difflist: Any) -> str:
-        """Return the diff of the default callback, with each invisible character as an escape."""
+        """Return the diff as the default callback shows it, with hidden characters as escapes."""
         return messages.visible(super()._get_diff(messages.visible_document(difflist)), lines=True)
 
     @_if_phased

@@ -1,4 +1,4 @@
-"""The result of verify.yml for monitoring: a JSON document, a message if the result changed, and metrics."""
+"""Report the result of verify.yml to monitoring: a JSON document, a message if the result changed, and metrics."""
 
 from __future__ import annotations
 
@@ -63,16 +63,16 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         self._is_json = installed.prints_json(path, load_extra_vars(playbook._loader))
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
-        """Keep the play, whose hosts and variables are read at the end."""
+        """Keep the play, because its hosts and variables are read at the end."""
         self._play = play
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
-        """Record a failure. The recap shows whether the host failed."""
+        """Keep the failure. Only the final statistics show whether the host failed."""
         if self._wanted and not ignore_errors:
             self._keep(result, "failed")
 
     def v2_runner_on_unreachable(self, result: Any) -> None:
-        """Record that the connection was lost."""
+        """Keep the failure of an unreachable host."""
         if self._wanted:
             self._keep(result, "unreachable")
 
@@ -83,13 +83,13 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         self._failures[result.host.name] = verdict.failure(kind, name, result.result)
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
-        """Report the result."""
+        """Report the result of the verification, if the playbook is verify.yml."""
         if not self._wanted or self._play is None:
             return
         from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import verdict, watch
 
         manager = self._play.get_variable_manager()
-        # If an earlier play failed, the last play that started may have hosts other than the databases.
+        # Name the group: if an earlier play failed, the last play that started may have hosts other than the databases.
         hosts = manager._inventory.get_hosts("ai_memory")
         variables = {host.name: manager.get_vars(play=self._play, host=host) for host in hosts}
         settings = {name: self._settings(found) for name, found in variables.items()}
@@ -116,7 +116,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         return {
             "database": settings["database_name"],
             "versions": versions.of("aimemory.tenancy"),
-            # A failure that a rescue handled is not counted.
+            # The statistics do not count a failure that a rescue section handled.
             "failure": self._failures.get(name) if counts["failures"] or counts["unreachable"] else None,
             "preflight": variables.get("preflight_result", {}),
             "verified": variables.get("verify_result", {}),

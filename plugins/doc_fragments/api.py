@@ -1,4 +1,4 @@
-"""Options of every module that sends requests to a service's API."""
+"""The options of every module that sends requests to a service's API."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ options:
     type: str
     required: true
   url:
-    description: URL of the service, as seen from the server itself.
+    description: URL of the service on the server itself.
     type: str
     required: true
   timeout:
-    description: Timeout of each request, in seconds.
+    description: Timeout for each request, in seconds.
     type: int
     required: true
   headers:
@@ -25,7 +25,7 @@ options:
     type: dict
     default: {}
   secret:
-    description: The environment variable that contains the secret. Empty if requests need no token.
+    description: The environment variable with the secret that signs tokens. Empty if requests need no token.
     type: str
     default: ""
   seconds:
@@ -33,7 +33,7 @@ options:
     type: int
     default: 300
   file:
-    description: An environment file that the service's code may read itself. Empty if there is none.
+    description: An environment file that the service's code itself reads. Empty if there is no such file.
     type: str
     default: ""
   names:

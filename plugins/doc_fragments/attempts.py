@@ -1,4 +1,4 @@
-"""Options of the modules that make attempts as the service's own login."""
+"""The options of the modules that make attempts with the service's own login."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ options:
         type: str
         required: true
       tenant:
-        description: The tenant that the session sets. If it is not set, the session keeps the setting of its login.
+        description: The tenant that the session sets. Without this option, the session keeps the setting of its login.
         type: str
       sql:
         description: The statement.
@@ -38,9 +38,9 @@ options:
         type: str
       visible:
         description:
-          - The row count that the statement must return in its first column. The second column is the number
-            of rows that were stored since then. The first column may be larger by that number. The third column is the
-            number of rows that the session should not see, and must be 0.
+          - The row count that the statement must return in its first column. The second column is the number of rows
+            that were stored since this count was determined. The first column may be larger by that number.
+          - The third column is the number of visible rows that the session should not see. It must be 0.
         type: int
       writes:
         description: Whether the statement may write. If false, it runs read-only.

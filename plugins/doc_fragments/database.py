@@ -1,4 +1,4 @@
-"""Options of every module that works in a database."""
+"""The options of every module that works in a database."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ options:
     type: str
     required: true
   port:
-    description: Port in the name of the server's Unix socket.
+    description: The port number in the name of the server's Unix socket.
     type: int
     required: true
 """
     SOCKET = r"""
 options:
   host:
-    description: Directory of the server's Unix socket; empty for libpq's default.
+    description: Directory of the server's Unix socket. Empty for libpq's default.
     type: str
     default: ""
 """
@@ -51,15 +51,15 @@ options:
         type: str
         required: true
       address:
-        description: Client address of the pooler's sessions, or V("") for a Unix socket.
+        description: Client address of the pooler's sessions, or V("") if the pooler connects through a Unix socket.
         type: str
         required: true
 """
     USER = r"""
 options:
   user:
-    description: System user that connects to the database as the role with the same name. The module itself runs as
-      root.
+    description: System user with which the module connects to the database, as the role with the same name. The module
+      itself runs as root.
     type: str
     required: true
 """

@@ -1,4 +1,4 @@
-"""Options of every module that creates or removes a throwaway server."""
+"""The options of every module that creates or removes a throwaway server."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   server:
-    description: Where and how the throwaway server is created.
+    description: The properties of the throwaway server.
     type: dict
     required: true
     suboptions:
@@ -18,18 +18,18 @@ options:
         type: path
         required: true
       system_user:
-        description: System user of the server, without privileges. It is created if it does not exist, and is not
-          removed.
+        description: The unprivileged system user that runs the server. The module creates a missing user, and does not
+          remove the user later.
         type: str
         required: true
       roles:
-        description: Roles that may log in. A role is created unless the running server already has it.
+        description: Roles that can log in. The module creates those that do not exist on the running server.
         type: list
         elements: str
         default: []
       logins:
-        description: Further roles that the administrator's system user may use to log in, in addition to those of the
-          restore.
+        description: Further roles as which the administrator's system user can log in, in addition to those that the
+          restore needs.
         type: list
         elements: str
         default: []
@@ -38,11 +38,11 @@ options:
         type: int
         default: 1800
       bytes:
-        description: Size of the dumped database, for which there must be free disk space.
+        description: Size of the dumped database, in bytes. The disk must have this much free space.
         type: int
         default: 0
       secrets:
-        description: Files and directories that the server's user must not read.
+        description: Files and directories that the server's user must not be able to read.
         type: list
         elements: path
         default: []

@@ -1,4 +1,4 @@
-"""Options of the modules that inspect a service and its sessions."""
+"""The options of the modules that inspect a service and its sessions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ options:
     type: str
     default: DATABASE_URL
   schema:
-    description: Schema of O(tables).
+    description: Schema that contains the O(tables).
     type: str
     required: true
   tables:
@@ -26,20 +26,20 @@ options:
     elements: str
     required: true
   files:
-    description: Files that may contain the URL. An empty name means that there is no file.
+    description: Files that may contain the URL. An empty name stands for a file that does not exist.
     type: list
     elements: str
     default: []
   health_url:
-    description: URL that is requested if no session is found.
+    description: URL to request if the service has no session, so that it opens one.
     type: str
     required: true
   health_timeout:
-    description: Seconds to wait for responses of O(health_url), and for a session.
+    description: Seconds to wait for a response from O(health_url), and for a session.
     type: int
     default: 60
   health_request_timeout:
-    description: Timeout of one health request in seconds.
+    description: Timeout for each request to O(health_url), in seconds.
     type: int
     default: 30
 """

@@ -1,4 +1,4 @@
-"""Filters of the describe role, which turn the content of the catalogs into a draft of the model."""
+"""Filters of the describe role, which draft a model from the catalogs of a database."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model import mode
 
 
 def describe_query(_: Any = None) -> str:
-    """Return the catalog query, for the module that runs it."""
+    """Return the query that reads the catalogs of a database without a model."""
     return catalog.query()
 
 
 def describe_database(
     document: Mapping[str, Any], given: Mapping[str, Any], source: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Return the draft's files by name, its schema, the numbers of its tables and decisions, and the difference.
+    """Return the draft: files (by name), schema, the numbers of tables and decisions, and the difference.
 
     ``document`` is the result of the query. ``given`` contains the variables of the model that are already decided.
-    ``source`` is the whole model, if the inventory has one; without it, the difference is empty.
+    ``source`` is the whole model, if the inventory contains one. Without a model, the difference is empty.
     """
     try:
         if source is not None:

@@ -32,9 +32,9 @@ Findings = Sequence[dict[str, Any]]
 def plan_result(
     inspected: Document, source: Document, wanted: Document, snapshot: Document | None = None
 ) -> dict[str, Any]:
-    """Return the result of the plan role (see ``planning.result``), with its ``lines``.
+    """Return the result of the plan role (see ``planning.result``) and the ``lines`` that show the plan.
 
-    ``wanted`` also contains ``service`` and ``verbose``.
+    ``wanted`` is as in ``planning.result``, and also contains ``service`` and ``verbose``.
     """
     made = model.parse(source)
     found = planning.result(inspected, made, wanted, snapshot)
@@ -51,8 +51,8 @@ def plan_statements(
 ) -> list[dict[str, Any]]:
     """Return the ordered statements that change ``state`` into ``goal``: see ``planning.statements``.
 
-    ``url_options`` are the options of DATABASE_URL. With ``careful``, a rollback is refused if another tenant has rows,
-    and a migration is refused if it would fail.
+    ``url_options`` are the options of DATABASE_URL. With ``careful``, a rollback is refused if a tenant other
+    than the default tenant has rows, and a migration is refused if it cannot succeed.
     """
     return planning.statements(state, model.parse(source), goal, snapshot, url_options, careful=careful)
 
@@ -60,8 +60,7 @@ def plan_statements(
 def plan_rehearsed(made: Document, source: Document, wanted: Document, measured: Document) -> dict[str, Any]:
     """Return the strategy after a rehearsal, with its reason and refusals: see ``planning.rehearsed``.
 
-    ``made`` is the result that the plan role returned for ``wanted``. ``measured`` contains the durations in the
-    rehearsal.
+    ``made`` is the plan role's result for ``wanted``. ``measured`` contains the durations that the rehearsal measured.
     """
     return planning.rehearsed(made, model.parse(source), wanted, measured)
 
@@ -77,8 +76,8 @@ def plan_transaction(found: Findings, state: Document, source: Document, wanted:
 def is_committed(failed: Document, is_known: bool, left: Findings, planned: Findings) -> bool:
     """Return whether the change of a failed run was committed.
 
-    ``failed`` is Ansible's result of the failed task. A result of the cutover module shows whether the change was
-    committed. ``is_known`` is whether an earlier call committed the change. If the call was lost, the remaining
+    ``is_known`` is whether an earlier call committed the change. ``failed`` is Ansible's result of the failed task. A
+    result of the cutover module shows whether the change was committed. If the module's call was lost, the remaining
     statements (``left``) are compared with all statements (``planned``).
     """
     if is_known or "stages" in failed:
@@ -91,8 +90,8 @@ def verify_result(
 ) -> dict[str, Any]:
     """Return the result of the verify role: state, audit, ``findings``, ``failing`` and ``lines``.
 
-    ``attempts`` are the findings of the attempts, by the login that made them; ``failing`` lists the findings that do
-    not hold.
+    ``attempts`` contains the findings of the attempts, by the login that made them. ``failing`` contains the findings
+    that do not hold.
     """
     made, state = model.parse(source), inspected["state"]
     found = [*findings.collect(state, made, rows_before), audit.as_finding(inspected["audit"])]
@@ -117,7 +116,7 @@ def rollback_result(
 def schema_differences(
     state: Document, source: Document, snapshot: Document, rows_before: Mapping[str, int]
 ) -> list[str]:
-    """Return the differences between a database after a rollback and ``snapshot``."""
+    """Return the differences between ``snapshot`` and the database after a rollback."""
     found = schemas.findings(state, model.parse(source), snapshot, rows_before)
     return [item["check"] for item in found if not item["ok"]]
 
@@ -125,18 +124,18 @@ def schema_differences(
 def snapshots_since(paths: Sequence[str]) -> list[str]:
     """Return the ``paths`` from the newest snapshot of an unmigrated database onwards, oldest first.
 
-    The path of a snapshot of a migrated or partly migrated database ends in -partly.json. If there is no other
-    snapshot, the newest one is used.
+    A path that ends in -partly.json is that of a migrated or partly migrated database. If there are only such paths,
+    return the newest one.
     """
     complete = [place for place, path in enumerate(paths) if not path.endswith("-partly.json")]
     return list(paths[complete[-1] :] if complete else paths[-1:])
 
 
 def combined_snapshot(files: Sequence[Mapping[str, str]], source: Document) -> dict[str, Any]:
-    """Return the first snapshot of ``files`` with the state after the later ones.
+    """Return the oldest snapshot in ``files``, with its state updated from the later snapshots.
 
-    ``files`` contains at least one result of slurp, oldest first. ``unreadable`` contains a sentence for each file of
-    another format. If there is such a file, the result contains nothing else.
+    ``files`` contains at least one result of slurp, oldest first. ``unreadable`` contains a sentence for each file with
+    an unknown format. If it is not empty, the result contains only these sentences.
     """
     texts = {file["source"]: _text(file["content"]) for file in files}
     unreadable = [sentence for path, text in texts.items() if (sentence := backups.unreadable(path, text, 1))]
@@ -152,14 +151,14 @@ def _text(content: str) -> str:
 
 
 def rows_by_table(state: Document) -> dict[str, int]:
-    """Return the number of rows in each tenant table."""
+    """Return the number of rows in each tenant table that exists."""
     return {name: document["rows"] for name, document in state["tables"].items() if document["exists"]}
 
 
 def rows_to_compare(state: Document, source: Document) -> dict[str, Any]:
-    """Return the number of rows in each tenant table.
+    """Return the number of rows in each tenant table that exists.
 
-    For an adopted tenant column, return the number of rows of each tenant instead.
+    For an adopted tenant column, the value is the number of rows of each tenant instead.
     """
     adopted = {table.name for table in model.parse(source).tables} if source.get("column_adopted") else set()
     return {
@@ -170,7 +169,7 @@ def rows_to_compare(state: Document, source: Document) -> dict[str, Any]:
 
 
 def model_errors(source: Document) -> list[str]:
-    """Return a list with the reason why no plan can be made for a model, or an empty list."""
+    """Return a list with the first error in a model, or an empty list if the model is valid."""
     try:
         model.parse(source)
     except TenancyError as error:

@@ -19,14 +19,14 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import (
     webhook,
 )
 
-# No task has its own tag, so skipping any other tag omits no task (Molecule always skips two tags).
+# Only these tags can omit tasks, because no task defines tags. Molecule always skips two other tags.
 SPECIAL_TAGS = {"all", "always", "never", "tagged", "untagged"}
 # Options that only show tasks, hosts or tags.
 SHOWING = ("listtasks", "listtags", "listhosts", "syntax")
 
 
 def left_out_by(arguments: Mapping[str, Any]) -> str:
-    """Return the options of ansible-playbook that omit tasks, as they were typed, or "" if all tasks run."""
+    """Return the options in ``arguments`` that omit tasks, as typed for ansible-playbook, or "" if all tasks run."""
     if any(arguments.get(name) for name in SHOWING):
         return ""
     given = {
@@ -39,7 +39,7 @@ def left_out_by(arguments: Mapping[str, Any]) -> str:
 
 
 def of_whole_run(pattern: str, directory: str) -> str:
-    """Return the host ``pattern`` of a play if the run executes every task. Otherwise, raises AnsibleFilterError.
+    """Return ``pattern``, the hosts of a play, if the run executes every task. Otherwise, raise AnsibleFilterError.
 
     ``directory`` is the playbook's directory, which must belong to the same copy of the collection as this filter.
     Ansible evaluates ``hosts`` before it selects tasks, so no tag and no start task can skip the check.
@@ -60,13 +60,13 @@ def of_whole_run(pattern: str, directory: str) -> str:
 
 
 def are_batches(value: object) -> bool:
-    """Return whether ``value`` (run_batches) is a number of hosts, a percentage, or a list of these, at least 1."""
+    """Return whether ``value`` (run_batches) is a number of hosts (at least 1), a percentage, or a list of these."""
     items = value if isinstance(value, list) else [value]
     return bool(items) and all(re.fullmatch(r"[1-9][0-9]*|([1-9][0-9]?|100)%", str(item)) for item in items)
 
 
 def _results(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the results of the report role for the hosts whose run started."""
+    """Return the results of the report role, by host, for the hosts whose run started."""
     return {name: hostvars[name]["report_result"] for name in hosts if "report_result" in hostvars[name]}
 
 
@@ -81,7 +81,7 @@ def unsuccessful_hosts(hosts: list[str], hostvars: Mapping[str, Mapping[str, Any
 
 
 def hosts_summary(hosts: list[str], hostvars: Mapping[str, Mapping[str, Any]], check_mode: bool) -> list[str]:
-    """Return a line about the outcome of each host. ``check_mode`` is whether the run is a dry run."""
+    """Return a heading, and a line with the outcome of each host. ``check_mode`` is whether the run is a dry run."""
     return summary.of_hosts(hosts, _results(hosts, hostvars), check_mode=check_mode)
 
 

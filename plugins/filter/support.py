@@ -1,4 +1,4 @@
-"""Filters of the support role, which convert results to a common form and extract the facts."""
+"""Filters of the support role, which convert results of tasks to a common form and extract facts."""
 
 from __future__ import annotations
 

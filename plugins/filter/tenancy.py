@@ -34,7 +34,7 @@ def qualified_names(names: Iterable[str], schema: str) -> list[str]:
 
 
 def with_tenants(names: Iterable[str], tenants: Mapping[str, Any] | None) -> list[str]:
-    """Return the names of the tenant tables and, if ``tenants`` (tenancy_tenants) is set, of the table of tenants."""
+    """Return the names of the tenant tables and, if ``tenants`` (tenancy_tenants) is set, of the tenants table."""
     return [*names, *([tenants["table"]] if tenants else [])]
 
 
@@ -62,7 +62,7 @@ def stop_sentence(strategy: str, service: str, may_stop: bool) -> str:
 
 
 def bridge_query(_: Any = None) -> str:
-    """Return the query for the last use of the bridge by each kind of statement. Its arguments are schema and kinds."""
+    """Return the query for each statement kind's last use of the bridge. Its arguments are schema and kinds."""
     return bridge_record.query()
 
 

@@ -1,4 +1,4 @@
-"""The backups that are recorded on this machine for the rollback of a migration."""
+"""Look up the backups that rollbacks need, in the records of runs on this machine."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.report import rec
 
 DOCUMENTATION = """
 name: logged_backups
-short_description: Paths of the backups that a rollback of a host's migrations needs
+short_description: Paths of the backups that the rollback of a host's migrations needs
 description:
   - Reads C(run.json) of every run below a directory on this machine, within the process of ansible-playbook.
-  - A migration that changed the database completely or partly needs its backup for a rollback.
+  - A backup is needed if its migration changed the database, completely or partly.
 options:
   _terms:
-    description: The directory of the runs, as one term.
+    description: The directory that contains the directories of runs, as a single term.
     type: list
     elements: path
     required: true
   host:
-    description: The host of the backups, by its name in the inventory.
+    description: The name of the host in the inventory.
     type: str
     required: true
 """
@@ -44,7 +44,7 @@ _raw:
 
 
 def needed(records: Iterable[Mapping[str, Any]], host: str) -> list[str]:
-    """Return the paths of the backups for rolling back a host's migrations in ``records`` (each is a run.json)."""
+    """Return the paths of the backups that a rollback of the host's migrations needs. Each record is a run.json."""
     return [
         run["backup"]["path"]
         for run in records
@@ -65,7 +65,7 @@ def read(directory: str) -> list[dict[str, Any]]:
                 f"The record {path} cannot be read ({error}). It may name a backup that is still needed. Move the "
                 "record to another directory."
             ) from error
-        # Records of the first releases contain no version.
+        # The records of the first releases contain no version.
         written = document.get("version", 0)
         if written > record.VERSION:
             raise AnsibleLookupError(
@@ -81,7 +81,7 @@ class LookupModule(LookupBase):  # type: ignore[misc]
     """The lookup plugin."""
 
     def run(self, terms: list[str], variables: Any = None, **kwargs: Any) -> list[str]:
-        """Return the paths."""
+        """Return the paths of the backups. The only term is the directory of the runs."""
         self.set_options(var_options=variables, direct=kwargs)
         (directory,) = terms
         return needed(read(directory), self.get_option("host"))

@@ -1,4 +1,4 @@
-"""The files of the collection's archive that are not installed."""
+"""Look up the files of the collection's archive that are not installed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ DOCUMENTATION = """
 name: missing_files
 short_description: Files of the collection's archive that are not installed
 description:
-  - Compares the installed collection with the list of files in its archive. A checkout has no such list.
+  - Compares the installed collection with the list of files in its archive.
+  - A checkout has no such list, so the result is empty.
 """
 
 EXAMPLES = """
@@ -22,7 +23,7 @@ EXAMPLES = """
 
 RETURN = """
 _raw:
-  description: The missing files, relative to the directory of the collection.
+  description: The paths of the missing files, relative to the directory of the collection.
   type: list
   elements: str
 """
@@ -32,5 +33,5 @@ class LookupModule(LookupBase):  # type: ignore[misc]
     """The lookup plugin."""
 
     def run(self, terms: Any, variables: Any = None, **kwargs: Any) -> list[str]:
-        """Return the missing files."""
+        """Return the paths of the missing files."""
         return installed.missing_files()

@@ -1,4 +1,4 @@
-"""The name of the operator who runs the playbook."""
+"""Look up the name of the operator who runs the playbook."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ DOCUMENTATION = """
 name: operator
 short_description: The name of the operator who runs ansible-playbook
 description:
-  - Returns the environment variable USER or LOGNAME. If neither is set, returns the name of the process's user.
-  - If the user has no name, as in some containers, returns C(user) and the user's number.
+  - Returns the environment variable USER or LOGNAME. If neither is set, returns the name of the user of the process.
+  - If this user has no name, as in some containers, returns C(user) and the UID.
 """
 
 EXAMPLES = """
@@ -24,7 +24,7 @@ EXAMPLES = """
 
 RETURN = """
 _raw:
-  description: The name.
+  description: The name, as the only element.
   type: list
   elements: str
 """
@@ -45,5 +45,5 @@ class LookupModule(LookupBase):  # type: ignore[misc]
     """The lookup plugin."""
 
     def run(self, terms: Any, variables: Any = None, **kwargs: Any) -> list[str]:
-        """Return the name in a list."""
+        """Return the operator's name as the only element."""
         return [name(os.environ)]

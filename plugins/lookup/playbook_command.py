@@ -1,4 +1,4 @@
-"""The command that runs another playbook of this collection for the host of a run."""
+"""Look up the command that runs another playbook of this collection for the host of a run."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ DOCUMENTATION = """
 name: playbook_command
 short_description: Command that runs a playbook of this collection for the host of a run
 description:
-  - Includes the inventories and the host of the current run, so that the command never applies to another host.
-  - Names the playbook by its path in a checkout, and by its full name if the collection is installed.
+  - Includes the inventories and the host of the current run, so that the command does not apply to other hosts.
+  - Specifies the playbook by its path in a checkout, or by its full name if the collection is installed.
 options:
   _terms:
     description: The names of the playbooks, such as C(verify).
@@ -41,7 +41,7 @@ class LookupModule(LookupBase):  # type: ignore[misc]
     """The lookup plugin."""
 
     def run(self, terms: Iterable[str], variables: Mapping[str, Any] | None = None, **kwargs: Any) -> list[str]:
-        """Return the commands."""
+        """Return a command for each playbook."""
         known = variables or {}
         start = commands.playbook({**facts.called(known), "host": known["inventory_hostname"]})
         return [f"{start} {installed.playbook(name)}" for name in terms]

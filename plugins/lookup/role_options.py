@@ -1,4 +1,4 @@
-"""The options of all roles, which allow all variables to be validated at once."""
+"""Look up the options of all roles, so that one task can validate all variables."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ DOCUMENTATION = """
 name: role_options
 short_description: Options in the argument specs of all roles
 description:
-  - Reads C(meta/argument_specs.yml) of each role in a directory of roles. Each role has one entry point.
+  - Reads C(meta/argument_specs.yml) of each role in a directory of roles, and merges the options.
 options:
   _terms:
-    description: The directory.
+    description: The directory of roles.
     type: list
     elements: str
     required: true
@@ -29,14 +29,14 @@ EXAMPLES = """
 
 RETURN = """
 _raw:
-  description: One dict of option names and their specs.
+  description: One dict, which maps the name of each option to its spec.
   type: list
   elements: dict
 """
 
 
 def options(roles: Path) -> dict[str, Any]:
-    """Return the options of all roles by name."""
+    """Return the options of the roles in a directory, by name."""
     found: dict[str, Any] = {}
     for path in sorted(roles.glob("*/meta/argument_specs.yml")):
         for entry in yaml.safe_load(path.read_text())["argument_specs"].values():
@@ -45,8 +45,8 @@ def options(roles: Path) -> dict[str, Any]:
 
 
 class LookupModule(LookupBase):  # type: ignore[misc]
-    """The lookup."""
+    """The lookup plugin."""
 
     def run(self, terms: Iterable[str], variables: Any = None, **kwargs: Any) -> list[dict[str, Any]]:
-        """Return the options as the only element."""
+        """Return the options of each directory in ``terms``."""
         return [options(Path(term)) for term in terms]

@@ -1,4 +1,4 @@
-"""The message about a run for the webhook."""
+"""Look up the message for the webhook about a run."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ EXAMPLES = """
 
 RETURN = """
 _raw:
-  description: One message for each event, with invisible characters as escapes.
+  description: One message for each event, with hidden characters as escapes.
   type: list
   elements: str
 """

@@ -1,4 +1,4 @@
-"""The versions of the programs that run the playbooks on this machine."""
+"""Look up the versions of the programs that run the playbooks on this machine."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ DOCUMENTATION = """
 name: versions
 short_description: Versions of Python, ansible-core, psycopg2 and collections on the machine that runs ansible-playbook
 description:
-  - Reads the versions from the running process, so the result is correct even if other versions are installed.
+  - Reads the versions from the running process, so that they are correct even if other versions are installed.
 options:
   _terms:
-    description: Collections to look for.
+    description: The names of collections whose versions are wanted.
     type: list
     elements: str
 """

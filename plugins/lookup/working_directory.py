@@ -1,4 +1,4 @@
-"""The directory in which runs write files on this machine."""
+"""Look up the directory in which runs write files on this machine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ DOCUMENTATION = """
 name: working_directory
 short_description: Directory in which runs write files on this machine
 description:
-  - In a checkout, returns its root directory, regardless of the current directory.
+  - In a checkout, returns the root directory of the checkout, regardless of the current directory.
   - If the collection is installed from its archive, returns the current directory.
 """
 

@@ -1,4 +1,4 @@
-"""The location of this collection: a checkout of the repository, or an archive that ansible-galaxy installed."""
+"""Find out how this collection is installed: as a checkout of the repository, or by ansible-galaxy."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 
 NAME = "aimemory.tenancy"
 ROOT = Path(__file__).resolve().parents[2]
-# In a checkout, these playbooks are in the root directory, so their commands are short.
+# A checkout has these playbooks in its root directory, so that the commands for them are short.
 SHORT = ("migrate", "rollback")
 VERIFY = ROOT / "playbooks/verify.yml"
 
 
 def is_checkout(root: Path = ROOT) -> bool:
-    """Return whether the collection is a checkout. ansible-galaxy omits galaxy.yml from archives."""
+    """Return whether the collection at ``root`` is a checkout: only a checkout contains galaxy.yml."""
     return (root / "galaxy.yml").is_file()
 
 
@@ -25,21 +25,21 @@ def working_directory(root: Path = ROOT) -> Path:
 
 
 def playbook(name: str, root: Path = ROOT) -> str:
-    """Return a playbook of this collection as an argument of ansible-playbook."""
+    """Return the argument of ansible-playbook that runs the playbook ``name`` of this collection."""
     if not is_checkout(root):
         return f"{NAME}.{name}"
     return f"{name}.yml" if name in SHORT else f"playbooks/{name}.yml"
 
 
 def prints_json(path: Path, variables: Mapping[str, Any]) -> bool:
-    """Return whether the playbook, called with these extra variables, prints only one JSON document."""
+    """Return whether the playbook, when called with these extra variables, prints nothing but a JSON document."""
     return path == VERIFY and variables.get("verify_output") == "json"
 
 
 def missing_files(root: Path = ROOT) -> list[str]:
-    """Return the sorted names of the archive's files that are not installed. In a checkout, there are none.
+    """Return the sorted names of files in the collection's archive that are not installed; empty for a checkout.
 
-    FILES.json, which ansible-galaxy installs, lists the files of the archive.
+    The list of the archive's files is in FILES.json, which ansible-galaxy installs.
     """
     if is_checkout(root):
         return []

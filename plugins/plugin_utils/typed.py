@@ -1,4 +1,4 @@
-"""A decorator that turns errors with a remedy into Ansible's filter errors."""
+"""A decorator that turns a TenancyError into an AnsibleFilterError."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..module_utils.errors import TenancyError
 
 
 def typed(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the function so that it raises Ansible's error, with the same message, instead of an error with a remedy.
+    """Return ``function``, changed to raise AnsibleFilterError instead of TenancyError, with the same message.
 
     The original exception is not attached as the cause, because it may quote a value such as a DATABASE_URL.
     """

@@ -40,7 +40,7 @@ def test_a_copy_is_not_overwritten(tmp_path: Path) -> None:
     incoming, path = tmp_path / "incoming.partial", tmp_path / "db.tar"
     incoming.write_bytes(CONTENT)
     path.write_bytes(b"another one")
-    assert "already exists" in fetch_archive.put(incoming, path, SHA256)
+    assert "already exists and was not overwritten" in fetch_archive.put(incoming, path, SHA256)
     assert path.read_bytes() == b"another one"
 
 

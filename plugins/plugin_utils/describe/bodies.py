@@ -1,4 +1,4 @@
-"""Analyze the bodies of functions for statements that write to tables, and propose bodies with the tenant in each.
+"""Find the statements in function bodies that write to tables, and propose bodies with the tenant in these statements.
 
 A body is analyzed as text. A proposed body is a draft that the operator reviews. A statement in an unusual form remains
 unchanged, and its line is reported.
@@ -12,20 +12,20 @@ from dataclasses import dataclass
 
 from ...module_utils.quoting import identifier
 
-# A name that needs no quotes.
+# Matches a name that needs no quotes.
 PLAIN = re.compile("[a-z_][a-z0-9_]*")
-# Comments, strings and quoted names.
+# Matches comments and strings.
 HIDDEN = re.compile(
     r"--[^\n]*|/\*.*?\*/|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$|[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'", re.DOTALL
 )
 WRITING = r"\b(insert\s+into|update|delete\s+from|merge\s+into|truncate(?:\s+table)?|copy)\s+(?:only\s+)?"
 NAME = r'((?:"(?:[^"]|"")+"|[a-z_][\w$]*)\s*\.\s*)?("(?:[^"]|"")+"|[a-z_][\w$]*)'
 STATEMENT = re.compile(WRITING + NAME, re.IGNORECASE)
-# This character replaces each character of a string.
+# _masked replaces each character of a string with this one.
 QUOTE = "'"
-# The keywords and symbols that end a condition, if they are outside all parentheses.
+# Matches the end of a statement's condition, outside all parentheses.
 END = re.compile(r"\breturning\b|\bloop\b|;", re.IGNORECASE)
-
+# Matches the end of the rows of an INSERT, outside all parentheses.
 AFTER_VALUES = re.compile(r"\bon\s+conflict\b|\breturning\b|\bloop\b|;", re.IGNORECASE)
 
 Edit = tuple[int, str]
@@ -43,7 +43,7 @@ class Written:
 
 @dataclass(frozen=True)
 class Proposal:
-    """A body whose statements include the tenant, and the lines that the operator must still change."""
+    """A proposed body (``body``), and the lines in which the operator must still add the tenant (``left``)."""
 
     body: str
     left: Sequence[str]
@@ -68,13 +68,13 @@ def written(body: str, schema: str) -> list[Written]:
 
 
 def calls(body: str, names: Iterable[str]) -> set[str]:
-    """Return the functions that a body calls."""
+    """Return those ``names`` of functions that a body calls."""
     text = _masked(body, strings=False)
     return {name for name in names if re.search(rf'\b{re.escape(name)}"?\s*\(', text, re.IGNORECASE)}
 
 
 def rows(body: str, statement: Written) -> int:
-    """Return the number of rows in the VALUES of an INSERT, or 1 for any other form."""
+    """Return the number of rows in the VALUES of an INSERT, or 1 for any other statement."""
     text = _masked(body)
     source = re.compile(r"\s*(\([^()]*\)\s*)?values\b", re.IGNORECASE).match(text, statement.end)
     if source is None:
@@ -83,17 +83,17 @@ def rows(body: str, statement: Written) -> int:
 
 
 def names(written_names: str, separator: str) -> tuple[str, ...]:
-    """Return the names in an SQL list."""
+    """Return the names in a list of SQL identifiers, without quotes."""
     return tuple(_plain(part.strip()) for part in written_names.split(separator))
 
 
 def names_column(body: str, column: str) -> bool:
-    """Return whether a body contains the name of a column, with the pattern that the audit uses."""
+    """Return whether a body contains the name of a column. The audit uses the same pattern."""
     return bool(re.search(rf'(\b|"){re.escape(column)}(\b|")', body, re.IGNORECASE))
 
 
 def line(body: str, place: int) -> str:
-    """Return the line of a body at a position, without leading and trailing spaces."""
+    """Return the line of a body that contains the position ``place``, without leading and trailing spaces."""
     return body[body.rfind("\n", 0, place) + 1 :].partition("\n")[0].strip()
 
 
@@ -123,7 +123,7 @@ def with_tenant(
 
 
 def _inserted(text: str, item: Written, keys: Sequence[tuple[str, ...]], column: str, tenant: str) -> list[Edit] | None:
-    """Return the edits of an INSERT with a column list, or None for an unusual form."""
+    """Return the edits that add the tenant to an INSERT with a column list, or None for an unusual form."""
     opening = re.compile(r"\s*(?:as\s+\w+\s*)?\(", re.IGNORECASE).match(text, item.end)
     if opening is None or (closing := _closing(text, opening.end())) is None:
         return None
@@ -148,12 +148,12 @@ def _inserted(text: str, item: Written, keys: Sequence[tuple[str, ...]], column:
 
 
 def _before(text: str, place: int, added: str) -> str:
-    """Return the text to add at a position, with a trailing space if no whitespace follows the position."""
+    """Return ``added``, with a trailing space if no whitespace follows the position ``place``."""
     return added if text[place : place + 1].isspace() else f"{added} "
 
 
 def _rows(text: str, start: int, end: int) -> list[int]:
-    """Return the positions at which the rows of VALUES begin, or none for another form."""
+    """Return the positions at which the rows of VALUES begin; empty for an unusual form."""
     found = []
     place = start
     while opening := re.compile(r"\s*,?\s*\(").match(text, place, end):
@@ -163,9 +163,9 @@ def _rows(text: str, start: int, end: int) -> list[int]:
 
 
 def _on_conflict(text: str, start: int, keys: Sequence[tuple[str, ...]], column: str) -> list[Edit] | None:
-    """Return the edit of ON CONFLICT (columns), or no edit if the statement lacks this clause.
+    """Return the edit that adds the tenant column to ON CONFLICT (columns).
 
-    Return None if no key of the table has these columns.
+    The list is empty if the clause needs no edit. Return None for an unusual form.
     """
     opening = re.compile(r"on\s+conflict\s*\(([^()]*)\)", re.IGNORECASE).match(text, start)
     if opening is None:
@@ -176,7 +176,7 @@ def _on_conflict(text: str, start: int, keys: Sequence[tuple[str, ...]], column:
 
 
 def _filtered(text: str, item: Written, _: Sequence[tuple[str, ...]], column: str, tenant: str) -> list[Edit] | None:
-    """Return the edits of an UPDATE or DELETE, or None for an unusual form."""
+    """Return the edits that add the tenant to an UPDATE or DELETE, or None for an unusual form."""
     end = _end(text, item.end, END)
     statement = text[item.end : end]
     alias = re.compile(r"\s+(?:as\s+)?(?!\bset\b|\busing\b|\bwhere\b)([a-z_]\w*)", re.IGNORECASE).match(statement)
@@ -196,13 +196,13 @@ PROPOSED: Mapping[str, Callable[..., list[Edit] | None]] = {
 
 
 def _end(text: str, start: int, ending: re.Pattern[str]) -> int:
-    """Return the end of a part of a statement: the first ``ending`` outside all parentheses, or the end of the text."""
+    """Return the position of the first match of ``ending`` outside all parentheses, or the end of the text."""
     found = ending.search(_masked_depth(text, start, len(text)))
     return start + found.start() if found else len(text)
 
 
 def _closing(text: str, start: int) -> int | None:
-    """Return the position after the parenthesis that closes the parenthesis before ``start``."""
+    """Return the position after the closing parenthesis for the one that opens before ``start``, or None."""
     depth = 1
     for place in range(start, len(text)):
         depth += {"(": 1, ")": -1}.get(text[place], 0)
@@ -212,16 +212,16 @@ def _closing(text: str, start: int) -> int | None:
 
 
 def _masked_depth(text: str, start: int, end: int) -> str:
-    """Return the text between two positions, with nested parentheses replaced by spaces.
+    """Return the text between two positions, with the contents of parentheses replaced by spaces.
 
-    The text ends at the end of the surrounding parentheses.
+    The text ends with a semicolon in place of a closing parenthesis that was opened before ``start``.
     """
     depth = 0
     shown: list[str] = []
     for character in text[start:end]:
         depth -= character == ")"
         if depth < 0:
-            # This closes the parenthesis around the statement.
+            # This parenthesis was opened before the statement.
             return "".join(shown) + ";"
         shown.append(" " if depth else character)
         depth += character == "("

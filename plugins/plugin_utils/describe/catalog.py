@@ -1,7 +1,7 @@
 """Access to the result of ``catalog.sql``: the relations and functions of a database that no model describes.
 
-The title of a relation is ``schema.name``. Keys and foreign keys are returned without the tenant column, so the result
-is the same before and after the migration.
+The title of a relation is ``schema.name``. Keys and foreign keys are returned without the tenant column, so that they
+are the same before and after the migration.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .columns import SESSION
 
 Document = Mapping[str, Any]
 
-# Matches defaults that give each row a different value.
+# Matches a default that gives each row a different value.
 RANDOM = re.compile(
     r"^(\w+\.)?(nextval|gen_random_uuid|uuid_generate_v[14]|uuid_generate_v1mc|uuidv[47]|gen_ulid|generate_ulid)\("
 )
@@ -25,15 +25,15 @@ TABLES = ("r", "p")
 
 
 def query() -> str:
-    """Return the query for ``catalog``, which is one JSON document. It writes nothing and takes no arguments."""
+    """Return the query in ``catalog.sql``, whose result is one JSON document. It only reads and takes no arguments."""
     return (Path(__file__).parent / "catalog.sql").read_text()
 
 
 class Table:
-    """A table in the catalogs, without its tenant column."""
+    """A table in the catalogs. Its keys, foreign keys and indexes are returned without the tenant column."""
 
     def __init__(self, title: str, document: Document, column: str | None) -> None:
-        """Store the document of the table. ``column`` is the tenant column, if it is known."""
+        """Store the table's document and the name of the tenant column (``column``), or None if it is not known."""
         self.title, self.document, self._column = title, document, column
         self.name: str = document["name"]
         self.columns = {item["name"]: item for item in document["columns"]}
@@ -45,18 +45,18 @@ class Table:
 
     @property
     def has_session_tenant(self) -> bool:
-        """Whether the default of the tenant column is the session's tenant."""
+        """Whether the tenant column has the session's tenant as its default."""
         return self.has_tenant and bool(SESSION.search(self.columns[str(self._column)]["default"] or ""))
 
     def tenant_reference(self) -> tuple[str, str] | None:
-        """Return the title and key of the table that the tenant column alone references, or None."""
+        """Return title and key of the table that a foreign key of only the tenant column references, or None."""
         keys = [item for item in self.document["foreign_keys"] if item["columns"] == [self._column]]
         return (keys[0]["references"], keys[0]["key"][0]) if keys else None
 
     def unique_keys(self) -> list[tuple[str, ...]]:
         """Return the columns of the table's unique keys, starting with the primary key.
 
-        For a key with expressions, a partial key or an exclusion constraint, these are the columns that it uses.
+        For a key with expressions, a partial key or an exclusion constraint, return the columns that the key uses.
         """
         found: dict[frozenset[str], tuple[str, ...]] = {}
         for item in self._unique():
@@ -66,7 +66,7 @@ class Table:
         return list(found.values())
 
     def foreign_keys(self) -> list[dict[str, Any]]:
-        """Return the table's foreign keys, each with columns, references (a title) and key, in the same order."""
+        """Return the table's foreign keys, each with columns, references (a title) and key (the referenced columns)."""
         found = []
         for item in self.document["foreign_keys"]:
             pairs = [pair for pair in zip(item["columns"], item["key"], strict=True) if pair[0] != self._column]
@@ -80,7 +80,7 @@ class Table:
         return {name for key in self.foreign_keys() for name in key["columns"]}
 
     def indexes(self) -> list[list[tuple[str, bool]]]:
-        """Return the columns of the table's plain, non-unique indexes, each with whether its order is descending."""
+        """Return the columns of each plain, non-unique index. A column is a pair: its name, and whether it descends."""
         found = []
         for item in self.document["indexes"]:
             if not item["unique"] and item["method"] == "btree" and _is_simple(item):
@@ -106,7 +106,7 @@ def _is_simple(index: Document) -> bool:
 
 
 class Catalog:
-    """The content of a database's catalogs, with the tables of one schema."""
+    """The relations of a database, and the tables of one schema."""
 
     def __init__(self, document: Document, schema: str | None = None, column: str | None = None) -> None:
         """Use the given schema, or the schema with the most tables.
@@ -138,7 +138,7 @@ class Catalog:
         return {title: item for title, item in self.relations.items() if item["kind"] in ("v", "m")}
 
     def below(self, title: str) -> set[str]:
-        """Return the tables that a view shows, directly or through other views."""
+        """Return the relations that a view selects from, directly or through other views."""
         found: set[str] = set()
         left = [title]
         while left:

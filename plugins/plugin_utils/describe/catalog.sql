@@ -1,5 +1,5 @@
--- The relations and functions of a database as one JSON document, without a model. The query takes no arguments. It
--- reads only the catalogs and no tables, and does not run code owned by ordinary roles.
+-- Return the relations and functions of a database as one JSON document. The query needs no model and no arguments. It
+-- reads only the catalogs, and runs no code that an ordinary role owns.
 WITH
 -- Relations that are not members of an extension.
 relation AS (
@@ -25,8 +25,8 @@ column_list AS (
   LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
   GROUP BY a.attrelid
 ),
--- The root table of each partition. Keys that exist only on a partition are listed with the root table, like the keys
--- of the root table itself.
+-- Each relation with its root table (itself, unless the relation is a partition). A key that exists only on a
+-- partition is listed as a key of the root table.
 whole AS (
   SELECT r.oid, r.relispartition AS is_part, CASE WHEN r.relispartition THEN pg_partition_root(r.oid)
     ELSE r.oid END AS relid
@@ -36,13 +36,13 @@ index_list AS (
   SELECT r.relid, json_agg(json_build_object(
       'name', c.relname,
       'definition', pg_get_indexdef(i.indexrelid),
-      -- The name is null for an expression.
+      -- An expression has the name null.
       'columns', (
         SELECT json_agg(a.attname ORDER BY k)
         FROM generate_series(1, i.indnkeyatts) AS k
         LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k - 1]),
-      -- The columns that the elements use, or those that the predicate uses if the elements use none. pg_node_tree
-      -- contains the column numbers.
+      -- The columns that the index elements use. If they use none, the columns that the predicate uses. A pg_node_tree
+      -- contains the numbers of columns.
       'reads', (
         SELECT coalesce(json_agg(a.attname ORDER BY a.attnum), '[]')
         FROM pg_catalog.pg_attribute a
@@ -143,8 +143,8 @@ relation_document AS (
   LEFT JOIN trigger_list t ON t.relid = r.oid
   LEFT JOIN over_list o ON o.relid = r.oid
 ),
--- Statements of the service, from pg_stat_activity and, if it is loaded, from pg_stat_statements. The result contains
--- only names, no values.
+-- The service's statements, from pg_stat_activity and, if it is loaded, from pg_stat_statements. The result of the
+-- query contains only names from these statements, no values.
 service_statement (query) AS (
   SELECT query FROM pg_catalog.pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
   UNION

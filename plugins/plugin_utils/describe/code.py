@@ -1,4 +1,4 @@
-"""Functions that write to tenant tables, and other changes that the operator makes manually before the migration."""
+"""Draft the new bodies of functions, and the changes that the operator makes by hand before the migration."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from .described import Described, body_of
 
 
 def functions(described: Described) -> list[dict[str, Any]]:
-    """Return the entries of ``tenancy_functions``, each with title, entry and decision.
+    """Return title, entry and decision of each function to list in ``tenancy_functions``.
 
-    The bodies include the tenant if possible.
+    If possible, the proposed body includes the tenant.
     """
     keys = {
         table.name: [tuple(key) for key in entries.keys(table)[1]] for table in described.tables.values()
@@ -44,7 +44,10 @@ def functions(described: Described) -> list[dict[str, Any]]:
 
 
 def by_hand(described: Described) -> list[dict[str, Any]]:
-    """Return the changes to make manually, each with why, decision, sql, ``commented`` and ``function``."""
+    """Return the changes to make by hand, each with why, decision, sql, ``commented`` and ``function``.
+
+    ``commented`` is whether the SQL is commented out, and ``function`` whether the change is one of a function.
+    """
     return [*_extensions(described), *_functions_by_hand(described), *_relations(described)]
 
 
@@ -61,8 +64,8 @@ def _without_tenant(described: Described) -> list[Document]:
 def _replaceable_body(function: Document, described: Described) -> str | None:
     """Return the body of a function if the migration can replace it, or None.
 
-    An SQL-standard body is converted to a string, because the tenant column does not exist yet when PostgreSQL parses
-    the body.
+    An SQL-standard body is converted to a string. PostgreSQL parses such a body when the function is created, but the
+    tenant column does not exist yet.
     """
     if function["schema"] != described.schema or function["language"] not in LANGUAGES:
         return None
@@ -74,7 +77,10 @@ def _replaceable_body(function: Document, described: Described) -> str | None:
 
 
 def _tenant_of_row(function: Document, described: Described) -> str | None:
-    """Return the tenant of the trigger's row as SQL if only row triggers of tenant tables call the function."""
+    """Return SQL for the tenant of the trigger's row, or None.
+
+    Only row triggers of tenant tables may call the function.
+    """
     if not function["trigger"]:
         return None
     events: set[str] = set()

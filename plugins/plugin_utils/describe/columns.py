@@ -1,4 +1,4 @@
-"""Recognize columns by their names and defaults: the tenant column, and the column with a row's write time."""
+"""Recognize the tenant column, and the column with a row's write time, by their names and defaults."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ TENANT = re.compile(
     "(_?(id|uuid))?",
     re.IGNORECASE,
 )
-# A default that gives a column the tenant of the session.
+# Matches a default that sets a column to the session's tenant.
 SESSION = re.compile(r"current_setting\('([^']+)'")
 # Names of the column with a row's write time, in order of preference.
 WRITTEN = tuple(
@@ -33,5 +33,5 @@ def written_at(columns: Mapping[str, Mapping[str, Any]]) -> str | None:
         for name in times:
             if pattern.fullmatch(name):
                 return name
-    # The server fills in only a column with a default. Any other column may contain another time, such as an end time.
+    # A NOT NULL column with a default probably contains the write time. Without a default, it may be an end time.
     return next((name for name, item in times.items() if item["not_null"] and item["default"]), None)

@@ -1,4 +1,4 @@
-"""A database that no model describes: the tables that belong to tenants, and the tenant column."""
+"""Find the tenant tables and the tenant column of a database that no model describes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FIRST_TENANT: dict[str, int | str] = {"uuid": "00000000-0000-4000-8000-000000000
 
 
 class Described:
-    """The tenant tables in the catalogs, by title. The other tables are shared."""
+    """The relations of a database, divided into tenant tables (``tables``, by title) and shared tables (``shared``)."""
 
     def __init__(self, document: Document, given: Mapping[str, Any] | None = None) -> None:
         """Read the result of the query in ``catalog``.
@@ -38,7 +38,7 @@ class Described:
                 self.shared[title] = f"{own.framework}: {own.holds}"
         candidates = {title: table for title, table in self.catalog.tables.items() if title not in self.shared}
         there = [table for table in candidates.values() if table.has_tenant]
-        # If the default of the column is not the tenant of the session, the migration did not create the column.
+        # A column that the migration creates has the session's tenant as its default. Any other column is adopted.
         self.adopted = bool(there) and not any(table.has_session_tenant for table in there)
         self.tenants_table = _tenants_table(self.catalog, there)
         self.tables = {
@@ -50,10 +50,10 @@ class Described:
         self._triggered = {title: self._written_by_triggers(table) for title, table in self.tables.items()}
 
     def tenant_column(self) -> dict[str, Any]:
-        """Return the tenant column with name, type, setting, tenant, tenant_name, tables and shared.
+        """Return the tenant column as a dict with name, type, setting, tenant, tenant_name, tables and shared.
 
-        ``tables`` is the number of tables that have the column. ``shared`` contains the other columns that most tables
-        have. Raises TenancyError for an unsupported type, and for a value that is not a tenant.
+        ``tables`` is the number of tables that have the column. ``shared`` counts the tables for each other column that
+        most tables have. Raises TenancyError for an unsupported type, or for a default tenant that is not a tenant.
         """
         there = [table.columns[self.column] for table in self.tables.values() if self.column in table.columns]
         types = [name for name, _ in Counter(item["type"] for item in there).most_common() if name in TENANT_TYPES]
@@ -73,7 +73,7 @@ class Described:
         }
 
     def _shared_columns(self) -> dict[str, int]:
-        """Return the other columns that most tables have, each with the number of tables."""
+        """Return the number of tables for each column, other than the tenant column, that most tables have."""
         found = Counter(
             name
             for table in self.tables.values()
@@ -85,7 +85,7 @@ class Described:
         return {name: number for name, number in found.most_common() if 2 * number > len(self.tables) > 1}
 
     def triggered(self, title: str) -> Mapping[str, int]:
-        """Return the tables into which a table's triggers insert rows for each new row, with the number of rows."""
+        """Return the tables into which a table's triggers insert rows, with the number of rows for each new row."""
         return self._triggered[title]
 
     def is_triggered(self, title: str) -> bool:
@@ -93,7 +93,7 @@ class Described:
         return any(title in found for source, found in self._triggered.items() if source != title)
 
     def is_over_tenants(self, title: str) -> bool:
-        """Return whether a view shows rows of tenants, or of relations that await the operator's decision."""
+        """Return whether a view shows rows of tenants, or of relations that the operator must still decide about."""
         parts = {name for name, item in self.catalog.relations.items() if item["partition"]}
         held = (self.tables.keys() | parts | self.catalog.others().keys()) - self.shared.keys()
         return bool(self.catalog.below(title) & held)
@@ -114,19 +114,19 @@ class Described:
             for statement in bodies.written(texts[name], self.schema):
                 target = self.by_name.get(statement.table)
                 if statement.command == "insert into" and target and target is not table:
-                    # If several statements insert rows, perhaps only one of them runs, for example in IF and ELSE.
+                    # Perhaps only one of several INSERTs runs, as in IF and ELSE, so use the maximum, not the sum.
                     found[target.title] = max(found.get(target.title, 1), bodies.rows(texts[name], statement))
             left += sorted(bodies.calls(texts[name], texts) - seen)
         return found
 
 
 def body_of(function: Document) -> str:
-    """Return the body of a function, or the definition if the function has an SQL-standard body."""
+    """Return the body of a function. For an SQL-standard body, return the whole definition, which contains it."""
     return str(function["body"] or function["definition"])
 
 
 def _tenants_table(catalog: Catalog, tables: Iterable[Table]) -> dict[str, str] | None:
-    """Return the table that the tenant column of most tables references, with title, name and key."""
+    """Return title, name and key of the table that the tenant columns reference most often, or None."""
     found = Counter(reference for table in tables if (reference := table.tenant_reference()) is not None)
     if not found:
         return None
@@ -135,7 +135,7 @@ def _tenants_table(catalog: Catalog, tables: Iterable[Table]) -> dict[str, str] 
 
 
 def _existing_column(catalog: Catalog) -> str | None:
-    """Return the column that most tables have and whose name or default shows that it contains the tenant."""
+    """Return the column that most tables have and whose name or default suggests the tenant, or None."""
     tables = [table for table in catalog.tables.values() if frameworks.owner(table.name, table.columns) is None]
     shared = Counter(
         name

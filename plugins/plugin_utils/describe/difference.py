@@ -1,6 +1,6 @@
-"""The differences between a database and its model after a release of the application.
+"""Find the differences between a database and its model after a release of the application.
 
-This module makes a draft with the model's schema and tenant column, and compares the draft with the model.
+This module drafts a new model, with the schema and the tenant column of the existing one, and compares both.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from .draft import Draft, build
 
 Model = Mapping[str, Any]
 
-# A difference: the sentence, the variable to change, its entry, the field of the entry, and the value to add.
-# ``add`` is None if the operator must decide.
+# A difference has a sentence, the variable to change, the entry in the variable, the field of the entry, and the value
+# to add. ``add`` is None if the operator must decide.
 Difference = dict[str, Any]
 KINDS = ("surrogate_keys", "natural_keys")
 
 
 def differences(document: Document, source: Model) -> list[Difference]:
-    """Return the differences between the database and the model, each with say, variable, entry, field and add.
+    """Return the differences between a database and its model, each with say, variable, entry, field and add.
 
     ``document`` is the result of the query in ``catalog``. ``source`` contains the ``tenancy_*`` variables without
-    their prefix. The keys and foreign keys of a table are compared, but not its indexes, sample or triggers.
+    their prefix. New keys and foreign keys of a table are reported, but not new indexes or triggers.
     """
     draft = build(document, source)
     catalog = Catalog(document, source["schema"], source["column"])
@@ -42,7 +42,7 @@ def _difference(say: str, variable: str, entry: str = "", field: str = "", add: 
 
 
 def _new_tables(draft: Draft, source: Model, tables: Mapping[str, Table]) -> Iterator[Difference]:
-    """Yield the tables that are not in the model, in the order of their foreign keys."""
+    """Yield the tables that are not in the model. A table comes after the tables that it references."""
     known = {entry["name"] for entry in source["tables"]} | {(source.get("tenants") or {}).get("table")}
     for item in draft["tables"]:
         name, entry = item["entry"]["name"], dict(item["entry"])
@@ -57,7 +57,7 @@ def _new_tables(draft: Draft, source: Model, tables: Mapping[str, Table]) -> Ite
 
 
 def _of_table(entry: Mapping[str, Any], draft: Draft, table: Table | None) -> Iterator[Difference]:
-    """Yield the keys, foreign keys and columns of a table that are missing in its entry in the model."""
+    """Yield the differences between a table and its entry in the model. ``table`` is None if it does not exist."""
     name = entry["name"]
     if table is None:
         yield _difference(f"The table {name} of the model does not exist: remove its entry.", "tenancy_tables", name)
@@ -79,7 +79,7 @@ def _of_table(entry: Mapping[str, Any], draft: Draft, table: Table | None) -> It
 
 
 def _gone(entry: Mapping[str, Any], described: Mapping[str, Any], table: Table) -> Iterator[Difference]:
-    """Yield the keys, foreign keys and columns in the entry that the table does not have."""
+    """Yield the keys, foreign keys and columns that the entry names but the table does not have."""
     name = entry["name"]
     there = [set(key) for key in table.unique_keys()]
     for kind in KINDS:
@@ -134,14 +134,14 @@ def _is_in_model(title: str, source: Model) -> bool:
 
 
 def _functions(draft: Draft, source: Model) -> Iterator[Difference]:
-    """Yield functions that write to tenant tables without the tenant, and that are not in the model."""
+    """Yield the functions that write to tenant tables without the tenant and that are not in the model."""
     known = {(item["name"], item["identity"]) for item in source.get("functions", ())}
     for item in draft["functions"]:
         entry = item["entry"]
         if (entry["name"], entry["identity"]) not in known:
             say = f"The function {item['title']} is new. {item['decision']}"
             yield _difference(say, "tenancy_functions", add=entry)
-    # Only functions: the audit reports relations that the service can read although no policy filters them.
+    # Of the changes by hand, report only those of functions. The audit reports relations that no policy filters.
     for item in draft["before"]:
         if item["function"]:
             yield _difference(f"{item['why']} {item['decision']}", "by hand")
@@ -156,7 +156,7 @@ def _list(columns: Sequence[str]) -> str:
 
 
 def lines(found: Sequence[Difference]) -> list[str]:
-    """Return lines for the operator: a sentence for each difference, with the lines to add to the model."""
+    """Return lines for the operator: a comment about each difference, followed by the lines to add to the model."""
     shown: list[str] = []
     for item in found:
         shown += text.comment(item["say"])

@@ -1,7 +1,7 @@
-"""A draft of the model, made from the catalogs of a database that has no model.
+"""Draft a model from the catalogs of a database that has no model.
 
-The operator decides the questions that the catalogs do not answer. The draft is complete, because it contains a choice
-for each decision. No such choice lets one tenant see another tenant's rows.
+The operator decides what the catalogs do not show. The draft already contains a choice for each decision, so it is
+complete. None of these choices lets one tenant see another tenant's rows.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ Draft = dict[str, Any]
 
 # Lists of items, each of which may need a decision.
 PARTS = ("tables", "readable", "views", "functions", "before")
-# Variables that cannot be derived from the catalogs unless the tenant column exists.
+# Variables that the catalogs show only if the tenant column already exists.
 UNDECIDED = ("column", "column_type", "default_tenant")
 
 
 def build(document: Document, given: Mapping[str, Any] | None = None) -> Draft:
-    """Return the draft, with database, schema, column, undecided (a part of UNDECIDED), adopted, tenants, and the lists
-    in PARTS.
+    """Return the draft: database, schema, column, undecided, adopted, tenants, and the lists named in PARTS.
 
-    ``document`` is the result of the query in ``catalog``. ``given`` contains the earlier decisions: schema, column,
-    column_type, setting, default_tenant, default_tenant_name and readable (titles of shared relations). Raises
-    TenancyError if the database has no table, or if a given value is invalid.
+    ``undecided`` lists the variables in UNDECIDED that the operator must decide. ``document`` is the result of the
+    query in ``catalog``. ``given`` contains the earlier decisions: schema, column, column_type, setting,
+    default_tenant, default_tenant_name and readable (titles of shared relations). Raises TenancyError if the database
+    has no table, or if a given value is invalid.
     """
     described = Described(document, given)
     column = described.tenant_column()

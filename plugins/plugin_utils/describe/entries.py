@@ -1,4 +1,7 @@
-"""Entries of ``tenancy_tables``, ``tenancy_readable`` and ``tenancy_views``, each with its decision."""
+"""Draft the entries of ``tenancy_tables``, ``tenancy_readable`` and ``tenancy_views``.
+
+An entry may have a decision: a sentence about what the operator must decide.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from . import bodies, columns, frameworks, order
 from .catalog import Table
 from .described import Described, body_of
 
-# A trigger function that only raises an error, and the SQLSTATE in its body.
+# Matches the body of a trigger function that only raises an error. ERRCODE matches the SQLSTATE in this body.
 RAISING = re.compile(
     r"begin\s+raise\s+(?!notice|info|log|warning|debug)[^;]*;(\s*return\s+\w+\s*;)?\s*end\s*;?", re.IGNORECASE
 )
@@ -26,12 +29,12 @@ CONDITIONS = {
     "modifying_sql_data_not_permitted": "38002", "prohibited_sql_statement_attempted": "38003",
     "triggered_data_change_violation": "27000", "with_check_option_violation": "44000",
 }  # fmt: skip
-# The maximum number of columns in a list that all tenants share, apart from the generated key.
+# A table with at most this number of columns, apart from its generated key, may be a list that all tenants share.
 FEW_COLUMNS = 3
 
 
 def tables(described: Described) -> list[dict[str, Any]]:
-    """Return the tenant tables in the order of their foreign keys, each with title, entry and decision."""
+    """Return title, entry and decision of each tenant table. A table comes after the tables that it references."""
     links, nullable = {}, set()
     for title, table in described.tables.items():
         keys = [key for key in table.foreign_keys() if key["references"] in described.tables]
@@ -70,8 +73,8 @@ def _entry(described: Described, title: str) -> dict[str, Any]:
 def keys(table: Table) -> tuple[list[list[str]], list[list[str]]]:
     """Return the surrogate and the natural keys of a table.
 
-    A surrogate key has a column whose default is different in each row. It contains no foreign key column, because the
-    values of such a column have a meaning.
+    A surrogate key has a column whose default is different in each row. A key with a foreign key column is natural,
+    because the values of that column have a meaning.
     """
     pointing = table.pointing()
     surrogate: list[list[str]] = []
@@ -88,7 +91,7 @@ def _foreign_keys(described: Described, table: Table) -> list[dict[str, Any]]:
         target = described.tables.get(item["references"])
         if target is None:
             continue
-        # Both sides follow the order of the referenced key.
+        # On both sides, use the column order of the referenced key.
         pairs = dict(zip(item["key"], item["columns"], strict=True))
         key = next((list(key) for key in target.unique_keys() if set(key) == set(pairs)), item["key"])
         entry = {"columns": [pairs[name] for name in key], "references": target.name, "key": key}
@@ -100,7 +103,7 @@ def _foreign_keys(described: Described, table: Table) -> list[dict[str, Any]]:
 def _tenant_from(described: Described, table: Table, foreign_keys: Sequence[dict[str, Any]]) -> list[str] | None:
     """Return the columns of the foreign key from which rows take their tenant, or None.
 
-    Only a table that lacks the adopted tenant column needs such a foreign key.
+    Only a table that lacks the adopted tenant column needs this foreign key.
     """
     if not described.adopted or table.has_tenant:
         return None
@@ -118,7 +121,10 @@ def _leads(described: Described, table: Table, key: Mapping[str, Any], seen: set
 
 
 def _indexes(table: Table, natural: Sequence[Sequence[str]]) -> list[list[Any]]:
-    """Return the indexes to build with the tenant column, except those on foreign keys or replaced by natural keys."""
+    """Return the indexes to build with the tenant column.
+
+    Indexes that start with a foreign key column are omitted, as are those that a natural key replaces.
+    """
     found: list[list[Any]] = []
     pointing = table.pointing()
     for index in table.indexes():
@@ -132,7 +138,7 @@ def _indexes(table: Table, natural: Sequence[Sequence[str]]) -> list[list[Any]]:
 
 
 def _append_only(described: Described, table: Table) -> list[Any]:
-    """Return the commands forbidden by triggers that only raise an error."""
+    """Return the commands (update, delete) that a table's triggers forbid by raising an error."""
     functions = {item["id"]: item for item in described.functions}
     found: dict[str, Any] = {}
     for trigger in table.document["triggers"]:
@@ -147,14 +153,14 @@ def _append_only(described: Described, table: Table) -> list[Any]:
 
 
 def _sqlstate(body: str) -> str | None:
-    """Return the SQLSTATE that a body contains, as a code or as the name of an error."""
+    """Return the SQLSTATE that a body raises, or None. The body may contain a code or the name of an error."""
     named = [name.lower() for name in ERRCODE.findall(body)]
     found = [CONDITIONS.get(name, name.upper()) for name in named if name in CONDITIONS or len(name) == SQLSTATE_LENGTH]
     return found[-1] if found else None
 
 
 def _decision(described: Described, title: str) -> str | None:
-    """Return the reason why the operator must decide about a table, or None."""
+    """Return the sentences about what the operator must decide for a table, or None."""
     table = described.tables[title]
     found = [_shared(described, title, table), *_chosen(table), *_upserts(described, table)]
     return " ".join(text for text in found if text is not None) or None
@@ -171,7 +177,10 @@ def _chosen(table: Table) -> list[str]:
 
 
 def _upserts(described: Described, table: Table) -> list[str]:
-    """Return a decision for each of the service's statements that names the columns of a key to be replaced."""
+    """Return a decision for each ON CONFLICT of the service that names the columns of a natural key.
+
+    The migration adds the tenant column to this key.
+    """
     natural = {frozenset(key) for key in keys(table)[1]}
     return [
         f"The service stores rows with ON CONFLICT ({visible(item['columns'])}), which matches no key after the"
@@ -183,7 +192,7 @@ def _upserts(described: Described, table: Table) -> list[str]:
 
 
 def _shared(described: Described, title: str, table: Table) -> str | None:
-    """Return the reason why the operator must decide whether a table is a tenant table or shared, or None."""
+    """Return why the operator must decide whether a table is a tenant table or shared, or None."""
     way = f"The draft makes it a tenant table. If it is shared, move {visible(title)} to tenancy_readable."
     if frameworks.is_session(table.name, table.columns):
         return (
@@ -211,9 +220,9 @@ def _shared(described: Described, title: str, table: Table) -> str | None:
 
 
 def readable(described: Described) -> list[dict[str, Any]]:
-    """Return the other relations that the service can read, each with title, why, decision and ``commented``.
+    """Return the relations other than tenant tables that the service can read.
 
-    ``commented`` is whether the operator must still decide about the relation.
+    Each has title, why, decision and ``commented``, which is true if the operator must still decide about the relation.
     """
     found: list[dict[str, Any]] = [
         {"title": title, "why": why, "decision": None, "commented": False} for title, why in described.shared.items()
@@ -235,7 +244,7 @@ def readable(described: Described) -> list[dict[str, Any]]:
 
 
 def views(described: Described) -> list[dict[str, Any]]:
-    """Return the views over tenant tables, each with title, entry and decision."""
+    """Return title, entry and decision of each view over tenant tables in the model's schema."""
     return [
         {"title": title, "entry": {"name": item["name"], "sample_rows": 1}, "decision": None}
         for title, item in described.catalog.views().items()

@@ -1,4 +1,4 @@
-"""The tables of frameworks, recognized by their names and columns."""
+"""Recognize the tables of frameworks by their names and columns."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Own:
-    """A table of a framework, with the framework and the content of the table."""
+    """A framework's table: the framework, what the table contains, and the columns that identify the table."""
 
     framework: str
     holds: str
@@ -20,7 +20,7 @@ def _own(framework: str, holds: str, *columns: str) -> Own:
 
 
 BOOKKEEPING, TYPES = "the migrations that were run", "the names of its models and permissions"
-# The tables by name. If two frameworks use the same name, the first entry whose columns exist applies.
+# The tables of frameworks, by table name. If frameworks share a name, the first entry whose columns all exist applies.
 TABLES: dict[str, tuple[Own, ...]] = {
     "alembic_version": (_own("Alembic", BOOKKEEPING, "version_num"),),
     "django_migrations": (_own("Django", BOOKKEEPING, "app", "name", "applied"),),
@@ -47,8 +47,8 @@ TABLES: dict[str, tuple[Own, ...]] = {
     "databasechangelog": (_own("Liquibase", BOOKKEEPING, "id", "author", "filename"),),
     "databasechangeloglock": (_own("Liquibase", "its lock", "locked"),),
 }
-# The names of tables with sessions or a cache, each with columns, at least one of which must exist. A service finds a
-# row by its key, often before it knows the tenant.
+# The names of tables that contain sessions or a cache. A table must also have at least one of the listed columns. A
+# service finds a row of these tables by its key, often before it knows the tenant.
 SESSIONS: dict[str, frozenset[str]] = {
     "django_session": frozenset(("session_data",)),
     "sessions": frozenset(("payload", "data", "sess", "session_data", "expires", "expires_at", "last_activity")),
@@ -63,11 +63,11 @@ SESSIONS: dict[str, frozenset[str]] = {
 
 
 def owner(name: str, columns: Iterable[str]) -> Own | None:
-    """Return the framework to which a table belongs, or None."""
+    """Return the framework's table that has this name and these columns, or None."""
     found = set(columns)
     return next((own for own in TABLES.get(name, ()) if own.columns <= found), None)
 
 
 def is_session(name: str, columns: Iterable[str]) -> bool:
-    """Return whether a table contains sessions or a cache."""
+    """Return whether a table with this name and these columns contains sessions or a cache."""
     return not SESSIONS.get(name, frozenset()).isdisjoint(columns)

@@ -1,4 +1,4 @@
-"""The order of tables, in which a table comes after the tables that it references."""
+"""Order tables by their foreign keys: a table comes after the tables that it references."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Collection, Mapping
 
 
 def referenced_first(links: Mapping[str, Collection[str]], nullable: Collection[tuple[str, str]]) -> list[str]:
-    """Return the tables in the order of their foreign keys. Tables without such an order keep the given one.
+    """Return the tables so that each comes after the tables that it references.
 
-    ``links`` contains the tables that each table references, which may include the table itself. In a cycle, the table
-    with the fewest foreign keys outside ``nullable`` comes first, because its row can be stored before the others.
+    Tables whose order no foreign key determines keep their given order. ``links`` contains the tables that each table
+    references, which may include the table itself. ``nullable`` contains the pairs of tables whose foreign key may be
+    NULL. In a cycle, the table with the fewest NOT NULL foreign keys comes first.
     """
     left = {title: set(others) - {title} for title, others in links.items()}
     found: list[str] = []
@@ -24,7 +25,7 @@ def referenced_first(links: Mapping[str, Collection[str]], nullable: Collection[
 
 
 def _least_bound(left: Mapping[str, set[str]], nullable: Collection[tuple[str, str]]) -> list[str]:
-    """Return the remaining tables, which are in cycles, ordered by the number of NOT NULL foreign keys."""
+    """Return those remaining tables that are part of a cycle, ordered by the number of NOT NULL foreign keys."""
     waiting = {title: others & left.keys() for title, others in left.items()}
     circular = [title for title in left if title in _reached(title, waiting)]
     return sorted(circular, key=lambda title: sum((title, other) not in nullable for other in waiting[title]))

@@ -1,4 +1,4 @@
-"""The text of a draft: ``tenancy.yml``, and ``before.sql`` if changes must be made by hand."""
+"""Write a draft as text: ``tenancy.yml``, and ``before.sql`` with the changes that the operator makes by hand."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from ...module_utils.messages import visible
 from ...module_utils.quoting import MAX_IDENTIFIER_BYTES
 from .draft import Draft, decisions
 
-# The maximum width of a line in yamllint.
+# The maximum line length that yamllint accepts.
 WIDTH = 120
-# Text that Ansible would evaluate as a template.
+# Matches the start of a template, which Ansible evaluates.
 TEMPLATE = re.compile(r"\{\{|\{%|\{#")
 DECIDE = "# DECIDE"
 SETTINGS = """\
@@ -30,27 +30,27 @@ interpreter_python = auto_silent
 
 
 class _Unsafe(str):
-    """A string that Ansible does not evaluate as a template."""
+    """A string that the draft marks with ``!unsafe``, so that Ansible does not evaluate it as a template."""
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes each value on one line."""
+    """Write each value on one line."""
 
 
 def _represented(dumper: _Dumper, value: str) -> yaml.ScalarNode:
-    """Return any string on one line."""
+    """Return the YAML node of a string, in double quotes if the string has several lines."""
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style='"' if len(value.splitlines()) > 1 else None)
 
 
 _Dumper.add_representer(str, _represented)
-# Ansible's own types for strings and numbers, which carry their origin.
+# Ansible reads strings and numbers as subclasses of str and int that also store their origin.
 _Dumper.add_multi_representer(str, _represented)
 _Dumper.add_multi_representer(int, lambda dumper, value: dumper.represent_int(value))
 _Dumper.add_representer(_Unsafe, lambda dumper, value: dumper.represent_scalar("!unsafe", value, style='"'))
 
 
 def flow(value: Any) -> str:
-    """Return a value as one line of YAML, which Ansible reads as the same value."""
+    """Return a value as one line of YAML, from which Ansible reads the same value."""
     written = _dumped(value, allow_unicode=True)
     if visible(written, lines=True) != written:
         written = _dumped(value, allow_unicode=False)
@@ -73,7 +73,7 @@ def _guarded(value: Any) -> Any:
 
 
 def item(entry: Mapping[str, Any]) -> list[str]:
-    """Return an entry in a list of tables, views or functions, with the indentation of the model."""
+    """Return the lines of an entry in a list of tables, views or functions, indented as in tenancy.yml."""
     line = f"  - {flow(entry)}"
     if len(line) <= WIDTH and "\n" not in entry.get("body", ""):
         return [line]
@@ -85,7 +85,7 @@ def item(entry: Mapping[str, Any]) -> list[str]:
 
 
 def _field(name: str, value: Any) -> list[str]:
-    """Return a field of an entry: on one line, as a list with one line for each item, or as an unchanged body."""
+    """Return the lines of a field: one line, a list with one line for each item, or a function's unchanged body."""
     if name == "body" and "\n" in value:
         return _block(name, value)
     line = f"{name}: {flow(value)}"
@@ -95,7 +95,7 @@ def _field(name: str, value: Any) -> list[str]:
 
 
 def _block(name: str, value: str) -> list[str]:
-    """Return a multi-line string as an unchanged YAML block."""
+    """Return a string as a YAML block, or on one line if it contains characters that a block cannot show."""
     lines = value.strip("\n").split("\n")
     lead = "!unsafe " if TEMPLATE.search(value) else ""
     shown = "".join(lines)
@@ -106,7 +106,7 @@ def _block(name: str, value: str) -> list[str]:
 
 
 def comment(text: str, indent: int = 0, lead: str = "#") -> list[str]:
-    """Return a comment, wrapped into lines."""
+    """Return ``text`` as the wrapped lines of a YAML comment."""
     first = f"{' ' * indent}{lead} "
     return textwrap.wrap(
         visible(text), WIDTH, initial_indent=first, subsequent_indent=f"{' ' * indent}#   ", break_long_words=False,
@@ -178,7 +178,7 @@ def _head(draft: Draft) -> list[str]:
 
 
 def _tenants(found: Mapping[str, str] | None) -> list[str]:
-    """Return the table that the tenant column references."""
+    """Return the lines with tenancy_tenants: the table that the tenant column references."""
     if found is None:
         return []
     said = (
@@ -231,7 +231,7 @@ def _listed(name: str, found: Sequence[Mapping[str, Any]], title: str) -> list[s
 
 
 def before(draft: Draft) -> str:
-    """Return, as SQL, the changes to make by hand before the migration. The text is empty if no changes are needed."""
+    """Return the SQL of the changes to make by hand before the migration; empty if there are none."""
     if not draft["before"]:
         return ""
     lines = [

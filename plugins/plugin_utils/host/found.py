@@ -1,4 +1,4 @@
-"""The facts about a host that a run needs, derived from the result of the inspect_host module."""
+"""Derive the facts about a host that a run needs from the result of the inspect_host module."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ Answer = dict[str, Any]
 def of_inspection(inspected: Mapping[str, Any], wanted: Mapping[str, Any]) -> Answer:
     """Return ``{service, refusals, notes, result}`` for the result of the inspect_host module.
 
-    ``wanted`` has the run's requirements for the host, as defined in roles/preflight/vars/main.yml. ``service`` is the
-    result of ``service.found.of_witness``, with the password, or empty if the service cannot be inspected. ``refusals``
-    and ``notes`` are sentences. ``result`` is the role's fact, or empty if the run is refused.
+    ``wanted`` contains the run's requirements for the host, as defined in roles/preflight/vars/main.yml. ``service`` is
+    the result of ``service.found.of_witness``, including the password, or empty if the service cannot be inspected.
+    ``refusals`` and ``notes`` are sentences. ``result`` is the value of ``preflight_result``, or empty if
+    the run is refused.
     """
     witness = inspected["service"]
     service = {} if witness["problem"] else service_found.of_witness(witness, wanted["files"], wanted)
@@ -48,7 +49,7 @@ def notes(inspected: Mapping[str, Any], service: Mapping[str, Any], wanted: Mapp
 
 
 def _other_logins(logins: Sequence[Mapping[str, str]], wanted: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Return the other units of the host with a login to the database, each with ``unit`` and ``user``, in order."""
+    """Return ``unit`` and ``user`` of each login to the database that another unit of the host has, sorted."""
     found = {
         (item["unit"], item["user"])
         for item in logins
@@ -67,19 +68,20 @@ def _result(inspected: Mapping[str, Any], service: Mapping[str, Any], wanted: Ma
     return {
         "operator": wanted["operator"],
         "application_role": wanted["role"] if replaces else named,
-        # The role in DATABASE_URL, if the run replaces it with another role.
+        # The role in DATABASE_URL if the run replaces this role, otherwise None.
         "replaced_role": named if replaces else None,
         "app_role": server["app_role"],
         "bypassing_roles": server["bypassing_roles"],
         "other_logins": _other_logins(inspected["logins"], wanted),
-        # Settings of the administrator's sessions, in addition to the fixed settings.
+        # The settings of the administrator's sessions that are added to the fixed settings.
         "session_settings": inspected["postgresql"]["session_settings"],
         "server_version": server["version"],
         "server_version_num": server["version_num"],
         "database_size_bytes": size,
-        # The symbolic link that acts as the lock: only one run at a time may change the database.
+        # The symbolic link that acts as the lock, so that only one run at a time changes the database.
         "lock": wanted["lock"],
         "lock_holder": inspected["lock_holder"],
-        # The time limit, in seconds, of jobs that dump and restore a large database. 0 if the calls wait for both.
+        # The time limit, in seconds, for the jobs that dump and restore a large database. For a smaller database, the
+        # value is 0: the modules' calls wait for the dump and the restore.
         "job_seconds": wanted["watch_seconds"] if size >= wanted["watch_bytes"] else 0,
     }

@@ -1,4 +1,4 @@
-"""Sentences about open transactions, for which the run would have to wait."""
+"""Write sentences about the open transactions that a run must wait for."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ Transactions = Sequence[Mapping[str, Any]]
 
 
 def refusals(found: Transactions, wanted: Mapping[str, Any]) -> list[str]:
-    """Return why prepared transactions, which PostgreSQL never ends, stop a run.
+    """Return a sentence about the prepared transactions that stop a run, because PostgreSQL never ends them.
 
-    ``found`` are the transactions from the other_clients module. ``wanted`` has database and strategy. The online steps
-    wait for any prepared transaction, and LOCK TABLE waits for one with locks on the tables.
+    ``found`` contains the transactions from the other_clients module. ``wanted`` contains database and strategy. The
+    online steps wait for every prepared transaction. LOCK TABLE waits only for those with locks on the tables.
     """
     prepared = [item for item in found if _stops(item, wanted)]
     if not prepared:
@@ -26,7 +26,7 @@ def refusals(found: Transactions, wanted: Mapping[str, Any]) -> list[str]:
 
 
 def notes(found: Transactions, wanted: Mapping[str, Any]) -> list[str]:
-    """Return a sentence about each other open transaction, which may end before the run needs its locks.
+    """Return a sentence about each open transaction that does not stop the run, but may delay it.
 
     ``found`` and ``wanted`` are as in ``refusals``.
     """

@@ -1,4 +1,4 @@
-"""The reasons why a run does not start on a host: pure functions of the result of the inspect_host module."""
+"""The reasons why a run does not start on a host, derived from the results of modules."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from . import open_transactions
 
 Found = Mapping[str, Any]
 SERVERS = ("postgres", "postmaster")
-# PostgreSQL's error message if an ordinary role sets the parameters of the administrator's sessions.
+# PostgreSQL's error if a role that is not a superuser sets the parameters of the administrator's sessions.
 NO_SUPERUSER = "permission denied to set parameter"
-# The message of a PostgreSQL server that was built without libxml.
+# The error of a PostgreSQL server that was built without libxml.
 NO_LIBXML = "unsupported XML feature"
 
 
 def of_host(inspected: Found, service: Found, wanted: Found) -> list[str]:
-    """Return the sentences about the first cause only, because further problems may be consequences of it.
+    """Return the sentences about the first cause that stops the run. Other problems may be its consequences.
 
     ``service`` and ``wanted`` are as in ``found.of_inspection``. The order is: the unit, the service's database,
-    PostgreSQL's response, the server, code that reading would run, and the requirements of a backup.
+    PostgreSQL's response, the server, code that reading the state runs, and the requirements of a backup.
     """
     causes = (_unit, _service, _answer, _server, _code, _backup)
     return next(filter(None, (cause(inspected, service, wanted) for cause in causes)), [])
 
 
 def of_route(verdict: Found, attempts: Found, database_url: Found, wanted: Found) -> list[str]:
-    """Return why the service's own route to the database is refused.
+    """Return why a run does not accept the service's own route to the database.
 
-    ``verdict`` is the result of ``service.route.judge``, and ``database_url`` the parts of the URL. ``attempts`` is the
-    result of the attempts to bypass row security ({problem, findings}), which a run requires if row security is to
-    isolate tenants afterwards. A rollback accepts a service that cannot log in, or is behind a pooler that shares
-    sessions. ``wanted`` contains database, and isolating: whether row security is to isolate tenants.
+    ``verdict`` is the result of ``service.route.judge``. ``attempts`` ({problem, findings}) is the result of the
+    attempts to bypass row security. ``database_url`` contains the parts of the URL. ``wanted`` contains database, and
+    isolating: whether row security isolates tenants after the run. Only then do the attempts count. Otherwise, as in a
+    rollback, the service may be unable to log in, or may use a pooler that shares sessions.
     """
     accepted = {"ok"}
     if not wanted["isolating"]:
@@ -57,7 +57,7 @@ def of_route(verdict: Found, attempts: Found, database_url: Found, wanted: Found
 
 
 def of_attempts(findings: Iterable[Found]) -> list[str]:
-    """Return why a login is refused if ``findings`` show that it reached a role that bypasses row security."""
+    """Return why a login is refused: ``findings`` show that it can use a role that bypasses row security."""
     reached = [finding["sentence"] for finding in findings if not finding["ok"]]
     return (
         [f"The service's login can bypass row security: {'; '.join(reached)}. Revoke that role from the login."]
@@ -67,11 +67,11 @@ def of_attempts(findings: Iterable[Found]) -> list[str]:
 
 
 def of_new_login(environment: str, state: Found, wanted: Found) -> list[str]:
-    """Return why the service cannot get its own login.
+    """Return why the run cannot give the service a separate login.
 
-    ``environment`` is the text of its environment file. ``state`` comes from the service role. ``wanted`` has service,
-    file (the path), role, mark (the comment of a role that this runbook created) and existing_role (with its comment,
-    or None).
+    ``environment`` is the text of the service's environment file. ``state`` comes from the service role. ``wanted``
+    contains service, file (its path), role, mark and existing_role. ``mark`` is the comment on roles that this runbook
+    created. ``existing_role`` is the existing role of that name, with its comment, or None.
     """
     found = []
     if not state["url_rewritable"] or not re.search(r"(?m)^\s*(export\s+)?DATABASE_URL\s*=", environment):
@@ -90,11 +90,11 @@ def of_new_login(environment: str, state: Found, wanted: Found) -> list[str]:
 
 
 def of_clients(clients: Found, wanted: Found) -> list[str]:
-    """Return why other clients of the database stop a run or, in a dry run, would stop it.
+    """Return why other clients of the database stop a run, or why they stop the real run after a dry run.
 
-    ``clients`` is the result of the other_clients module. ``wanted`` has service, database, dry_run, terminates
-    (whether the run terminates other clients), strategy and may_stop. If it is certain that the run will not stop the
-    service, only other programs that use the service's role stop the run.
+    ``clients`` is the result of the other_clients module. ``wanted`` contains service, database, dry_run,
+    terminates (whether the run terminates other clients), strategy and may_stop (whether the run may stop the service).
+    A run that never stops the service accepts connected clients, unless they use the service's role.
     """
     service, database, is_dry = wanted["service"], wanted["database"], wanted["dry_run"]
     is_live = not wanted["may_stop"]
@@ -128,7 +128,7 @@ def of_clients(clients: Found, wanted: Found) -> list[str]:
 
 
 def of_lock(lock: Found, database: str) -> list[str]:
-    """Return why the run did not get the lock. ``lock`` is the result of the run_lock module."""
+    """Return why the run does not hold the lock. ``lock`` is the result of the run_lock module."""
     if lock["held"]:
         return []
     if lock["alive"]:
@@ -178,7 +178,10 @@ def _unit(inspected: Found, service: Found, wanted: Found) -> list[str]:
 
 
 def _service(inspected: Found, service: Found, wanted: Found) -> list[str]:
-    """Return why the service does not use this database. If this is unknown, ``_answer`` reports PostgreSQL's error."""
+    """Return why the service does not use this database.
+
+    If PostgreSQL did not respond, this is unknown, and ``_answer`` reports the error.
+    """
     found = service["result"]["location"]
     return [] if found["ok"] or found["pending"] else [found["sentence"]]
 
@@ -202,7 +205,7 @@ def _answer(inspected: Found, service: Found, wanted: Found) -> list[str]:
 
 
 def _silence(postgresql: Found, listeners: Iterable[str], wanted: Found) -> str:
-    """Return the reason why PostgreSQL does not respond, and the remedy."""
+    """Return a sentence about why PostgreSQL does not respond, and what to do."""
     host, database = wanted["host"], wanted["database"]
     said = visible(postgresql["problem"].strip().rstrip("."), lines=True)
     if postgresql["login_triggers"]:
@@ -253,12 +256,10 @@ def _server(inspected: Found, service: Found, wanted: Found) -> list[str]:
 
 
 def _clock(clock: float, times: Found, wanted: Found) -> list[str]:
-    """Return why the difference between the clocks stops the run.
+    """Return why the difference between the clocks of the server and of this machine stops the run.
 
-    File names and queries of the journal use the times of both clocks.
-
-    The server's clock was read between two readings of this machine's clock. Only a time outside this interval shows a
-    difference.
+    A run uses the times of both clocks in file names and in queries of the journal. The server's clock was read between
+    two readings of this machine's clock, so only a time outside this interval shows a difference.
     """
     earliest, latest = times["asked_at"] + times["before"], wanted["answered_at"] - times["after"]
     ahead = max(clock - latest, 0) + min(clock - earliest, 0)
@@ -274,7 +275,7 @@ def _clock(clock: float, times: Found, wanted: Found) -> list[str]:
 
 
 def _role(roles: Mapping[str, bool], user: str, wanted: Found) -> list[str]:
-    """Return why the role in DATABASE_URL is rejected. ``roles`` shows whether each role bypasses row security."""
+    """Return why the role in DATABASE_URL is refused. ``roles`` maps each role to whether it bypasses row security."""
     if user not in roles:
         return [f"The user in DATABASE_URL, {visible(user)}, is not a role of this server: correct DATABASE_URL."]
     if roles[user] and wanted["isolating"] and not wanted["provides_login"]:
@@ -293,7 +294,7 @@ def _code(inspected: Found, service: Found, wanted: Found) -> list[str]:
 
 
 def _backup(inspected: Found, service: Found, wanted: Found) -> list[str]:
-    """Return the reasons that prevent a backup. Each is independent of the others."""
+    """Return every reason that prevents a backup, because the reasons are independent of each other."""
     found = _pg_dump(inspected, wanted)
     if not wanted["backs_up"]:
         return found
@@ -331,8 +332,8 @@ def _directory(backups: Found, wanted: Found) -> list[str]:
 def _room(inspected: Found, wanted: Found) -> list[str]:
     """Return a sentence for each disk that lacks free space.
 
-    A dump is at most as large as the database, and a test restore needs the same space again. The free space for a
-    throwaway server is checked when it is created.
+    A dump is at most as large as the database, and a test restore needs the same space again. The space for a throwaway
+    server is checked when that server is created.
     """
     data, backups = inspected["disk"]["data"], inspected["disk"]["backups"]
     size, margin = inspected["postgresql"]["rows"]["server"][0]["server"]["database_size_bytes"], wanted["margin_bytes"]

@@ -1,4 +1,4 @@
-"""Checks of variables that an argument spec cannot express. Without them, an invalid value makes a run fail later."""
+"""Check the values of variables in ways that an argument spec cannot, so that a run does not fail later."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
 
-# The minimum value of each number.
+# The variables that are numbers, each with its minimum value.
 MINIMUMS = {
     "backup_copy_max_bytes": 0,
     "backup_hash_max_bytes": 0,
@@ -19,7 +19,7 @@ MINIMUMS = {
     "preflight_max_clock_skew_seconds": 1,
     "rehearse_max_duration": 1,
     "report_watch_bytes": 0,
-    # The job's state is read once a second, so a limit below 2 s is too short.
+    # A time limit for jobs. The state of a job is read once a second, so a limit below 2 s is too short.
     "report_watch_seconds": 2,
     "report_webhook_timeout": 1,
     "service_failsafe_seconds": 1,
@@ -36,7 +36,7 @@ MINIMUMS = {
     "tenancy_live_rows": 0,
     "tenancy_max_downtime": 0,
     "tenancy_online_attempts": 1,
-    # Without a limit, callers would wait behind the online step.
+    # 0 means no limit in PostgreSQL. Callers then wait behind the online step for as long as it waits for its lock.
     "tenancy_online_lock_timeout_ms": 1,
     "tenancy_online_max_lag_bytes": 0,
     "tenancy_online_max_waiting": 1,
@@ -46,7 +46,8 @@ MINIMUMS = {
     "tenancy_proof_max_rows": 0,
 }
 
-# Strings for programs on the server. These would report an invalid value only after the service is stopped.
+# Strings for programs on the server, which report an invalid value only after the service is stopped. Each has a
+# pattern and its description.
 TEXTS = {
     "backup_directory": (r"/.*[^/]", "an absolute path that does not end in /, such as /var/backups/ai-memory"),
     "database_lock_timeout": (r"[1-9][0-9]{0,4} ?(ms|s)", "a time with its unit, such as 5s or 500ms"),
@@ -70,9 +71,9 @@ TEXTS = {
         "a role's name without /, % and double quotes that does not start with pg_",
     ),
 }
-# Traffic over the network must be encrypted.
+# Matches the URL of a webhook, or "". Requests over the network must be encrypted.
 WEBHOOK = r"(https://[!-~]+|http://(127[.]0[.]0[.]1|localhost|\[::1\])(:[0-9]+)?(/[!-~]*)?)?"
-# A shorter interval would put too much load on the service.
+# The minimum number of seconds between probes. A shorter interval puts too much load on the service.
 PROBE_INTERVAL = 0.05
 OTHERS = (
     "service_probe_interval",
@@ -89,8 +90,8 @@ def names() -> list[str]:
 def invalid(values: Mapping[str, Any]) -> list[str]:
     """Return a sentence for each invalid value.
 
-    ``values`` are the values of ``names``. The value "" means that the variable is not set, so its role's default
-    applies.
+    ``values`` contains the values of the variables in ``names``. The value "" means that the variable is not set, so
+    its default applies.
     """
     given = {name: value for name, value in values.items() if value != ""}
     return [*_numbers(given), *_texts(given), *_together(given)]

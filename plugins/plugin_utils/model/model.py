@@ -1,4 +1,4 @@
-"""The model: the tables that get the tenant column, and the keys to which the migration adds the column."""
+"""The model: the tables to which the migration adds the tenant column, with their keys, and their policies."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TABLE_ENTRIES = {
     "adopt", "append_only", "tenant_from",
 }  # fmt: skip
 TENANTS_ENTRIES = {"table", "key", "policy", "sample", "sample_writes"}
-# In the tenants table, a session can change only the row of its tenant. It can read only this row, or all rows.
+# In the tenants table, a session can change only its tenant's row. It can read only this row (own), or all (read_all).
 TENANTS_POLICIES = ("own", "read_all")
 # The placeholder for the tenant in the sample of the tenants table.
 TENANT = "%tenant%"
@@ -30,7 +30,7 @@ FORBIDDEN, RAISED = ("update", "delete"), "P0001"
 LANGUAGES = ("plpgsql", "sql")
 # The placeholder for tenancy_schema in the body of a function.
 SCHEMA = "%schema%"
-# The names that messages use for entries of the model that a variable other than tenancy_<entry> sets.
+# The variables, as named in messages, that set entries of the model but are not called tenancy_<entry>.
 VARIABLES = {
     "database": "database_name",
     "application_role": "tenancy_app_role (or the user of DATABASE_URL)",
@@ -40,14 +40,14 @@ VARIABLES = {
 
 @dataclass(frozen=True)
 class IndexColumn:
-    """One column of an index, with its name and whether it is descending."""
+    """A column of an index: its name, and whether its order is descending."""
 
     name: str
     descending: bool = False
 
     @property
     def sql(self) -> str:
-        """Return the column as SQL for CREATE INDEX."""
+        """Return the column as it stands in CREATE INDEX."""
         return identifier(self.name) + (" DESC" if self.descending else "")
 
 
@@ -69,12 +69,12 @@ class Table:
     natural_keys: tuple[tuple[str, ...], ...]
     foreign_keys: tuple[ForeignKey, ...]
     indexes: tuple[tuple[IndexColumn, ...], ...]
-    # The values of the sample row that cannot be derived (samples.py).
+    # The values of the sample row that samples.py cannot derive.
     sample: Mapping[str, str | int]
     sample_writes: tuple[str, ...]
     written_at: str | None
-    # Whether a column with the tenant column's name already contains tenants, although no policy or default uses the
-    # setting.
+    # Whether an existing column with the tenant column's name contains tenants, although no policy or default shows
+    # this.
     adopt: bool
     # The commands that triggers forbid, each with the SQLSTATE of the error.
     append_only: Mapping[str, str]
@@ -97,14 +97,17 @@ class Table:
 
 @dataclass(frozen=True)
 class Reader:
-    """A role other than the application role, with a policy to use one tenant's rows, or to read all rows (None)."""
+    """A role other than the application role, whose policy lets it use the rows of ``tenant``.
+
+    If ``tenant`` is None, the policy lets the role read all rows.
+    """
 
     role: str
     tenant: Tenant | None
 
     @property
     def policy(self) -> str:
-        """Return the name of the role's policy, which is the same on each table."""
+        """Return the name of the role's policy. It is the same on every table."""
         return reader_policy(self.role)
 
 
@@ -112,7 +115,7 @@ class Reader:
 class Tenants:
     """The tenants table, which has one row for each tenant.
 
-    ``sample`` contains the values of the rows for the proof's tenants.
+    ``sample`` contains values for the rows of the proof's tenants.
     """
 
     name: str
@@ -123,7 +126,7 @@ class Tenants:
 
     @property
     def table(self) -> Table:
-        """Return the tenants table as a Table, without keys that contain the tenant column."""
+        """Return the tenants table as a Table without keys and indexes."""
         return Table(self.name, (), (), (), (), self.sample, self.sample_writes, None, adopt=False, append_only={})
 
 
@@ -137,7 +140,7 @@ class View:
 
 @dataclass(frozen=True)
 class Function:
-    """A function or procedure whose body must be tenant-aware. For a procedure, ``returns`` is an empty string."""
+    """A function or procedure whose body the migration replaces. For a procedure, ``returns`` is empty."""
 
     name: str
     arguments: str
@@ -154,15 +157,15 @@ class Function:
 
 @dataclass(frozen=True)
 class Model:
-    """The database as it should be."""
+    """The state of the database after the migration, as the operator describes it."""
 
     database: str
     schema: str
     column: str
     column_type: str
     setting: str
-    # None if the tenant column existed before the migration. Each row then already has its tenant, so no default tenant
-    # exists.
+    # None if the tenant column existed before the migration. Every row then already has a tenant, so a default tenant
+    # does not exist.
     default_tenant: Tenant | None
     application_role: str
     # The role that the application role replaces, if this run creates the application role.
@@ -182,7 +185,7 @@ class Model:
         return (*self.tables, *([self.tenants.table] if self.tenants else []))
 
     def tenant_keys(self, table: Table) -> tuple[tuple[str, ...], ...]:
-        """Return the keys that get the tenant column: natural keys, and keys that foreign keys reference."""
+        """Return the keys to which the migration adds the tenant column: natural keys and referenced keys."""
         own = (*table.surrogate_keys, *table.natural_keys)
         pointed = (
             next(one for one in own if set(one) == set(key.key))
@@ -225,7 +228,7 @@ class Model:
 
     @property
     def predicate(self) -> str:
-        """Return the predicate of the policy. The sub-select is evaluated once per query instead of once per row."""
+        """Return the predicate of the policies. The sub-select is evaluated once per query instead of once per row."""
         return f"{identifier(self.column)} = (SELECT {self.session_tenant})"
 
 
@@ -314,7 +317,7 @@ def _table(value: Any, number: int) -> Table:
 
 
 def _without(column: Any, table: Table) -> Table:
-    """Return the table without the tenant column in its natural keys, because every natural key contains it anyway."""
+    """Return the table without ``column`` (the tenant column) in its natural keys, because the plan adds it to each."""
     keys = [tuple(name for name in key if name != column) for key in table.natural_keys]
     return dataclasses.replace(table, natural_keys=tuple(dict.fromkeys(key for key in keys if key)))
 
@@ -469,7 +472,7 @@ def _function(value: Any, schema: str) -> Function:
     language = value.get("language", "plpgsql")
     if language not in LANGUAGES:
         raise ModelError(f"tenancy_functions: language of {value['name']} must be plpgsql or sql, not {language!r}.")
-    # The body must qualify names with the schema, because a caller of the function may have any search path.
+    # A caller of the function may have any search path, so the body must qualify names with the schema.
     return Function(**{field: value[field].replace(SCHEMA, identifier(schema)) for field in fields}, language=language)
 
 
@@ -509,7 +512,7 @@ def _tables(source: Mapping[str, Any], *, adopted: bool) -> tuple[Table, ...]:
 
 
 def parse(source: Mapping[str, Any]) -> Model:
-    """Return the Model that ``source`` describes.
+    """Return the Model from the variables in ``source``.
 
     ``source`` contains the ``tenancy_*`` variables without their prefix, and also ``database`` and
     ``application_role``. Raises ModelError with one sentence about the first error.

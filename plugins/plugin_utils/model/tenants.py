@@ -1,4 +1,4 @@
-"""The types of a tenant, and its forms: in SQL, as PostgreSQL prints it, and in the bridge."""
+"""The supported types of the tenant column, and the forms of a tenant: in SQL, as printed, and in the bridge."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ...module_utils.errors import ModelError
 from ...module_utils.quoting import literal
 
 Tenant = int | str
-# An invalid setting: identity, the session that makes the attempt, the value of the setting, and the possible errors.
+# An invalid setting: identity, description of the session, value of the setting, and possible errors.
 InvalidSetting = tuple[str, str, str, tuple[str, ...]]
 
 # Outcomes in the form that proof.sql reports. For error codes, see the PostgreSQL manual, appendix A.
@@ -23,19 +23,19 @@ class TenantType(ABC):
     """A type of the tenant column."""
 
     def __init__(self, name: str) -> None:
-        """Set the name of the type in the form that format_type prints."""
+        """Set the name of the type, in the form that format_type returns."""
         self.name = name
 
     @abstractmethod
     def tenant(self, value: Any) -> Tenant:
-        """Return the tenant ``value`` as PostgreSQL prints it. Raises ModelError if the value is not a tenant."""
+        """Return ``value`` in the form that PostgreSQL prints. Raises ModelError if ``value`` is not a tenant."""
 
     def constant(self, tenant: Tenant) -> str:
         """Return the tenant as an SQL constant."""
         return f"{literal(tenant).strip()}::{self.name}"
 
     def printed_constant(self, tenant: Tenant) -> str:
-        """Return the constant as PostgreSQL prints it: without the E of E'', and with single backslashes."""
+        """Return the constant as PostgreSQL prints it: without the E before the quote, and with single backslashes."""
         return self.constant(tenant).removeprefix("E").replace("\\\\", "\\")
 
     def session(self, setting: str) -> str:
@@ -43,16 +43,16 @@ class TenantType(ABC):
         return f"nullif(current_setting({literal(setting)}, true), '')::{self.name}"
 
     def printed_session(self, setting: str) -> str:
-        """Return the expression of ``session`` as PostgreSQL prints it (pg_get_expr, PostgreSQL 12 to 18)."""
+        """Return the result of ``session`` as pg_get_expr of PostgreSQL 12 to 18 prints it."""
         return f"(NULLIF(current_setting({literal(setting)}::text, true), ''::text))::{self.name}"
 
     @abstractmethod
     def bridge(self, tenant: Tenant) -> str:
-        """Return the tenant in an equivalent form that no session uses."""
+        """Return the tenant in an equivalent form, which no session uses, so that it marks the bridge."""
 
     @abstractmethod
     def plain(self, spelled: str) -> str:
-        """Return the usual form of a tenant that is given in the form of ``bridge``."""
+        """Return the usual form of a tenant. ``spelled`` has the form that ``bridge`` returns."""
 
     @abstractmethod
     def unused_tenants(self) -> Iterator[str]:
@@ -67,12 +67,12 @@ class Number(TenantType):
     """A tenant that is a number of at least 1."""
 
     def __init__(self, name: str, largest: int) -> None:
-        """Set the largest number of the type."""
+        """Set the name and the largest number of the type."""
         super().__init__(name)
         self.largest = largest
 
     def tenant(self, value: Any) -> Tenant:
-        """Return the number."""
+        """Return ``value``, which must be an integer that is at least 1 and fits into the type."""
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise ModelError(f"tenancy_default_tenant must be an integer of at least 1, not {value!r}.")
         if value > self.largest:
@@ -99,7 +99,7 @@ class Number(TenantType):
         return map(str, range(2**15 - 1, 0, -1))
 
     def invalid_settings(self) -> list[InvalidSetting]:
-        """Return a string that is not a number, and a number that is too large."""
+        """Return a setting that is not a number, and a number that is out of range."""
         return [
             ("garbage", "A session whose tenant is not a number", "1 OR true", NOT_OF_THE_TYPE),
             ("range", "A session whose tenant is out of range", "9" * 20, OUT_OF_RANGE),
@@ -129,11 +129,11 @@ class Uuid(TenantType):
         return spelled.strip("{}")
 
     def unused_tenants(self) -> Iterator[str]:
-        """Yield uuids that count up from 1, because no generator produces them."""
+        """Yield uuids that count up from 1. No generator produces these."""
         return (f"00000000-0000-0000-0000-{number:012x}" for number in itertools.count(1))
 
     def invalid_settings(self) -> list[InvalidSetting]:
-        """Return a string that is not a uuid, and a uuid with one more digit."""
+        """Return a setting that is not a uuid, and a uuid with an additional digit."""
         return [
             ("garbage", "A session whose tenant is not a uuid", "1 OR true", NOT_OF_THE_TYPE),
             (
@@ -149,7 +149,7 @@ class Text(TenantType):
     """A tenant that is a string. Any string is a tenant, but leading spaces are not part of the tenant."""
 
     def tenant(self, value: Any) -> Tenant:
-        """Return the string."""
+        """Return ``value``, which must be a non-empty string that does not start with a space."""
         if not isinstance(value, str) or not value or value.startswith(" "):
             raise ModelError(
                 "tenancy_default_tenant must be a non-empty string that does not start with a space, not "
@@ -158,11 +158,11 @@ class Text(TenantType):
         return value
 
     def session(self, setting: str) -> str:
-        """Return the tenant of the session without leading spaces, because the form of the bridge has one."""
+        """Return SQL for the session's tenant without leading spaces. The bridge's form of a tenant has one."""
         return f"nullif(ltrim(current_setting({literal(setting)}, true)), '')"
 
     def printed_session(self, setting: str) -> str:
-        """Return the expression of ``session`` as PostgreSQL prints it."""
+        """Return the result of ``session`` as PostgreSQL prints it."""
         return f"NULLIF(ltrim(current_setting({literal(setting)}::text, true)), ''::text)"
 
     def bridge(self, tenant: Tenant) -> str:
@@ -174,11 +174,11 @@ class Text(TenantType):
         return spelled.lstrip(" ")
 
     def unused_tenants(self) -> Iterator[str]:
-        """Yield numbered strings that name the proof."""
+        """Yield numbered strings that contain the words "isolation proof"."""
         return (f"isolation proof {number}" for number in itertools.count(1))
 
     def invalid_settings(self) -> list[InvalidSetting]:
-        """Return a string of spaces, because any other string is a tenant."""
+        """Return a setting of spaces, because any other string is a tenant."""
         return [("blank", "A session whose tenant is blank", "  ", ())]
 
 

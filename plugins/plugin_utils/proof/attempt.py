@@ -1,4 +1,4 @@
-"""The parts of an attempt of the proof, and its allowed outcomes."""
+"""Build the attempts of the proof from their parts, and name their allowed outcomes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..model.model import Table, View
 
 Attempt = dict[str, Any]
 Outcomes = tuple[str, ...]
-# An attempt: identity, sentence, statement and allowed outcomes.
+# The parts of an attempt: identity, sentence, statement and allowed outcomes.
 Row = tuple[str, str, str, Outcomes]
 # A needed privilege: the table, the privilege and the columns. Without columns, the privilege on any column is enough.
 Need = tuple[Table, str, Sequence[str]]
@@ -20,16 +20,16 @@ REFUSED, POINTS_NOWHERE, IS_THERE = ("error 42501",), ("error 23503",), ("error 
 NOTHING_OR_REFUSED = (*NOTHING, *REFUSED)
 NO_PARTITION: Outcomes = ("error 23514",)
 REFUSED_WITHOUT_TENANT = (*REFUSED, "error 23502")
-# The search path is that of the service's login, in which an unqualified operator might not be the built-in operator.
+# Attempts use the search path of the service's login, in which an unqualified operator might not be the built-in one.
 EQUAL = "OPERATOR(pg_catalog.=)"
-# Extensions such as safeupdate refuse an UPDATE or DELETE without a condition.
+# A condition for all rows, because extensions such as safeupdate refuse an UPDATE or DELETE without a condition.
 EVERY = " WHERE true"
 
 
 def made(table: Table | View, tenant: str | None, found: Iterable[Row], *, keep: bool = False) -> list[Attempt]:
-    """Return the attempts of a tenant on a table or a view.
+    """Return the attempts of a tenant on a table or view, built from the parts in ``found``.
 
-    ``keep`` is whether later attempts see the stored rows.
+    If ``tenant`` is None, the session resets the setting. ``keep`` is whether later attempts see the stored rows.
     """
     return [
         {

@@ -1,8 +1,8 @@
 """Evaluate a CHECK or a partition bound for a row, without a database.
 
-PostgreSQL prints every type in these expressions. It qualifies every name that is not built in, so an unqualified name
-is built in. This module supports only common operators and functions. Any other one makes the result UNKNOWN. Times
-are in UTC.
+PostgreSQL prints every type in these expressions, and qualifies every name that is not built in. An unqualified name is
+therefore built in. This module supports only common operators and functions. With any other, the result is UNKNOWN.
+Times are in UTC.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Present(Unknown):
 
 UNKNOWN = Unknown()
 PRESENT = Present()
-# The value of now(): later than the default dates in samples, and earlier than their future dates.
+# The value of now(). It is later than the default dates in samples, and earlier than their future dates.
 NOW = datetime(2026, 1, 1)
 
 _TOKEN = re.compile(
@@ -55,7 +55,7 @@ _COUNTED: dict[str, Callable[[Any, Any], Any]] = {
 
 @dataclass(frozen=True)
 class Opaque:
-    """A value of which only the text is known."""
+    """A value that cannot be compared. Only its text is known."""
 
     text: str
 
@@ -76,7 +76,7 @@ class Expression:
 
 
 def value(text: str | None, type_name: str) -> Any:
-    """Return the value that a string has in the type ``type_name``, which has no modifiers."""
+    """Return the value of a string when read as the type ``type_name``, which has no modifiers."""
     if text is None:
         return None
     try:
@@ -109,12 +109,12 @@ def _span(text: str) -> timedelta:
 
 
 def mentioned(expression: str) -> set[str]:
-    """Return the names in an expression that may be names of columns."""
+    """Return the words in an expression that may be names of columns."""
     return {text for kind, text in _tokens(expression) if kind in ("word", "quoted")}
 
 
 def calls_own_code(expression: str) -> bool:
-    """Return whether the expression calls a function with a qualified name, which is therefore not built in."""
+    """Return whether the expression calls a function that is not built in: one with a qualified name."""
     texts = [text for _, text in _tokens(expression)]
     return any(
         texts[place] == "." and texts[place + 2 : place + 3] == ["("] for place in range(1, max(1, len(texts) - 2))
@@ -122,18 +122,18 @@ def calls_own_code(expression: str) -> bool:
 
 
 def literals(expression: str) -> list[str]:
-    """Return the constants in an expression as strings, and the elements of constant arrays."""
+    """Return the constants in an expression, and the elements of constant arrays, as strings."""
     found = [text for kind, text in _tokens(expression) if kind in ("string", "number")]
     return [each for text in found for each in (text, *_elements(text))]
 
 
 def _elements(text: str) -> list[str]:
-    """Return the elements of an array without their quotes, or no elements for any other string."""
+    """Return the elements of a simple array constant; empty for any other string."""
     return text[1:-1].split(",") if re.fullmatch(r'\{[^{}"\\,]+(,[^{}"\\,]+)*\}', text) else []
 
 
 def holds(expression: str, row: Mapping[str, Any]) -> bool | Unknown:
-    """Return whether a CHECK accepts a row, which maps columns to values.
+    """Return whether a CHECK accepts ``row``, which maps columns to values.
 
     PostgreSQL rejects a row only if the CHECK is false.
     """
@@ -169,7 +169,7 @@ def _tokens(expression: str) -> list[tuple[str, str]]:
 
 
 def _plain(kind: str, text: str) -> str:
-    """Return the text of a token without its quotes."""
+    """Return the text of a token, without quotes for a string or a quoted name."""
     if kind == "quoted":
         return text[1:-1].replace('""', '"')
     if kind == "string":
@@ -185,7 +185,7 @@ class _Parser:
         self.tokens, self.place = tokens, 0
 
     def whole(self) -> Expression:
-        """Return the expression that consists of all tokens."""
+        """Parse all tokens as one expression, and return it."""
         found = self._any()
         if self.place != len(self.tokens):
             raise ValueError(self._next)
@@ -196,7 +196,7 @@ class _Parser:
         return self.tokens[self.place] if self.place < len(self.tokens) else ("end", "")
 
     def _take(self, *texts: str) -> bool:
-        """Consume the given words or symbols if they come next. Return whether they came next."""
+        """Return whether the given words or symbols come next. If so, advance to the token after them."""
         there = self.tokens[self.place : self.place + len(texts)]
         if [text if kind in ("word", "sign") else None for kind, text in there] != list(texts):
             return False
@@ -302,7 +302,7 @@ class _Parser:
         return found
 
     def _type(self) -> str:
-        """Return the name of a type. A type with modifiers raises ValueError, because modifiers can change a value."""
+        """Parse the name of a type. Raises ValueError for a type with modifiers, because these can change a value."""
         words: list[str] = []
         while self._next[0] in ("word", "quoted") and (not words or words[-1] == "." or self._next[1] in _TYPE_WORDS):
             words.append(self._next[1])
@@ -316,7 +316,7 @@ class _Parser:
         return " ".join(words)
 
 
-# These functions test only whether values are NULL.
+# Functions whose result depends only on which arguments are NULL.
 COUNTING = ("num_nonnulls", "num_nulls")
 _TYPE_WORDS = ("varying", "precision", "without", "with", "time", "zone")
 
@@ -338,7 +338,7 @@ def _value(found: Expression, row: Mapping[str, Any]) -> Any:
             return False
         return given if isinstance(given, Unknown) else given is wanted
     if kind == "call" and parts[0] == "satisfies_hash_partition":
-        # A hash-partitioned table has a partition for every row.
+        # A table that is partitioned by hash is assumed to have a partition for every row.
         return True
     given = [_value(part, row) for part in parts if isinstance(part, Expression)]
     counts = kind == "call" and parts[0] in COUNTING
@@ -363,7 +363,7 @@ def _value(found: Expression, row: Mapping[str, Any]) -> Any:
 
 
 def _joined(kind: str, parts: Sequence[Any]) -> Any:
-    """Return the AND or the OR of values. One decisive value is enough, even if others are unknown."""
+    """Return the AND or OR of values. One decisive value determines the result, even if others are unknown."""
     decisive = kind == "OR"
     if any(part is decisive for part in parts):
         return decisive
@@ -384,7 +384,7 @@ def _operated(sign: str, left: Any, right: Any) -> Any:
     if isinstance(left, str) and sign in ("~", "!~", "~*", "!~*"):
         found = patterns.matches(left, right, ignore_case=sign.endswith("*"))
         return UNKNOWN if found is None else found is not sign.startswith("!")
-    # The order of strings depends on their collation, which is not known here.
+    # The order of strings depends on the collation, which is not known here.
     if sign not in _COMPARED or (isinstance(left, str) and sign not in ("=", "<>")):
         return UNKNOWN
     return _COMPARED[sign](left, right)
@@ -403,7 +403,7 @@ def _cast(type_name: str, given: Any) -> Any:
     if isinstance(given, str):
         if type_name.endswith("[]"):
             return [value(text, type_name.removesuffix("[]").strip()) for text in _elements(given)] or UNKNOWN
-        # The string is a label of an enum, or a value of a domain over text.
+        # For any other type, the string is a label of an enum, or a value of a domain over text.
         is_plain = type_name in _NUMBERS | _TIMES | _SPANS | _DOCUMENTS | {"boolean"}
         return value(given, type_name) if is_plain else given
     if isinstance(given, Decimal) and type_name in _NUMBERS:
@@ -447,7 +447,7 @@ def _json_type(document: Document) -> str:
     return _JSON_TYPES.get(type(json.loads(document.text)), "null")
 
 
-# For each name and number of arguments: the type of the first argument, and the function that computes the result.
+# By name and number of arguments: the type of the first argument, and the function that computes the result.
 _FUNCTIONS: dict[tuple[str, int], tuple[type, Callable[..., Any]]] = {
     ("length", 1): (str, lambda text: Decimal(len(text))),
     ("char_length", 1): (str, lambda text: Decimal(len(text))),

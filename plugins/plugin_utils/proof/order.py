@@ -1,8 +1,8 @@
-"""The order in which the proof stores its rows: if possible, a row comes after the rows that it references.
+"""Order the rows that the proof stores: if possible, a row comes after the rows that it references.
 
-In a cycle of foreign keys, one of them references a later row. If one of the foreign keys may be NULL, the row is
-stored with NULL there. Otherwise, one must be deferrable: a single attempt stores all rows of the cycle, and
-PostgreSQL checks the foreign key at the end.
+In a cycle, one foreign key references a row that is stored later. If one of the keys may be NULL, its row is stored
+with NULL. Otherwise, one of the keys must be deferrable: a single attempt stores all rows of the cycle, and PostgreSQL
+checks that key at the end.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ Document = Mapping[str, Any]
 class Order:
     """The tables in the order in which their rows are stored.
 
-    ``left`` contains, by table, the foreign keys that reference a later table and remain NULL. ``deferred`` contains
-    the keys that must have a value when the row is stored. ``twice`` contains the names of the tables in which each
-    tenant has two rows.
+    ``left`` contains, by table name, the foreign keys to later tables that remain NULL. ``deferred`` contains the keys
+    that must have a value when the row is stored. ``twice`` contains the names of the tables in which each tenant has
+    two rows.
     """
 
     tables: tuple[Table, ...]
@@ -35,14 +35,11 @@ class Order:
     twice: frozenset[str] = frozenset()
 
     def used(self, table: Table) -> list[ForeignKey]:
-        """Return the foreign keys with which the row of a table references rows of its own tenant."""
+        """Return the foreign keys with which a table's sample row references other rows of the same tenant."""
         return [key for key in table.foreign_keys if key not in self.left[table.name]]
 
     def pointers(self, names: Sequence[str]) -> list[Table]:
-        """Return, in the order of deletion, the named tables and all tables that reference them.
-
-        The references may be indirect.
-        """
+        """Return the named tables and all tables that reference them, even indirectly, in the order of deletion."""
         found = set(names)
         while more := {
             table.name
@@ -53,9 +50,9 @@ class Order:
         return [table for table in reversed(self.tables) if table.name in found]
 
     def circle(self, table: Table) -> list[Table]:
-        """Return, in order, the tables whose rows are stored in the same attempt.
+        """Return, in order, the tables whose rows the same attempt stores.
 
-        Without a cycle, this is only the table itself.
+        These are the tables in a cycle with ``table`` that needs deferred keys, or otherwise only ``table``.
         """
         reached = {one.name: {other.name for other in self.pointers([one.name])} for one in self.tables}
         members = [one for one in self.tables if one.name in reached[table.name] and table.name in reached[one.name]]
@@ -63,13 +60,13 @@ class Order:
 
 
 def of(model: Model, documents: Mapping[str, Document]) -> Order:
-    """Return the order. ``documents`` contains the known documents of the tables in the state, by name."""
+    """Return the order for a model's tables. ``documents`` contains their documents in the state, by name."""
     waiting, stored = list(model.tables), list[Table]()
     while waiting:
         there = {table.name for table in stored}
         lacking = {table.name: _lacking(table, there) for table in waiting}
-        # A table whose referenced tables are all stored comes first. Next come tables with foreign keys that remain
-        # NULL, and then tables with deferred ones. A table with a trigger comes before the tables that it writes to.
+        # Choose a table whose referenced tables are all stored. Without one, prefer a table whose other foreign keys
+        # remain NULL to a table with deferrable keys. Among equals, choose a table that no trigger writes to.
         written = {name for table in waiting for name in table.sample_writes if name != table.name}
         chosen = min(
             waiting,
@@ -101,16 +98,16 @@ def _rank(table: Table, lacking: Sequence[ForeignKey], document: Document) -> in
 
 
 def is_optional(table: Table, key: ForeignKey, document: Document) -> bool:
-    """Return whether the foreign key may be NULL in the table's row."""
+    """Return whether a foreign key may be NULL in the sample row of its table."""
     keys = {name for own in (*table.surrogate_keys, *table.natural_keys) for name in own}
     needed = {item["name"] for item in document.get("attributes", []) if item["not_null"] or item["has_default"]}
     return any(name not in keys and name not in needed for name in key.columns)
 
 
 def pairs(table: Table, document: Document) -> list[tuple[ForeignKey, ForeignKey]]:
-    """Return pairs of foreign keys to the same table that may have to reference different rows.
+    """Return the pairs of foreign keys to the same table that a CHECK compares.
 
-    A CHECK compares the keys of each pair.
+    The two keys of a pair may have to reference different rows.
     """
     rules = [checks.mentioned(item["expression"]) for item in document.get("checks", [])]
     return [
@@ -128,7 +125,7 @@ def _is_deferrable(key: ForeignKey, document: Document) -> bool:
 
 
 def refused(state: State, model: Model) -> list[str]:
-    """Return one sentence for each foreign key that prevents the first row of a cycle from being stored."""
+    """Return a sentence for each foreign key that prevents any row of its cycle from being stored first."""
     documents = {table.name: catalog.table(state, table.name) or {} for table in model.tables}
     order = of(model, documents)
     return [

@@ -1,4 +1,4 @@
-"""PostgreSQL's regular expressions: match strings against patterns, and generate strings that match.
+"""Match strings against PostgreSQL's regular expressions, and generate strings that match.
 
 This module supports the syntax that Python shares (PostgreSQL manual, 9.7.3 "POSIX Regular Expressions").
 """
@@ -10,12 +10,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-# The preferred characters for an example of a character class, in two orders.
+# The characters to prefer as the example of a character class, in two orders.
 ALPHABETS = ("aA0x_-. @/:#+", "bB1y-_.  @/:#+")
 PRINTABLE = "".join(map(chr, range(32, 127)))
-# The numbers of repetitions to try for a quantifier without an upper limit.
+# How often examples repeat an element whose quantifier has no upper limit.
 TIMES = (1, 3, 8)
-# Longer strings are not matched against nested quantifiers, because this can take exponential time.
+# Longer strings are not matched against patterns with nested quantifiers, because this can take exponential time.
 LONGEST_NESTED = 16
 CLASSES = {
     "alpha": "a-zA-Z", "digit": "0-9", "alnum": "a-zA-Z0-9", "upper": "A-Z", "lower": "a-z", "space": r"\s",
@@ -29,7 +29,7 @@ _REPEATED = re.compile(r"(?:[*+?]|\{(\d+)(,(\d*))?\})\??")
 
 @dataclass(frozen=True)
 class Pattern:
-    """A pattern in Python's syntax, with a string that matches.
+    """A pattern in Python's syntax, and a string that matches it.
 
     ``repeats`` is whether the pattern contains a quantifier without an upper limit. ``nested`` is whether it
     contains such a quantifier within another one.
@@ -49,7 +49,7 @@ class Pattern:
 
 
 def matches(text: str, pattern: str, *, ignore_case: bool) -> bool | None:
-    """Return whether a string matches the pattern, or None for unknown syntax."""
+    """Return whether a string matches the pattern, or None if this cannot be determined."""
     found = _parsed(pattern, ALPHABETS[0], 1)
     if found is None or (found.nested and len(text) > LONGEST_NESTED):
         return None
@@ -95,7 +95,7 @@ class _Parser:
         return True
 
     def alternatives(self) -> Pattern:
-        """Parse alternatives up to a closing parenthesis. The example of the result matches the first alternative."""
+        """Parse alternatives up to a closing parenthesis or the end. The example matches the first alternative."""
         found = [self._sequence()]
         while self._take("|"):
             found.append(self._sequence())
@@ -156,12 +156,12 @@ class _Parser:
         return Pattern(re.escape(sign), sign)
 
     def _chosen(self, written: str) -> Pattern:
-        """Return a character class with one of its characters as the example."""
+        """Return the pattern of a character class, with one of the class's characters as the example."""
         found = [sign for sign in self.alphabet + PRINTABLE if re.fullmatch(written, sign)]
         return Pattern(written, found[0])
 
     def _class(self) -> str:
-        """Return a character class in brackets."""
+        """Parse a character class after its opening bracket, and return it in Python's syntax."""
         found = "[^" if self._take("^") else "["
         start = self.place
         while not (self._next == "]" and self.place > start):

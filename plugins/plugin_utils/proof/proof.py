@@ -1,6 +1,6 @@
-"""The isolation proof: attempts of the application role to reach another tenant's rows in the real database.
+"""The isolation proof: in the real database, the application role attempts to reach another tenant's rows.
 
-An attempt is one statement with its allowed outcomes: a number of rows or an SQLSTATE. The application role runs the
+An attempt is a statement with its allowed outcomes, such as a row count or an SQLSTATE. The application role runs the
 statement with row security on. ``proof.sql`` makes the attempts, and ``transaction`` rolls back their effects. This
 module decides which outcomes are allowed. Each kind of attempt has a positive control, which must succeed, because a
 proof in which every attempt fails proves nothing.
@@ -51,16 +51,16 @@ Document = Mapping[str, Any]
 
 # The beginning of the definition of a BEFORE INSERT trigger, as PostgreSQL prints it.
 BEFORE_INSERT = re.compile(r'CREATE TRIGGER (?:"(?:[^"]|"")+"|\S+) BEFORE INSERT ')
-# The number of rows to read from a table that is too large to count all rows while the table is locked.
+# The number of rows to read from a table that has too many rows to count while the table is locked.
 PROBED = 1000
 
 
 def lacks(document: Document, privilege: str, columns: Sequence[str] = ()) -> bool:
-    """Return whether the application role lacks a privilege on the table.
+    """Return whether the application role lacks ``privilege`` on the table that ``document`` describes.
 
     With ``columns``, the role must have the privilege on all of them. Without ``columns``, it must have the privilege
-    on any column. A role that does not exist yet lacks no privilege, because the plan grants its privileges before the
-    service uses the role.
+    on any column. A role that does not exist yet lacks no privilege, because the plan grants the required privileges
+    before the service uses the role.
     """
     if document["rights"] is None or document["rights"][privilege] is True:
         return False
@@ -70,11 +70,11 @@ def lacks(document: Document, privilege: str, columns: Sequence[str] = ()) -> bo
 
 @dataclass(frozen=True)
 class Means:
-    """The application role's privileges on each table, and the limits that triggers set for every role.
+    """The application role's privileges on each table, and the limits that triggers impose on every role.
 
-    ``documents`` are the documents of the tables in the state, by name. For a table without a document, the role has
-    every privilege, and no triggers exist. ``types`` are the types in the state, and ``samples`` are the sample rows of
-    the tables by name.
+    ``documents`` contains the documents of the tables in the state, by table name. For a table without a document, the
+    role has every privilege, and no triggers exist. ``types`` contains the types in the state, and ``samples`` contains
+    the sample rows by table name.
     """
 
     model: Model
@@ -97,7 +97,7 @@ class Means:
         return samples.updated(self.model, table, self.samples[table.name], document, may)
 
     def lacks(self, table: Table, privilege: str, columns: Sequence[str] = ()) -> bool:
-        """Return whether the role lacks a privilege."""
+        """Return whether the role lacks ``privilege`` on a table. ``columns`` are as in the function ``lacks``."""
         document = self.documents.get(table.name)
         return document is not None and lacks(document, privilege, columns)
 
@@ -110,7 +110,7 @@ class Means:
         return self._other_sample(table, pointing=key).values
 
     def variant(self, table: Table, columns: Sequence[str]) -> dict[str, str]:
-        """Return values that differ from the sample, for those ``columns`` that can have another constant."""
+        """Return new values, as SQL, for those ``columns`` of a table that can differ from the sample row."""
         own = self.samples[table.name]
         pointing = {name for key in table.foreign_keys for name in key.columns}
         other = self._other_sample(table, unlike=own).values
@@ -129,14 +129,14 @@ class Means:
         return samples.of(self.model, table, document, self.types, self.documents, **more)
 
     def inserts(self, table: Table) -> list[Need]:
-        """Return the privileges needed to store the sample: on its columns, and on the keys that it references."""
+        """Return the privileges needed to store the sample row: on its columns, and on the keys that it references."""
         parents = [(self.table(key.references), "SELECT", key.key) for key in self.order.used(table)]
         return [(table, "INSERT", sorted(self.values(table))), *parents]
 
     def stores(self, table: Table, *seen: str) -> bool:
-        """Return whether the role can store the sample and the rows that it references.
+        """Return whether the role can store the sample row of a table and the rows that it references.
 
-        ``seen`` are the tables that have already been checked.
+        ``seen`` contains the names of the tables that have already been checked.
         """
         lacking: list[Need] = [(table, "INSERT", (name,)) for name in self.samples[table.name].missing]
         return (
@@ -150,7 +150,7 @@ class Means:
         )
 
     def arbiters(self, table: Table) -> list[tuple[str, ...]]:
-        """Return the natural keys that ON CONFLICT can infer from their columns."""
+        """Return the natural keys of a table that ON CONFLICT can infer from a list of columns."""
         document = {"indexes": [], **self.documents.get(table.name, {})}
         return unique_keys.arbiters(document, self.model, table)
 
@@ -163,9 +163,9 @@ class Means:
         return found
 
     def rows(self, table: Table, *seen: str) -> int:
-        """Return the number of rows that a tenant has after the samples are stored.
+        """Return the number of rows that each tenant of the proof has in a table after the samples are stored.
 
-        ``seen`` are the tables that have already been counted.
+        ``seen`` contains the names of the tables that have already been counted.
         """
         tenants = self.model.tenants
         by_tenants = tenants.sample_writes.count(table.name) if tenants is not None else 0
@@ -179,11 +179,14 @@ class Means:
         return min(found, 1) if self.is_single(table) else found
 
     def writers(self, table: Table) -> list[Table]:
-        """Return the tables whose triggers write a row into this table when their sample is stored."""
+        """Return the tables whose triggers write a row into ``table`` when a sample row is stored."""
         return [writer for writer in self.model.tables if table.name in writer.sample_writes]
 
     def is_single(self, table: Table, *seen: str) -> bool:
-        """Return whether a tenant can have only one row, because foreign keys to single rows form a unique key."""
+        """Return whether each tenant can have only one row in a table.
+
+        This is so if the columns of a unique key all reference tables in which the tenant has only one row.
+        """
         pointing = {
             name
             for key in self.order.used(table)
@@ -200,13 +203,13 @@ class Means:
         return not self.writers(parent) or self.is_single(parent, *seen)
 
     def replaces(self, table: Table) -> bool:
-        """Return whether the sample of the table replaces a row with the same key that a trigger wrote earlier."""
+        """Return whether the sample row of a table replaces an earlier row with the same key, which a trigger wrote."""
         tenants = self.model.tenants
         by_tenants = tenants is not None and table.name in tenants.sample_writes
         return self.is_single(table) and (by_tenants or bool(self.writers(table)))
 
     def others(self, table: Table, other: str) -> list[tuple[str, str]]:
-        """Return the tenants whose rows a tenant tries to reach, each with the words for its label.
+        """Return the tenants whose rows a tenant tries to reach. Each is a pair: words for the label, and the tenant.
 
         These are the other tenant of the proof and, if one is known, a tenant that has rows.
         """
@@ -249,7 +252,7 @@ class Means:
 
 
 def gaps(state: State, model: Model) -> list[str]:
-    """Return one sentence for each fact that the proof cannot show, because of privileges, triggers or foreign keys."""
+    """Return a sentence for each fact that privileges, triggers or foreign keys prevent the proof from showing."""
     means = _means(state, model)
     return [text for table in model.tables for text in _gaps(model, means, table)]
 
@@ -284,7 +287,7 @@ def _means(state: State, model: Model) -> Means:
 
 
 def _granted(document: Document, model: Model) -> Document:
-    """Return the document of a table after the plan, whose column privileges include the tenant column."""
+    """Return the document of a table as it is after the plan has added the tenant column to column privileges."""
     rights = document["rights"]
     given = {name: rights[name] for name in ("SELECT", "INSERT") if rights}
     more = {name: [*allowed, model.column] for name, allowed in given.items() if allowed and allowed is not True}
@@ -299,7 +302,7 @@ def _of_documents(model: Model, documents: Mapping[str, Document], types: Mappin
 
 
 def tenants_sample(state: State, model: Model, tenants: Tenants) -> Sample:
-    """Return the row for a tenant of the proof in the tenants table, without its key."""
+    """Return the sample row in the tenants table for a tenant of the proof, without its key."""
     return tenants_rows.sample(_means(state, model), tenants)
 
 
@@ -319,8 +322,8 @@ def document(
     """Return the proof as plain data, in the form that ``transaction.run`` needs.
 
     ``seconds`` limits the total time of all attempts. ``url_options`` are the options of the service's DATABASE_URL.
-    In tables with more than ``max_rows`` rows, the proof reads only ``probed`` rows of the default tenant instead of
-    counting all.
+    In a table with more than ``max_rows`` rows, the proof reads only ``probed`` rows of the default tenant instead of
+    counting them all.
     """
     means = _means(state, model)
     compared = [
@@ -347,7 +350,7 @@ def document(
 
 
 def _content_attempt(state: State, model: Model, table: Table, max_rows: int, probed: int) -> Attempt:
-    """Return the attempt that counts the rows that the default tenant reads. Its outcome is a value."""
+    """Return the attempt that counts the rows that the default tenant reads. The outcome is a JSON value."""
     tenant = catalog.known_tenant(model, catalog.required(state, table.name))
     return {
         "id": f"{table.name}.content", "table": table.name, "tenant": tenant, "value": True,
@@ -359,14 +362,14 @@ def _content_attempt(state: State, model: Model, table: Table, max_rows: int, pr
 def _content(state: State, model: Model, table: Table, max_rows: int, probed: int, *, as_owner: bool = True) -> str:
     """Return the query that counts the default tenant's rows.
 
-    With ``as_owner``, the query counts all of these rows, otherwise those that the tenant reads.
+    With ``as_owner``, the query counts every row of that tenant. Otherwise, it counts the rows that the tenant reads.
     """
     tenant = catalog.known_tenant(model, catalog.required(state, table.name))
     target, default = qualified(model.schema, table.name), literal(str(tenant))
     column = identifier(model.column)
     is_probed = catalog.required(state, table.name)["rows"] > max_rows
-    # A row without a tenant counts as a row of the default tenant, so it is reported as missing if that tenant cannot
-    # read it. The condition cannot use an index, so a probe omits it. A NOT NULL column contains no such row.
+    # A row without a tenant counts as a row of the default tenant. If that tenant cannot read the row, the proof
+    # reports the row as missing. No index supports coalesce, so a probe compares only the column.
     compared = column if is_probed else f"coalesce({column}, {default})"
     where = f" WHERE {compared} {EQUAL} {default}" if as_owner else ""
     others = f"pg_catalog.count(*) FILTER (WHERE ({column} {EQUAL} {default}) IS NOT TRUE)" if not as_owner else "0"
@@ -395,13 +398,13 @@ def attempts(
     the setting. expected contains the allowed outcomes. keep is whether later attempts see the rows. Some attempts have
     ``theirs``, a query that runs first as another tenant. Its result is the parameter $1 of sql.
 
-    ``parted`` are the partitions of partitioned tables, and ``types`` are the types in the state. ``documents`` are the
-    documents of the tables in the state, with the privileges of the application role. If the role lacks a privilege for
-    an attempt, PostgreSQL must refuse it, even on the tenant's own rows.
+    ``parted`` contains the partitions of partitioned tables, and ``types`` the types in the state. ``documents``
+    contains the documents of the tables in the state, with the application role's privileges. If the role lacks a
+    privilege for an attempt, PostgreSQL must refuse the attempt, even on the tenant's own rows.
     """
     means = _of_documents(model, documents or {}, types or {})
     relations: list[Table | View] = [*model.tables, *model.views]
-    # A session that has never set a tenant can be tested only before the first attempt that sets a tenant.
+    # A session that has never set a tenant can be tested only before the first attempt that sets one.
     tried = [attempt for relation in relations for attempt in _unset(model, means, relation)]
     tried += tenants_rows.stored(means, one, other)
     tried += [attempt for table in means.order.tables for attempt in _stored(means, table, one, other)]
@@ -414,20 +417,20 @@ def attempts(
 
 
 def _unset(model: Model, means: Means, relation: Table | View) -> list[Attempt]:
-    """Return the attempt of a session that has never set a tenant."""
+    """Return the attempt to read a relation in a session that has never set a tenant."""
     allowed = means.allows(NOTHING, (relation, "SELECT", ())) if isinstance(relation, Table) else NOTHING
     read = ("read.unset", "A session that sets no tenant reads rows", _read(model, relation), allowed)
     return made(relation, None, [read])
 
 
 def _stored(means: Means, table: Table, one: str, other: str) -> list[Attempt]:
-    """Return the attempts of two tenants to store the same row, which the following attempts use."""
+    """Return the attempts of two tenants to store the same row. Later attempts use these rows."""
     circle = means.order.circle(table)
-    # The attempt for the first table of the cycle stores these rows.
+    # The attempt for the first table of a cycle stores the rows of all its tables.
     if table != circle[0]:
         return []
     stored = means.allows(ONE, *(need for member in circle for need in means.inserts(member)))
-    # If a row has no row to reference, or a column has no value, the attempt would prove nothing.
+    # An attempt that fails because there is no row to reference, or no value for a column, proves nothing.
     if stored != REFUSED and not means.stores(table):
         return []
     replaced = _replaced(means, table)
@@ -442,14 +445,14 @@ def _stored(means: Means, table: Table, one: str, other: str) -> list[Attempt]:
 
 
 def _replaced(means: Means, table: Table) -> list[Table]:
-    """Return, in the order of deletion, the tables in which the sample replaces rows that triggers wrote."""
+    """Return the tables in which the sample row replaces rows that triggers wrote, in the order of deletion."""
     if not means.replaces(table):
         return []
     return [one for one in means.order.pointers([table.name]) if one is table or means.writers(one)]
 
 
 def _store(means: Means, circle: Sequence[Table]) -> list[str]:
-    """Return the statements that store the row of a single table, or the rows of all tables in a cycle."""
+    """Return the statements that store the sample row of one table, or of each table in a cycle."""
     found = ["SET CONSTRAINTS ALL DEFERRED"] if len(circle) > 1 else []
     for place, table in enumerate(circle):
         values = {**means.values(table), **means.samples[table.name].first}
@@ -464,7 +467,10 @@ def _store(means: Means, circle: Sequence[Table]) -> list[str]:
 
 
 def _chosen(model: Model, before: Table, key: ForeignKey) -> dict[str, str]:
-    """Return the key of a later row, with the values that an earlier row already uses to reference it."""
+    """Return the key of a row that is stored later, as SQL that reads it from the row of ``before``.
+
+    The earlier row already references this key.
+    """
     source = f"{qualified(model.schema, before.name)} ORDER BY {', '.join(map(identifier, key.columns))} LIMIT 1"
     pairs = zip(key.columns, key.key, strict=True)
     return {pointed: f"(SELECT {identifier(column)} FROM {source})" for column, pointed in pairs}
@@ -473,7 +479,7 @@ def _chosen(model: Model, before: Table, key: ForeignKey) -> dict[str, str]:
 def _of_table(
     model: Model, means: Means, table: Table, one: str, other: str, parts: Sequence[Relation]
 ) -> list[Attempt]:
-    """Return the attempts to make on one table and its partitions after both tenants have stored their rows."""
+    """Return the attempts on one table and its partitions. Both tenants have already stored their rows."""
     rooms = [(key, room.of(means, table, key)) for key in table.foreign_keys]
     pointing = [
         {**attempt, "theirs": {"tenant": other, "sql": _theirs(means, key, made_room)}}
@@ -503,7 +509,7 @@ def _of_table(
 
 
 def _of_view(model: Model, view: View, one: str, other: str) -> list[Attempt]:
-    """Return the attempts on one view."""
+    """Return the attempts to read through a view."""
     read, through = _read(model, view), (f"{view.sample_rows} rows",)
     sentence = "Another tenant reads its own rows through the view"
     tried = [
@@ -547,14 +553,14 @@ def _upsert(means: Means, table: Table, key: tuple[str, ...]) -> str:
 
 
 def _upserted(means: Means, table: Table, key: tuple[str, ...]) -> str:
-    """Return the column that an upsert changes, which is a column of the key unless PostgreSQL generates them all."""
+    """Return the column that an upsert changes: one of the key, or the tenant column if the key is generated."""
     attributes = means.documents.get(table.name, {}).get("attributes", [])
     generated = {item["name"] for item in attributes if item["generated"]}
     return next((name for name in key if name not in generated), means.model.column)
 
 
 def _own(model: Model, means: Means, table: Table) -> list[Row]:
-    """Return the positive controls, in which a tenant uses only its own rows."""
+    """Return the positive controls: attempts of a tenant on its own rows."""
     target, name = qualified(model.schema, table.name), means.updated(table)
     column, every = identifier(name), _every(means, table)
     # Delete the rows that reference these rows first.
@@ -563,7 +569,7 @@ def _own(model: Model, means: Means, table: Table) -> list[Row]:
     deleted = _every(means, gone[-1])
     for item in gone:
         deleted = means.forbids(item, "delete", deleted)
-    # A trigger that forbids DELETE without an error keeps the rows that reference the row of this table.
+    # If a trigger skips DELETE without an error, the rows that reference a row of this table remain.
     if any("delete" in item.append_only for item in gone[:-1]):
         deleted = (*deleted, *POINTS_NOWHERE)
     updates: list[Need] = [(table, "UPDATE", (name,)), (table, "SELECT", (name,))]
@@ -597,12 +603,15 @@ def _own(model: Model, means: Means, table: Table) -> list[Row]:
 
 
 def _every(means: Means, table: Table) -> Outcomes:
-    """Return the allowed outcome of reading all rows of a tenant after the samples are stored."""
+    """Return the allowed outcome of a query for all of a tenant's rows after the samples are stored."""
     return (f"{means.rows(table)} rows",)
 
 
 def _in_partitions(model: Model, means: Means, table: Table, parts: Sequence[Relation], other: str) -> list[Row]:
-    """Return the attempts of a tenant that name a partition directly. The service needs no privilege on partitions."""
+    """Return the attempts that name a partition directly.
+
+    PostgreSQL may refuse them, because the service needs no privileges on partitions.
+    """
     held = [f"SELECT 1 FROM {part.target}" for part in parts if not part.is_partitioned]
     if not held:
         return []
@@ -681,7 +690,7 @@ def _towards(model: Model, means: Means, table: Table, one: str, other: str) -> 
 
 
 def _why_untried(means: Means, table: Table, key: ForeignKey) -> str | None:
-    """Return why the proof does not try to reference another tenant's row with a foreign key, or None if it does."""
+    """Return why the proof does not try to reference another tenant's row through ``key``, or None if it does."""
     document = means.documents.get(table.name, {})
     found = _of_state(means, document, key)
     if not found and any(_of_state(means, part, key) for part in document.get("partitions", [])):
@@ -696,7 +705,7 @@ def _why_untried(means: Means, table: Table, key: ForeignKey) -> str | None:
 
 
 def _is_symmetric(means: Means, table: Table, pair: tuple[ForeignKey, ForeignKey]) -> bool:
-    """Return whether the CHECKs accept a row even if its two foreign keys exchange the rows that they reference."""
+    """Return whether the CHECKs still accept a row after its two foreign keys exchange their referenced rows."""
     rules = [item["expression"] for item in means.documents[table.name]["checks"]]
     one, other = pair
     rows = [
@@ -726,7 +735,7 @@ def _pointing(means: Means, table: Table, key: ForeignKey, made_room: Room) -> R
 
 
 def _theirs(means: Means, key: ForeignKey, made_room: Room) -> str:
-    """Return the query for a key of the other tenant, as JSON with the names of the referencing columns."""
+    """Return the query for a key of the other tenant. Its result is JSON, by name of the referencing column."""
     pairs = ", ".join(
         part
         for column, pointed in zip(key.columns, key.key, strict=True)
@@ -738,9 +747,9 @@ def _theirs(means: Means, key: ForeignKey, made_room: Room) -> str:
 
 
 def _point(means: Means, table: Table, key: ForeignKey, made_room: Room) -> str:
-    """Return the statements of one attempt, in which the tenant uses the key of the other tenant ($1)."""
+    """Return the statements of the attempt to reference a row by the other tenant's key, which is $1."""
     schema, parent = means.model.schema, means.table(key.references)
-    # json_populate_record with the row type of the table gives each value its original type.
+    # json_populate_record converts each value to the type of its column in the table.
     theirs = f"(pg_catalog.json_populate_record(NULL::{qualified(schema, table.name)}, $1))"
     values = {**means.pointing(table, key), **made_room.values}
     values |= {column: f"{theirs}.{identifier(column)}" for column in key.columns}
@@ -751,7 +760,7 @@ def _point(means: Means, table: Table, key: ForeignKey, made_room: Room) -> str:
 
 
 def _around(model: Model, table: Table) -> list[Row]:
-    """Return the attempts to use statements that row security does not restrict, or to turn row security off."""
+    """Return the attempts with statements to which row security does not apply, and the attempt to turn it off."""
     target = qualified(model.schema, table.name)
     return [
         ("truncate", "A tenant empties the table", f"TRUNCATE {target}", REFUSED),
@@ -763,7 +772,7 @@ def _around(model: Model, table: Table) -> list[Row]:
 
 
 def _written(model: Model, means: Means, table: Table, suffix: str = "") -> list[Row]:
-    """Return the controls for triggers: the rows that they write must belong to the tenant of the stored row."""
+    """Return the controls for triggers: a row that a trigger writes must have the tenant of the stored row."""
     return [
         (f"own.trigger.{target.name}{suffix}", f"The trigger writes to {target.name} for the tenant of the row",
          _read(model, target), means.allows(_every(means, target), (target, "SELECT", ())))
@@ -775,7 +784,7 @@ def _written(model: Model, means: Means, table: Table, suffix: str = "") -> list
 def _without(identity: str, who: str, model: Model, means: Means, table: Table, errors: tuple[str, ...]) -> list[Row]:
     """Return the attempts of a session without a valid tenant."""
     read = means.allows((*NOTHING, *errors), (table, "SELECT", ()))
-    # Without a tenant, a session sees no row to reference, and no partition may accept NULL.
+    # Without a tenant, a session sees no row to reference, and possibly no partition accepts NULL.
     parted = NO_PARTITION if means.documents.get(table.name, {}).get("partitions") else ()
     return [
         (f"read.{identity}", f"{who} reads rows", _read(model, table), read),

@@ -1,10 +1,10 @@
--- The attempts of the isolation proof, in one call of a function that the application role owns. Code in the database
--- that an attempt runs has the privileges of that role, and cannot regain the privileges of the caller. The transaction
--- sets a savepoint, creates the function, makes the role its owner, calls it once and rolls back to the savepoint.
--- Without the rollback, the owner could change the function afterwards, or leave behind changed settings and pending
--- deferred triggers.
+-- Make the attempts of the isolation proof, in one call of a function that the application role owns. Code in the
+-- database that an attempt runs has the privileges of that role, and cannot regain the privileges of the caller. The
+-- transaction sets a savepoint, creates the function, and makes the role its owner. It then calls the function once and
+-- rolls back to the savepoint. Without the rollback, the owner could change the function afterwards, or leave behind
+-- changed settings and pending deferred triggers.
 --
--- The search path is that of the service's login. Therefore every name is qualified, and no operator is used. The
+-- The search path is that of the service's login, so every name is qualified, and no operator is used. The
 -- outcomes are stored in a variable that code in the database cannot access, and the caller evaluates them. The loop
 -- uses a counter and no query, because other code could move the cursor of a query.
 --

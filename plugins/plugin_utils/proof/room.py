@@ -1,8 +1,8 @@
-"""The rows to delete or change before the proof tries to reference another tenant's row.
+"""Choose the rows to delete or change before the proof tries to reference another tenant's row.
 
-The tenant may have a row with the same natural key, which would be referenced instead. The tenant may also have a row
-with the same keys as the referencing row. If a key must be unique across all tenants, for example because it is also a
-foreign key, the other tenant deletes its row.
+If the tenant has a row with the same natural key, the foreign key references that row instead. If the tenant has a row
+with the same keys as the referencing row, the two conflict. If a key must be unique across all tenants, for example
+because it is also a foreign key, the other tenant deletes its row.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Room:
-    """The changes before a row references another tenant's row.
+    """The changes to make before a row references another tenant's row.
 
-    ``deleted`` are the tables from which the tenant deletes its rows, and ``deleted_by_other`` the tables from which
-    the other tenant deletes its rows. ``released`` are the foreign key columns to set to NULL in rows that must remain
-    because the referencing row needs them. ``changed`` contains new values for the tenant's row in the referenced
-    table. ``values`` contains the values of the referencing row that differ from the sample, by column.
+    ``deleted`` lists the tables from which the tenant deletes its rows, and ``deleted_by_other`` those from which the
+    other tenant deletes its rows. Rows that the referencing row needs must remain: ``released`` lists their foreign key
+    columns to set to NULL. ``changed`` contains new values for the tenant's row in the referenced table. ``values``
+    contains the values of the referencing row that differ from the sample, by column.
     """
 
     deleted: Sequence[Table] = ()
@@ -54,7 +54,7 @@ def of(means: Means, table: Table, key: ForeignKey) -> Room | None:
             values |= means.variant(table, key.key)
             rows = [table]
         elif _needed(means, table, key, means.order.pointers([parent.name])):
-            # If the tenant has two rows in the parent table, the second row already has these values.
+            # If the tenant has two rows in the referenced table, the second row already has the new values.
             changed = {} if parent.name in means.order.twice else means.variant(parent, key.key)
             rows = [one for one in means.model.tables if any(_is_same(other, key) for other in one.foreign_keys)]
             released = _released(means, table, key, rows)
@@ -75,7 +75,7 @@ def of(means: Means, table: Table, key: ForeignKey) -> Room | None:
     forbidden = forbidden or _lacks_rows(means, table, key, deleted)
     if forbidden or parent in by_other or (changed and (parent in deleted or "update" in parent.append_only)):
         return None
-    # Without these rows, the referencing row would lack a row of its own tenant to reference.
+    # The referencing row must still find the rows of its own tenant that its other foreign keys reference.
     if _needed(means, table, key, [one for one in deleted if one is not table]):
         return None
     return Room(deleted, released, changed, by_other, values)
@@ -84,7 +84,10 @@ def of(means: Means, table: Table, key: ForeignKey) -> Room | None:
 def _released(
     means: Means, table: Table, key: ForeignKey, rows: Iterable[Table]
 ) -> list[tuple[Table, tuple[str, ...]]]:  # fmt: skip
-    """Return those of ``rows`` that the referencing row needs, with their foreign key columns that may be NULL."""
+    """Return the tables in ``rows`` that the referencing row needs, each with the columns to set to NULL.
+
+    These are the nullable columns of the foreign keys to the key that ``key`` references.
+    """
     found = []
     for one in rows:
         if one is table or not _needed(means, table, key, means.order.pointers([one.name])):
@@ -102,7 +105,7 @@ def _optional(table: Table, key: ForeignKey, document: Document) -> list[str]:
 
 
 def _has_own_key(means: Means, table: Table, key: ForeignKey) -> bool:
-    """Return whether the tenant already has a row with a key, of any kind, that the referencing row would also have."""
+    """Return whether the tenant already has a row with which the referencing row conflicts on a key of any kind."""
     indexes = means.documents.get(table.name, {}).get("indexes", [])
     found = [set(natural) for natural in table.natural_keys]
     found += [
@@ -119,7 +122,7 @@ def _is_same(other: ForeignKey, key: ForeignKey) -> bool:
 
 
 def _needed(means: Means, table: Table, key: ForeignKey, gone: Sequence[Table]) -> bool:
-    """Return whether another foreign key of the row needs a row of the same tenant in one of the tables."""
+    """Return whether another foreign key of the row needs a row of the same tenant in one of the tables ``gone``."""
     document = means.documents.get(table.name, {})
     return any(
         other != key and means.table(other.references) in gone and not order.is_optional(table, other, document)
@@ -128,7 +131,7 @@ def _needed(means: Means, table: Table, key: ForeignKey, gone: Sequence[Table]) 
 
 
 def _lacks_rows(means: Means, table: Table, key: ForeignKey, deleted: Sequence[Table]) -> bool:
-    """Return whether another foreign key needs a value, but all rows that it could reference are deleted."""
+    """Return whether a NOT NULL foreign key other than ``key`` references one of the tables in ``deleted``."""
     required = {
         item["name"] for item in means.documents.get(table.name, {}).get("attributes", []) if item["not_null"]
     }  # fmt: skip
@@ -140,9 +143,9 @@ def _lacks_rows(means: Means, table: Table, key: ForeignKey, deleted: Sequence[T
 
 
 def _apart(means: Means, table: Table, key: ForeignKey) -> dict[str, str]:
-    """Return NULL for the columns of other foreign keys that share a column with ``key``.
+    """Return NULL, by column, for the other columns of foreign keys that share a column with ``key``.
 
-    Otherwise, those foreign keys would reject the row first.
+    Without NULL, those foreign keys reject the row before ``key`` can.
     """
     document = means.documents.get(table.name, {})
     return {
@@ -167,7 +170,7 @@ def delete(means: Means, tables: Iterable[Table]) -> list[str]:
     """Return the statements that delete a tenant's rows from ``tables``, in this order."""
     tables, order_ = list(tables), means.order
     deferred = any(order_.deferred[table.name] for table in tables)
-    # A column that is NULL in the samples can have a value only if code in the database has set it.
+    # A column that is NULL in the samples can have a value only if code in the database, such as a trigger, has set it.
     filled_in = [(table, tuple(_filled_in(means, table, tables))) for table in means.model.tables]
     released = release(means, [(table, names) for table, names in filled_in if names])
     deletes = [f"DELETE FROM {qualified(means.model.schema, table.name)}{EVERY}" for table in tables]
@@ -175,7 +178,7 @@ def delete(means: Means, tables: Iterable[Table]) -> list[str]:
 
 
 def _filled_in(means: Means, table: Table, gone: Sequence[Table]) -> list[str]:
-    """Return the foreign key columns that a trigger may have set to reference the deleted rows."""
+    """Return the foreign key columns of a table that a trigger may have set to reference rows in ``gone``."""
     documents = means.documents
     if not any(documents.get(one.name, {}).get("triggers") for one in means.model.tables):
         return []

@@ -1,8 +1,8 @@
 """The sample row of a tenant table, which the proof stores for two tenants.
 
-``sample`` in the model contains the values that cannot be derived. The values of all other required columns are derived
-from the catalogs. Natural keys also get values, so that both tenants use the same key. Each value is SQL: a constant of
-the column's type, a query for a key of another row, or a random surrogate key.
+``sample`` in the model contains the values that cannot be derived. This module derives the values of all other required
+columns from the catalogs. Natural keys also get values, so that both tenants use the same key. Each value is SQL: a
+constant of the column's type, a query for a key of another row, or a random surrogate key.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from . import checks, order, patterns
 
 Document = Mapping[str, Any]
 
-# The maximum number of combinations of values to try for CHECKs on several columns.
+# The maximum number of combinations of values to try for columns that CHECKs compare.
 TRIED = 5_000
 RANDOM = "pg_catalog.replace(pg_catalog.gen_random_uuid()::pg_catalog.text, '-', '')"
-# A random number that is far from the values of a sequence.
+# A random number near the maximum of integer, which a sequence is unlikely to reach.
 RANDOM_NUMBER = "pg_catalog.int4mi(2147483647, pg_catalog.int4and(pg_catalog.hashtext({}), 1073741823))".format(
     "pg_catalog.gen_random_uuid()::pg_catalog.text"
 )
-# With at least this number of random characters, two equal values are unlikely.
+# Two random values with at least this number of characters are unlikely to be equal.
 LETTERS = 8
 TEXTS = ("text", "varchar", "bpchar", "citext", "name", "char")
 
 
-# The alias of the subquery with the keys of a row that references itself.
+# The alias of the subquery that contains the keys of a row that references itself.
 ITSELF = "itself"
 
 
@@ -45,10 +45,10 @@ class Pointer(str):
 
 @dataclass(frozen=True)
 class Sample:
-    """The sample row: the SQL of each column, and the reason why a required column has no value.
+    """A sample row: the SQL of each column (``values``), and why required columns have no value (``missing``).
 
-    ``first`` contains values for columns that reference a row that is stored later. ``itself`` contains, by column,
-    keys that occur twice in the values, because the row references itself.
+    ``first`` contains values for columns that reference a row that is stored later. If the row references itself,
+    ``itself`` contains the keys that it references, by column.
     """
 
     values: Mapping[str, str] = field(default_factory=dict)
@@ -69,15 +69,15 @@ def of(
 ) -> Sample:
     """Return the sample row of a table.
 
-    ``document`` is the table's document in the state, and ``types`` are the types in the state. ``others`` are
-    the documents of the other tables, by name. The row must reference another row with the foreign key ``pointing``,
-    and should differ from the row ``unlike``.
+    ``document`` is the table's document in the state, and ``types`` contains the types in the state. ``others``
+    contains the documents of the other tables, by name. The foreign key ``pointing`` of the row must not be NULL. If
+    possible, the row differs from the row ``unlike``.
     """
     return _Deriving(model, table, document, types, others, pointing, unlike).sample()
 
 
 def refused(model: Model, table: Table, document: Document) -> list[str]:
-    """Return one sentence for each column in the model's sample that cannot have a value."""
+    """Return a sentence for each column in the model's sample that must not have a value there."""
     known = {item["name"]: item for item in document["attributes"]}
     found = []
     for name in table.sample:
@@ -100,9 +100,9 @@ def refused(model: Model, table: Table, document: Document) -> list[str]:
 
 
 def updated(model: Model, table: Table, sample: Sample, document: Document, may: Callable[[str], bool]) -> str:
-    """Return a column for attempts to update.
+    """Return the column for attempts to update.
 
-    If possible, the role ``may`` update this column, and it is not part of a key.
+    If possible, it is a column that the role can update, according to ``may``, and that is not part of a key.
     """
     keys = {
         model.column,
@@ -128,7 +128,7 @@ class _Deriving:
         pointing: ForeignKey | None = None,
         unlike: Sample | None = None,
     ) -> None:
-        """Start with the values in the model."""
+        """Start with the sample in the model. The parameters are those of ``of``."""
         self.model, self.table, self.document, self.types = model, table, document, types
         self.others = {**(others or {}), table.name: document}
         self.order = order.of(model, self.others)
@@ -136,7 +136,7 @@ class _Deriving:
         self.first: dict[str, str] = {}
         self.itself: dict[str, str] = {}
         self.random: set[str] = set()
-        # Foreign key columns that may reference a row or be NULL, depending on the CHECKs.
+        # The SQL of foreign key columns that reference a row or are NULL, depending on the CHECKs.
         self.may_point: dict[str, str] = {}
         self.attributes = {
             item["name"]: item
@@ -147,7 +147,7 @@ class _Deriving:
         self.place = 1 + places.index(table.name) + (len(model.tables) if unlike else 0)
         self.values = {name: literal(value) for name, value in table.sample.items()}
         self.missing: dict[str, str] = {}
-        # The values with which CHECKs are evaluated. A column that is missing here is unknown.
+        # The values with which CHECKs are evaluated. The value of any other column is unknown.
         self.known: dict[str, Any] = {
             name: self._meant(name, str(value)) for name, value in table.sample.items() if name in self.attributes
         }
@@ -166,7 +166,7 @@ class _Deriving:
         return name not in self.values and (self.is_required(name) or name in natural)
 
     def is_required(self, name: str) -> bool:
-        """Return whether a row must have a value for the column, and the column has no default."""
+        """Return whether a column has no default and forbids NULL."""
         attribute = self.attributes[name]
         return not attribute["has_default"] and (attribute["not_null"] or self._forbids_null(attribute["type"]))
 
@@ -191,7 +191,7 @@ class _Deriving:
             self._point_to_second(second)
 
     def _holds_for(self, one: ForeignKey, other: ForeignKey, first: int, second: int) -> bool:
-        """Return whether the CHECKs accept a row whose foreign keys reference the rows ``first`` and ``second``."""
+        """Return whether the CHECKs accept a row in which ``one`` has the value ``first``, and ``other`` ``second``."""
         row = dict.fromkeys(one.columns, Decimal(first)) | dict.fromkeys(other.columns, Decimal(second))
         rules = [rule for rule in self._rules() if {*row} & checks.mentioned(rule)]
         return all(checks.holds(rule, row) is not False for rule in rules)
@@ -219,7 +219,7 @@ class _Deriving:
         return name in self.attributes and name not in keys and not self.attributes[name]["not_null"]
 
     def _point_ahead(self, key: ForeignKey) -> None:
-        """Choose a random key for a row that is stored later."""
+        """Make a foreign key reference a row that is stored later, whose random key is chosen now."""
         known = {item["name"]: item for item in self.others.get(key.references, {}).get("attributes", [])}
         for column, pointed in zip(key.columns, key.key, strict=True):
             sql = self._random_of(known[pointed]) if pointed in known else None
@@ -231,7 +231,7 @@ class _Deriving:
                 self.first[column] = sql
 
     def _point_to_itself(self) -> None:
-        """If a row must reference a row of the same table, make it reference itself."""
+        """Make the row reference itself if it must reference a row of the same table."""
         for key in self.table.foreign_keys:
             if key.references != self.table.name or order.is_optional(self.table, key, self.document):
                 continue
@@ -278,7 +278,7 @@ class _Deriving:
         return None
 
     def _look_up(self) -> None:
-        """Give foreign keys to the tenants table the session's tenant, and those to shared tables an existing key."""
+        """Set foreign keys to the tenants table to the session's tenant, and those to shared tables to a key there."""
         tenants = self.model.tenants
         for key in self.document.get("foreign_keys", []) if tenants is not None else []:
             name = key["columns"][0]
@@ -307,7 +307,7 @@ class _Deriving:
             self.missing |= dict.fromkeys(set(names) & set(self.attributes), why)
 
     def _derive(self) -> None:
-        """Give the remaining columns values of their types that satisfy the CHECKs."""
+        """Choose values for the remaining columns that have the right type and satisfy the CHECKs."""
         rules = self._rules()
         needed = [name for name in self.attributes if self._is_needed(name) and name not in self.missing]
         # A nullable column gets a value only if a CHECK requires one.
@@ -323,14 +323,14 @@ class _Deriving:
             self._choose(names, tried, mine)
 
     def _rules(self) -> list[str]:
-        """Return the CHECKs, and the condition under which a partition accepts the row."""
+        """Return the CHECK expressions, and the condition under which some partition accepts a row."""
         rules = [item["expression"] for item in self.document.get("checks", [])]
         bounds = self.document.get("bounds") or []
-        # If the default partition is the only partition, it has no bound.
+        # A default partition without siblings has no bound.
         return [*rules, " OR ".join(f"({bound})" for bound in bounds)] if bounds and None not in bounds else rules
 
     def _nullable(self) -> list[str]:
-        """Return the columns that are NULL by default and that are not part of a foreign key."""
+        """Return the columns without a value that are NULL by default and not part of a foreign key."""
         pointing = {name for key in self.document.get("foreign_keys", []) for name in key["columns"]}
         return [
             name
@@ -340,7 +340,7 @@ class _Deriving:
         ]  # fmt: skip
 
     def _choose(self, names: Sequence[str], tried: Mapping[str, Sequence[str | None]], rules: Sequence[str]) -> None:
-        """Give the columns the first combination of values that all their rules accept."""
+        """Give the columns ``names`` the first combination of their values in ``tried`` that all rules accept."""
         others = {name: self._unnamed(name) for name in self.attributes if name not in names}
         refusing = ""
         for texts in itertools.islice(itertools.product(*(tried[name] for name in names)), TRIED):
@@ -355,7 +355,7 @@ class _Deriving:
         self.missing |= dict.fromkeys(lacking, f"CHECK {refusing}")
 
     def _unnamed(self, name: str) -> Any:
-        """Return the value of a column that is not derived: its value in the model, its default, or NULL."""
+        """Return the value of a column for CHECKs: its known value, its default, or NULL."""
         if name in self.known:
             return self.known[name]
         attribute = self.attributes[name]
@@ -385,9 +385,9 @@ class _Deriving:
         return checks.value(text, type_name)
 
     def _base(self, attribute: Document) -> tuple[str, str]:
-        """Return the type of a column, and the type as printed with modifiers.
+        """Return the name of a column's type, and the type as PostgreSQL prints it with modifiers.
 
-        For a domain, return those of its base type.
+        For a domain, return those of the base type.
         """
         type_name, formatted = attribute["type"], attribute["formatted"]
         while self.types[type_name]["kind"] == "domain":
@@ -396,7 +396,7 @@ class _Deriving:
         return type_name, formatted
 
     def _candidates(self, name: str, rules: Sequence[str]) -> list[str]:
-        """Return values of a column's type that its domains accept, with the simplest values first."""
+        """Return values that a column's type and domains accept, with the simplest values first."""
         attribute = self.attributes[name]
         told = [text for rule in rules if name in checks.mentioned(rule) for text in checks.literals(rule)]
         found = self._of_type(attribute["type"], attribute["formatted"], told)
@@ -404,7 +404,7 @@ class _Deriving:
         return [text for text in found if literal(text) != same] or found
 
     def _of_type(self, type_name: str, formatted: str, told: Sequence[str] = ()) -> list[str]:
-        """Return values of a type. ``told`` are the constants in the CHECKs, which are likely to be accepted."""
+        """Return values of a type. ``told`` contains the constants in CHECKs, which these CHECKs probably accept."""
         found = self.types[type_name]
         kind, of = found["kind"], found["of"] or {}
         if kind == "base":
@@ -434,7 +434,7 @@ class _Deriving:
         return []
 
     def _why_none(self, name: str) -> str:
-        """Return the reason why no value can be derived for a column, regardless of the values of other columns."""
+        """Return why a column's type has no derivable value: an unsupported type, or the CHECKs of a domain."""
         type_name = self.attributes[name]["type"]
         while self.types[type_name]["kind"] == "domain":
             found = self.types[type_name]
@@ -445,12 +445,12 @@ class _Deriving:
 
 
 def _accepts(rule: str, row: Mapping[str, Any], given: set[str]) -> bool:
-    """Return whether a rule accepts a row. An unknown result is enough if the rule uses no column in ``given``."""
+    """Return whether a rule accepts a row. An unknown result also counts if the rule uses no column in ``given``."""
     return _holds(rule, row) or (checks.holds(rule, row) is not False and given.isdisjoint(checks.mentioned(rule)))
 
 
 def _holds(rule: str, row: Mapping[str, Any]) -> bool:
-    """Return whether a rule accepts a row, or may accept it.
+    """Return whether a rule accepts a row or may accept it.
 
     Only PostgreSQL can evaluate the application's own functions, so a rule that calls them may accept the row.
     """
@@ -459,7 +459,7 @@ def _holds(rule: str, row: Mapping[str, Any]) -> bool:
 
 
 def _together(names: Sequence[str], rules: Sequence[str]) -> list[list[str]]:
-    """Return the columns in groups. Columns that occur in the same rule are in the same group."""
+    """Return the columns in groups, so that all columns in a rule are in the same group."""
     groups: list[set[str]] = [{name} for name in names]
     for rule in rules:
         mentioned = checks.mentioned(rule)
@@ -480,7 +480,7 @@ def _modifiers(formatted: str) -> list[int]:
     return [int(number) for number in found[1].split(",")] if found else []
 
 
-# Strings that PostgreSQL accepts as values of these types. %d is the number of the table in the model.
+# Values of each type, in the form that PostgreSQL reads. The number of the table in the model replaces %d and %x.
 PLAIN = {
     "bool": ("true", "false"),
     "uuid": ("00000000-0000-4000-8000-%012d", "00000000-0000-4000-9000-%012d"),
@@ -501,7 +501,7 @@ PLAIN = {
     "hstore": ('"proof"=>"%d"',), "ltree": ("proof.%d",), "lquery": ("proof",), "ltxtquery": ("proof",),
     "cube": ("(%d)",), "seg": ("%d",),
 }  # fmt: skip
-# Types of pgvector, each with a value that has the given number of dimensions.
+# The types of pgvector. Each function returns a value with the given number of dimensions.
 VECTORS: dict[str, Callable[[int], str]] = {
     "vector": lambda size: f"[{','.join(['1'] * size)}]",
     "halfvec": lambda size: f"[{','.join(['1'] * size)}]",
@@ -510,12 +510,12 @@ VECTORS: dict[str, Callable[[int], str]] = {
 BOUNDS = {"int2": 2**15, "int4": 2**31, "int8": 2**63, "oid": 2**32}
 NUMBERS = (*("int2", "int4", "int8"), "numeric", "float4", "float8", "money")
 TIMES = {"date": "", "timestamp": " 12:00:00", "timestamptz": " 12:00:00+00"}
-# A larger number in a CHECK is not interpreted as a length.
+# A number in a CHECK that is larger than this does not count as a length.
 LONGEST = 1000
 
 
 def _of_base(kind: str, formatted: str, table: str, place: int, told: Sequence[str]) -> list[str]:
-    """Return values of a base type by its name in the catalogs, or none for an unknown type."""
+    """Return values of the base type ``kind`` (its name in the catalogs); empty for an unknown type."""
     modifiers = _modifiers(formatted)
     if kind in NUMBERS:
         found = _numbers(kind, modifiers, place, told)
@@ -535,7 +535,7 @@ def _of_base(kind: str, formatted: str, table: str, place: int, told: Sequence[s
 
 
 def _numbers(kind: str, modifiers: Sequence[int], place: int, told: Sequence[str]) -> list[str]:
-    """Return numbers, including the constants in CHECKs, adjacent numbers, and the midpoints between the constants."""
+    """Return numbers, including constants in CHECKs, their neighbors, and the midpoints between two constants."""
     given = [number for text in told if isinstance(number := checks.value(text, "numeric"), Decimal)]
     beside = [number + step for number in given for step in (0, 1, -1)]
     between = [(one + other) / 2 for one, other in zip(sorted(given), sorted(given)[1:], strict=False)]
@@ -555,7 +555,7 @@ def _fits(number: Decimal, kind: str, modifiers: Sequence[int]) -> bool:
 
 
 def _length(kind: str, formatted: str) -> int | None:
-    """Return the maximum number of characters in a text type, or None if the type has no limit."""
+    """Return the maximum length of a text type in characters, or None if there is no limit."""
     if kind in ("name", "char"):
         return {"name": 63, "char": 1}[kind]
     modifiers = _modifiers(formatted)
@@ -563,7 +563,7 @@ def _length(kind: str, formatted: str) -> int | None:
 
 
 def _texts(length: int | None, title: str, place: int, told: Sequence[str]) -> list[str]:
-    """Return strings, including those with the lengths in CHECKs, their constants, and matches of their patterns."""
+    """Return strings, including strings of lengths in CHECKs, constants in CHECKs, and matches of patterns there."""
     sizes = [int(text) + step for text in told if text.isdecimal() and int(text) <= LONGEST for step in (0, -1, 1)]
     made = [title, *(_sized(title, place, size) for size in sizes if size > 0)]
     made = [*made, *told, *itertools.chain(*map(patterns.examples, told)), "proof@example.com", ""]
@@ -572,12 +572,12 @@ def _texts(length: int | None, title: str, place: int, told: Sequence[str]) -> l
 
 
 def _sized(title: str, place: int, size: int) -> str:
-    """Return a string of the given length. If the length allows it, the string differs between tables."""
+    """Return a string of ``size`` characters, which differs between tables if the length allows it."""
     return title.ljust(size, "x") if len(title) <= size else f"proof{place}"[-size:].ljust(size, "x")
 
 
 def _times(kind: str, place: int, told: Sequence[str]) -> list[str]:
-    """Return points in time, including constants in CHECKs, the days around them, and a time in the future."""
+    """Return points in time, including constants in CHECKs, the days before and after these, and a future time."""
     own = [(date(2025, 1, 1) + timedelta(days=days)).isoformat() + TIMES[kind] for days in (place, place + 1)]
     given = [time for text in told if isinstance(time := checks.value(text, "timestamp with time zone"), datetime)]
     beside = [time + timedelta(days=days) for time in given for days in (0, 1, -1)]
@@ -585,7 +585,7 @@ def _times(kind: str, place: int, told: Sequence[str]) -> list[str]:
 
 
 def _spans(kind: str, told: Sequence[str]) -> list[str]:
-    """Return the constants in CHECKs that are times of day or intervals, and longer values."""
+    """Return the constants in CHECKs that are times of day or intervals, and one larger value for each."""
     given = [text for text in told if isinstance(checks.value(text, "interval"), timedelta)]
     hours = [int(checks.value(text, "interval").total_seconds() // 3600) + 1 for text in given]
     return [*given, *(f"{number}:00:00" for number in hours if kind == "interval" or number < 24)]
@@ -609,9 +609,9 @@ def lacking(
     may: Callable[[str], bool],
     others: Mapping[str, Document] | None = None,
 ) -> list[str]:
-    """Return one sentence for each value that must be added to the table's sample in the model.
+    """Return a sentence for each value that the operator must add to the table's sample in the model.
 
-    ``may`` returns whether the role can store a column. ``others`` are the documents of the other tables in the state.
+    ``may`` returns whether the role can store a column. The other parameters are those of ``of``.
     """
     deriving = _Deriving(model, table, document, types, others)
     missing = deriving.sample().missing

@@ -1,7 +1,7 @@
-"""The rows that the tenants of the proof need in the tenants table, and the attempts to reach other rows of that table.
+"""The rows that the proof's tenants need in the tenants table, and the attempts to reach other rows of that table.
 
-The service's login stores these rows if it has the privilege. Otherwise the owner of the table stores them, in a
-function that runs with the owner's privileges. They are rolled back after the proof.
+The service's login stores these rows if it has the privilege. Otherwise, a function that runs with the privileges of
+the table's owner stores them. The rows are rolled back after the proof.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ Document = Mapping[str, Any]
 
 
 def sample(means: Means, tenants: Tenants) -> samples.Sample:
-    """Return the row without its key.
+    """Return the sample row of the tenants table, without its key.
 
-    The columns of other unique keys get random values, because these keys are unique across all tenants.
+    The other unique keys are unique across all tenants, so their columns get random values.
     """
     document = means.documents.get(tenants.name, {})
     keys = [tuple(index["names"]) for index in document.get("indexes", []) if index["unique"] and index["plain"]]
@@ -35,7 +35,7 @@ def sample(means: Means, tenants: Tenants) -> samples.Sample:
 
 
 def insert(means: Means, tenants: Tenants, tenant: str) -> str:
-    """Return the statement that stores a tenant's row."""
+    """Return the statement that stores the row of ``tenant`` in the tenants table."""
     model, attributes = means.model, means.documents.get(tenants.name, {}).get("attributes", [])
     given = {name: literal(str(value).replace(TENANT, tenant)) for name, value in tenants.sample.items()}
     values = {**sample(means, tenants).values, **given, tenants.key: f"{literal(tenant)}::{model.column_type}"}
@@ -46,15 +46,15 @@ def insert(means: Means, tenants: Tenants, tenant: str) -> str:
 
 
 def may_insert(means: Means, tenants: Tenants) -> bool:
-    """Return whether the service's login can store the rows."""
+    """Return whether the service's login can store rows in the tenants table."""
     columns = sorted({*sample(means, tenants).values, *tenants.sample, tenants.key})
     return not means.lacks(tenants.table, "INSERT", columns)
 
 
 def by_owner(means: Means, one: str, other: str) -> dict[str, Any] | None:
-    """Return the role, table and statements with which the owner stores the rows.
+    """Return role, table and statements for storing the tenants' rows as the owner of the table.
 
-    Return None if the login can store the rows.
+    Return None if the service's login can store the rows itself.
     """
     tenants = means.model.tenants
     if tenants is None or tenants.name not in means.documents or may_insert(means, tenants):
@@ -79,7 +79,7 @@ def stored(means: Means, one: str, other: str) -> list[Attempt]:
 
 
 def _updated(means: Means, tenants: Tenants) -> str:
-    """Return the column that the attempts update: if possible, one that the service can update."""
+    """Return the column for attempts to update: if possible, one that the service's login can update."""
     document = means.documents.get(tenants.name, {})
 
     def may(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""The state of the service and the database after a run, derived from the facts for ``record.build``."""
+"""Derive the state of the service and the database after a run from the facts for ``record.build``."""
 
 from __future__ import annotations
 
@@ -22,18 +22,21 @@ def is_finishing(facts: Facts) -> bool:
 
 
 def is_answered(facts: Facts) -> bool:
-    """Return whether the service still responds. A service that was healthy may have failed later."""
+    """Return whether the service became healthy again and has not failed since."""
     return facts["healthy_at"] is not None and facts["result"]["service_failure"] is None
 
 
 def timed_steps(facts: Facts) -> list[dict[str, Any]]:
-    """Return the steps that ran while the service was running: id and seconds. Only steps of the plan have ``sql``."""
+    """Return the steps that ran while the service was running, each with id and seconds.
+
+    Steps of the plan also have ``sql``; the backfill does not.
+    """
     expanded = facts["expanded"]
     return list((facts["job"] if "ansible_job_id" in expanded else expanded).get("steps", ()))
 
 
 def online_steps(facts: Facts) -> list[dict[str, Any]]:
-    """Return the steps of the plan that ran while the service was running, without the backfill."""
+    """Return the steps of the plan, without the backfill, that ran while the service was running."""
     return [step for step in timed_steps(facts) if "sql" in step]
 
 
@@ -77,7 +80,7 @@ def _has_bridge_only(facts: Facts) -> bool:
 
 
 def is_bridged(facts: Facts) -> bool:
-    """Return whether the bridge of the service is on, according to the facts of the run."""
+    """Return whether the bridge of the service's role is on, according to the facts of the run."""
     return bool(facts["bridges"].get(facts["preflight"].get("application_role")))
 
 

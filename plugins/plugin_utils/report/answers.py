@@ -1,4 +1,4 @@
-"""The first screen of a report: the questions that stakeholders ask about a run, answered from its record."""
+"""Answer the questions that stakeholders ask about a run, from its record, for the first screen of a report."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from . import callers, clock, commands
 
 Record = Mapping[str, Any]
 
-# The result of each kind of run that ended in SUCCESS.
+# The result of a run that ended in SUCCESS, by kind.
 DONE = {
     "migrate": "{database} isolates the rows of each tenant, and {service} works with it.",
     "enforce": "The bridge is off: a session of {service} that sets no tenant sees no rows. {service} works.",
@@ -37,7 +37,7 @@ UNTOUCHED = "The run ended before it changed anything."
 
 
 def of(record: Record) -> list[dict[str, Any]]:
-    """Return the questions with their answers: question, and lines (sentences), the most important first."""
+    """Return the questions with their answers. Each has question and lines (sentences), most important first."""
     cancelled = record["outcome"] == "CANCELLED"
     answered: list[tuple[str, Iterable[str]]] = [
         ("Did it work?", _worked(record)),
@@ -94,7 +94,7 @@ def _worked(record: Record) -> list[str]:
 
 
 def _checked(record: Record) -> list[str]:
-    """Return a sentence that explains the number of findings and attempts; no sentence without findings."""
+    """Return a sentence that explains the numbers of findings and attempts; empty without findings."""
     found = record["findings"]
     if not found:
         return []
@@ -291,7 +291,7 @@ def words(value: Any) -> str:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return ", ".join(map(words, value))
     text, code = str(value), str(value).removeprefix("error ")
-    # PostgreSQL's condition name explains the error.
+    # Add PostgreSQL's name for the error code.
     if text.startswith("error ") and (name := logged.condition(code)):
         return f"{text} ({name.replace('_', ' ')})"
     return "1 row" if text == "1 rows" else text

@@ -1,4 +1,4 @@
-"""The lines of the audit for the operator: grouped by rule, errors first."""
+"""Show the audit to the operator, grouped by rule, errors first."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ INDENT = " " * 8
 
 
 def lines(entries: Sequence[Mapping[str, Any]], *, has_plan: bool) -> list[str]:
-    """Return the lines of the audit. ``has_plan`` is true if the run has a plan, which fixes some of the errors."""
+    """Return the lines that show the audit. ``has_plan`` is whether the run has a plan, which may fix errors."""
     said = ["AUDIT:"]
     for severity in ("error", "warning"):
         found = [entry for entry in entries if entry["severity"] == severity]

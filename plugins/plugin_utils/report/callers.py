@@ -1,4 +1,4 @@
-"""The effect of a run on callers of the service, as one sentence and as bars."""
+"""Show the effect of a run on callers of the service, as a sentence and as bars."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ NO_CONNECTION = "no connection"
 
 
 def sentence(callers: Callers | None) -> str:
-    """Return a sentence about the probes of a run, or "" if the run did not reach them.
+    """Return a sentence about the probes of a run, or "" if the run did not get that far.
 
-    ``callers`` is the part of the record with this name.
+    ``callers`` is the entry with this name in the record.
     """
     if callers is None:
         return ""
@@ -28,9 +28,9 @@ def sentence(callers: Callers | None) -> str:
 
 
 def bars(callers: Callers | None) -> list[dict[str, Any]]:
-    """Return a bar for each slice of time, with x, width and height in thousandths, and with failed.
+    """Return a bar for each interval, with x, width and height in thousandths, and failed.
 
-    The height is relative to the longest wait. With a failed request, the bar has at least a quarter of the height.
+    The height is relative to the longest wait. If a request failed, the bar has at least a quarter of the full height.
     """
     slices = callers and callers["slices"]
     if not callers or not slices:

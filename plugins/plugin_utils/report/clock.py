@@ -1,4 +1,4 @@
-"""Convert the age of an event on another machine to a time by this machine's clock."""
+"""Convert the age of an event on another machine to a time on this machine's clock, and show times as text."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def ago(seconds: float, since: str | None = None) -> str:
-    """Return the time ``seconds`` before ``since`` (default: now) in UTC: ISO 8601 with microseconds, no zone."""
+    """Return the time ``seconds`` before ``since`` (default: now) in UTC, as ISO 8601 with microseconds, no zone."""
     if since is None:
         moment = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
     else:
@@ -22,10 +22,9 @@ def seconds(start: str, end: str | None = None) -> float:
 
 
 def phases(stages: Iterable[Mapping[str, Any]], current: str, ended: str | None = None) -> list[dict[str, str]]:
-    """Return the stages of the cutover module as phases (name, started), without ``current``, which has already
-    started.
+    """Return the stages of a module's call as phases, each with name and started.
 
-    ``ended`` is the time when the module's call ended (default: now).
+    The stage ``current`` is omitted, because it is already a phase. ``ended`` is the end of the call (default: now).
     """
     return [{"name": item["name"], "started": ago(item["ago"], ended)} for item in stages if item["name"] != current]
 
@@ -36,9 +35,9 @@ def time(moment: str) -> str:
 
 
 def shown(moment: str, *, day: bool = False) -> str:
-    """Return ``moment`` as readable text, in UTC and with seconds; ``day`` adds the date.
+    """Return ``moment`` as readable text in UTC, to the second; ``day`` adds the date.
 
-    ``moment`` has the format of ``ago``, or an offset from UTC.
+    ``moment`` has the format of ``ago``, or additionally an offset from UTC.
     """
     found = datetime.datetime.fromisoformat(moment)
     if found.tzinfo is not None:

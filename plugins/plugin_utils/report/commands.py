@@ -1,4 +1,4 @@
-"""The commands that the operator can run after a run that changed the database."""
+"""Write the commands that the operator can run after a run that changed the database."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ ROLL_BACK = ("policies", "schema", "restore")
 
 
 def playbook(facts: Mapping[str, Any]) -> str:
-    """Return the ansible-playbook command for the inventory and host of a run; ``facts`` are as in ``record.build``.
+    """Return the ansible-playbook command, without a playbook, with the inventory and host of a run as options.
 
-    Without these options, the command applies to all production hosts. The options come first, so that a partly copied
-    command does not apply to production either.
+    Without these options, a command applies to all production hosts. The options come first, so that even a partly
+    copied command does not apply to production. ``facts`` are as in ``record.build``.
     """
     root, sources = facts["root"], facts["inventories"]
     default = facts["default_inventory"]
@@ -27,12 +27,12 @@ def playbook(facts: Mapping[str, Any]) -> str:
 
 
 def near(path: str, root: str) -> str:
-    """Return a path relative to the directory in which the operator works."""
+    """Return ``path`` relative to the directory ``root``, in which the operator works."""
     return path.replace(f"{root}/", "")
 
 
 def following(start: str, kind: str, mode: str = "") -> list[dict[str, str]]:
-    """Return the possible commands after a run that changed the database, as label and command; never empty.
+    """Return the commands, each with label and command, that are possible after a run that changed the database.
 
     ``start`` is the ansible-playbook command with inventory and limit. ``kind`` is the kind of the run, and ``mode`` is
     its rollback mode. Raises KeyError for a run without following commands.
@@ -47,7 +47,7 @@ def following(start: str, kind: str, mode: str = "") -> list[dict[str, str]]:
 
 
 def modes(kind: str, mode: str = "") -> tuple[str, ...]:
-    """Return the modes in which a run of this kind and mode can be rolled back further.
+    """Return the rollback modes that remain possible after a run of this kind and mode.
 
     Raises KeyError for any other kind or mode.
     """

@@ -1,4 +1,4 @@
-"""The comparison of a backup with the database, as lines for the terminal."""
+"""Show the comparison of a backup with the database on the terminal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ ROW = "{:<28} {:>11} {:>11} {}"
 
 
 def written_since_query(tables: Iterable[Mapping[str, Any]], schema: str) -> str:
-    """Return SQL that counts the rows written after %(created)s (name, written); empty if no table has written_at."""
+    """Return SQL that counts the rows written after %(created)s, with the columns name and written.
+
+    Return "" if no table has written_at.
+    """
     counts = [
         f"SELECT {quoting.literal(table['name'])} AS name, count(*) AS written"
         f" FROM {quoting.identifier(schema)}.{quoting.identifier(table['name'])}"
@@ -26,10 +29,10 @@ def written_since_query(tables: Iterable[Mapping[str, Any]], schema: str) -> str
 
 
 def lines(chosen: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Return the comparison of a backup with the database.
+    """Return the lines that compare a backup with the database.
 
-    ``chosen`` is the result of the backup_info module. ``now`` has schema, tables (names), state (the tables of the
-    state document) and written (the rows of ``written_since_query``).
+    ``chosen`` is the result of the backup_info module. ``now`` contains schema, tables (names), state (the tables of
+    the state document) and written (the rows that ``written_since_query`` returns).
     """
     manifest = chosen["manifest"]
     held = {table["name"]: table["rows"] for table in manifest["tables"] if table["schema"] == now["schema"]}
@@ -49,7 +52,7 @@ def lines(chosen: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 
 
 def _before_the_stop(document: Mapping[str, Any] | None) -> list[str]:
-    """Return a note about rows that were written before the stop of a migration but are not in its backup."""
+    """Return a note about the rows that a migration's backup lacks, because they were written after the backup."""
     if document is None:
         return []
     names = ", ".join(contents.changed_names(document.get("tables", []))) or "nothing"

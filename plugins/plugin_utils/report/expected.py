@@ -1,4 +1,4 @@
-"""The lines in which a dry run predicts the real run: its duration, its effect on callers, and its command."""
+"""Predict the real run after a dry run: its duration, its effect on callers, and its command."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from . import clock, commands, page
 Facts = Mapping[str, Any]
 Record = Mapping[str, Any]
 
-# An estimate of the seconds that all phases take together, without those that depend on the size of the database.
+# An estimate of the seconds that a run takes, apart from work that depends on the size of the database.
 FIXED_SECONDS = 30
-# The bytes of table data that the transaction can index per second.
+# An estimate of the bytes of table data that the transaction indexes per second.
 BUILD_RATE = 20_000_000
 # The part of the downtime that no rehearsal measures.
 SWITCH = "the time of its stop and start"
@@ -27,7 +27,7 @@ CONFIRM = "confirm"
 
 
 def earlier(directory: Path, facts: Facts) -> dict[str, Record | None]:
-    """Return the newest records of this host and database: ``run`` (the same work, with SUCCESS) and ``rehearsal``.
+    """Return the newest records of a host and database: ``run`` (same work, SUCCESS) and ``rehearsal``, or None.
 
     ``directory`` contains the directories of runs, whose names begin with their times. Unreadable records are skipped.
     """
@@ -43,7 +43,7 @@ def earlier(directory: Path, facts: Facts) -> dict[str, Record | None]:
 
 
 def _records(directory: Path, facts: Facts) -> Iterator[Record]:
-    """Yield the readable records of this host and database, newest first. A run's name ends with its host's name."""
+    """Yield the readable records of a host and database, newest first. The name of a run ends with its host."""
     for path in sorted(directory.glob(f"*-{glob.escape(facts['host'])}/run.json"), reverse=True):
         found = _read(path)
         if found.get("version", 1) == 1 and all(found.get(name) == facts[name] for name in ("host", "database")):
@@ -76,9 +76,9 @@ def _has_worked(record: Record) -> bool:
 
 
 def durations(directory: Path, facts: Facts) -> dict[str, float]:
-    """Return the seconds of each phase in the newest successful run of the same kind on this host.
+    """Return the seconds of each phase in the newest successful run of the same kind on a host; empty without one.
 
-    ``facts`` are kind, host and database. Dry runs, and runs that found nothing to do, leave no such record.
+    ``facts`` contains kind, host and database. Dry runs, and runs that found nothing to do, do not count.
     """
     for record in _records(directory, facts):
         if record.get("outcome") == "SUCCESS" and record.get("kind") == facts["kind"] and _has_worked(record):
@@ -87,7 +87,10 @@ def durations(directory: Path, facts: Facts) -> dict[str, float]:
 
 
 def lines(facts: Facts, found: Mapping[str, Record | None], given: Iterable[str] = ()) -> list[str]:
-    """Return the lines for a dry run that found work to do; ``given`` are the operator's options (name=value)."""
+    """Return the prediction for a dry run that found work to do.
+
+    ``found`` is the result of ``earlier``. ``given`` contains the operator's options (name=value).
+    """
     run, rehearsed = found["run"], found["rehearsal"]
     if run is not None:
         said = _as_before(run)
@@ -112,7 +115,8 @@ def _as_before(run: Record) -> list[str]:
 def _as_rehearsed(record: Record) -> list[str]:
     measured = record["rehearsal"]
     work = measured["apply_seconds"] + measured["verify_seconds"]
-    # The rehearsal restores a backup, and changes and rolls back the copy. Then the run makes the change itself.
+    # The rehearsal restores a backup, and makes and rolls back the change in the copy. Then the run makes the change in
+    # the real database.
     whole = FIXED_SECONDS + 2 * measured.get("restore_seconds", 0) + 2 * work + measured["revert_seconds"]
     source = f"according to the rehearsal of {clock.shown(record['phases'][0]['started'], day=True)}"
     return [
@@ -142,7 +146,7 @@ def duration(seconds: float) -> str:
 
 
 def command(facts: Facts, given: Iterable[str]) -> str:
-    """Return the command for the real run, with those options of the dry run that are not secrets."""
+    """Return the command for the real run. ``given`` contains those options of the dry run that are not secret."""
     named, mode = list(given), facts["asked"]["rollback_mode"]
     if facts["kind"] == "rollback" and f"rollback_mode={mode}" not in named:
         named.insert(0, f"rollback_mode={mode}")
@@ -150,7 +154,7 @@ def command(facts: Facts, given: Iterable[str]) -> str:
 
 
 def given_options(arguments: Iterable[str], names: Iterable[str]) -> list[str]:
-    """Return those extra variables of ansible-playbook that have the form name=value, with one of the names."""
+    """Return those extra variables that have the form name=value, if their name is in ``names``."""
     known = set(names)
     found = (re.fullmatch(r"([a-z_]+)=([\w./%-]+)", str(text).strip()) for text in arguments)
     return [match[0] for match in found if match and match[1] in known]

@@ -1,4 +1,4 @@
-"""The facts for the record of a run, taken from the variables of its host."""
+"""Take the facts for the record of a run from the variables of its host."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from ...lookup import operator
 from .. import installed
 from . import versions
 
-# The options of a run that contain no secrets.
+# The options of a run that the record may contain, because they are not secret.
 ASKED = (
     "tenancy_strategy", "tenancy_provision_app_role", "tenancy_bridge", "migrate_rehearse", "migrate_on_failure",
     "migrate_break_lock", "migrate_watch_minutes", "run_batches", "rollback_mode", "restore_backup",
     "tenancy_live_otherwise_stop", "tenancy_snapshot_file",
     "backup_format", "backup_test_restore", "service_terminate_clients", "service_smoke",
 )  # fmt: skip
-# The inventory variables, by fact.
+# The inventory variables that are facts, by name of the fact.
 SETTINGS = {
     "database": "database_name", "service": "service_name", "tenant": "tenancy_default_tenant_name",
     "tenant_column": "tenancy_column",
 }  # fmt: skip
-# The paths of roles' results, by fact, each with the default for a run that did not reach the role.
+# The paths of facts in the results of roles, each with the default for a run that did not reach the role.
 RESULTS: dict[str, tuple[str, Any]] = {
     "preflight": ("preflight_result", {}),
     "stopped_at": ("service_result.stopped_at", None),
@@ -46,8 +46,8 @@ RESULTS: dict[str, tuple[str, Any]] = {
 def pick(variables: Mapping[str, Any], template: Callable[[Any], Any]) -> dict[str, Any]:
     """Return the facts for ``record.build`` from the variables of a host.
 
-    ``template`` renders the value of an inventory variable. The results of roles contain no templates. They are not
-    rendered, because each one would take a tenth of a second.
+    ``template`` renders the value of an inventory variable. The results of roles contain no templates, so they are not
+    rendered. To render one result takes a tenth of a second.
     """
 
     def setting(name: str, default: Any = "") -> Any:
@@ -66,7 +66,7 @@ def pick(variables: Mapping[str, Any], template: Callable[[Any], Any]) -> dict[s
         **_of_roles(variables),
         **called(variables),
         "log": variables["report_result"]["log"],
-        # Whether an earlier run migrated the database but was lost before its end.
+        # Whether an earlier run migrated the database but was lost before it ended.
         "unfinished_before": "migrate_resumed" in variables,
         "failsafe_seconds": setting("service_failsafe_seconds", None),
         "service_login": {
@@ -80,7 +80,7 @@ def pick(variables: Mapping[str, Any], template: Callable[[Any], Any]) -> dict[s
 
 
 def _changed(planned: Mapping[str, Any], applied: Mapping[str, Any], verified: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the results of the plan, apply and verify roles; empty if the run did not get that far."""
+    """Return the facts from the results of the plan, apply and verify roles. A result may be empty."""
     last = verified if "state" in verified else applied if "state" in applied else planned
     return {
         "plan": planned.get("statements"),
@@ -113,7 +113,7 @@ def _result(variables: Mapping[str, Any], path: str, default: Any) -> Any:
 
 
 def _of_roles(variables: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the facts that combine several results of roles."""
+    """Return the facts that are derived from the results of roles."""
     backup, attempts = variables.get("backup_result", {}), _result(variables, "service_result.attempts.findings", [])
     return {
         "backup": backup["manifest"] if backup.get("taken") else None,
@@ -125,7 +125,7 @@ def _of_roles(variables: Mapping[str, Any]) -> dict[str, Any]:
 def called(variables: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments of ansible-playbook, for the operator's next commands.
 
-    Only a checkout has a default inventory: the one in its ansible.cfg.
+    Only a checkout has a default inventory, which its ansible.cfg names.
     """
     settings = configparser.ConfigParser()
     if installed.is_checkout():

@@ -1,4 +1,4 @@
-"""Condense long lists of a record into short tables, in which one row stands for all tables with the same facts."""
+"""Shorten the long lists in a record: group the items with the same facts, and list their tables in one row."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from .answers import words
 
 Item = Mapping[str, Any]
 
-# If a row covers all tables, and there are more than this number, it shows their number instead of their names.
+# A row that covers all tables shows their names only if there are at most this number of tables.
 SEVERAL = 2
-# Labels for a rehearsal's facts. Their values are numbers, seconds, strings or lists.
+# The labels of a rehearsal's facts, whose values are numbers, seconds, strings or lists.
 REHEARSED = {
     "mode": "Rows in the copy",
     "backup": "Copy restored from",
@@ -30,9 +30,9 @@ REHEARSED = {
 
 
 def judged(items: Sequence[Item]) -> list[dict[str, Any]]:
-    """Return attempts or findings, grouped by their check: what, tables, outcome (also the expected one), count and ok.
+    """Return attempts or findings, grouped by check. Each row has what, tables, outcome, count and ok.
 
-    Those that are not ok come first, each in a separate row.
+    Items that are not ok come first, each in a separate row, whose outcome includes the expected one.
     """
     names = {item["table"] for item in items if item["table"]}
     rows: dict[Any, dict[str, Any]] = {}
@@ -54,7 +54,7 @@ def judged(items: Sequence[Item]) -> list[dict[str, Any]]:
 
 
 def _named(found: Collection[str], names: Collection[str]) -> str:
-    """Return the names of tables, or only their number if they are all of the tables and more than SEVERAL."""
+    """Return the names of tables, or only their number if they are all tables, and more than SEVERAL."""
     return f"all {len(names)} tables" if len(found) == len(names) > SEVERAL else ", ".join(found)
 
 
@@ -63,7 +63,7 @@ def _outcome(actual: str, expected: str, *, ok: bool) -> str:
 
 
 def due(item: Item) -> str:
-    """Return the expected value of an item; an attempt has a list of its allowed outcomes."""
+    """Return the expected value of a finding or, for an attempt, all allowed outcomes."""
     expected = item["expected"]
     if "sentence" in item and isinstance(expected, list):
         return " or ".join(map(words, expected))
@@ -71,7 +71,10 @@ def due(item: Item) -> str:
 
 
 def statements(plan: Sequence[Item], durations: Mapping[str, float]) -> list[dict[str, Any]]:
-    """Return the statements, grouped by reason: reason, tables, count, and seconds (None if none of them ran)."""
+    """Return the statements, grouped by reason.
+
+    Each row has reason, tables, count, and seconds, which is None if none of the statements ran.
+    """
     rows: dict[str, dict[str, Any]] = {}
     for item in plan:
         row = rows.setdefault(item["reason"], {"reason": item["reason"], "tables": {}, "count": 0, "seconds": None})
@@ -84,7 +87,7 @@ def statements(plan: Sequence[Item], durations: Mapping[str, float]) -> list[dic
 
 
 def audited(entries: Sequence[Item]) -> list[dict[str, Any]]:
-    """Return the audit, grouped by rule, errors first: each entry's fields, and all the rule's ``subjects``."""
+    """Return the audit, grouped by rule, errors first. Each row has the fields of an entry, and ``subjects``."""
     rows: dict[Any, dict[str, Any]] = {}
     for item in sorted(entries, key=lambda item: (item["severity"], item["rule"])):
         row = rows.setdefault((item["severity"], item["rule"], item["remedy"]), {**item, "subjects": []})
@@ -93,7 +96,7 @@ def audited(entries: Sequence[Item]) -> list[dict[str, Any]]:
 
 
 def rehearsed(found: Mapping[str, Any] | None) -> list[tuple[str, str]]:
-    """Return the facts of a rehearsal as labels and values in words."""
+    """Return the facts of a rehearsal as pairs of a label and a value in words; empty without a rehearsal."""
     return [
         (REHEARSED.get(name, name.replace("_", " ")), f"{words(value)}{' s' if name.endswith('_seconds') else ''}")
         for name, value in (found or {}).items()

@@ -1,4 +1,4 @@
-"""The progress of a long job on the server, with an estimate of the time that remains."""
+"""Show the progress of a long job on the server, with an estimate of the remaining time."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import Any
 
 from . import expected
 
-# The smallest share of a stage from which the remaining time is estimated.
+# The share of a stage that must be done before the remaining time is estimated.
 LEAST = 0.02
-# Without a terminal, each stage prints a line at its start and after each tenth.
+# Without a terminal, a line is printed at the start of each stage and after each of this number of parts.
 TENTHS = 10
 
 
 class Job:
-    """A job whose progress is read repeatedly. Each stage of the job has a separate estimate."""
+    """A job whose progress is read repeatedly. The time is estimated for each stage of the job separately."""
 
     def __init__(self) -> None:
-        """Start without a stage."""
+        """Initialize without a stage."""
         self._stage = ""
         self._first = (0.0, 0.0)
         self._now: tuple[str, int] = ("", 0)
@@ -31,7 +31,7 @@ class Job:
         stage, share = str(result.get("stage", "")), result.get("share")
         if share is None:
             self._stage = ""
-            # The numbers in such a message, for example about an index build, change constantly.
+            # Ignore the digits, because the numbers in a message, for example about an index build, change constantly.
             self._now = ("".join(filter(lambda sign: not sign.isdigit(), str(result.get("msg", "")))), 0)
             return str(result.get("msg", ""))
         if stage != self._stage or share < self._first[1]:

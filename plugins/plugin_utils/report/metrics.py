@@ -1,7 +1,7 @@
-"""The result of a verification as a file for node_exporter's textfile collector.
+"""Write the result of a verification as a file for node_exporter's textfile collector.
 
-The file is valid in the text format of Prometheus and in OpenMetrics. It contains only numbers, and the names of the
-host and the database.
+The file is valid in Prometheus' text format and in OpenMetrics. It contains only numbers, and the names of the host and
+the database.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from typing import Any
 from . import files, verdict
 
 Document = Mapping[str, Any]
-# The values of a metric for one host: labels and number.
+# The values of a metric for one host, each with its labels.
 Values = Sequence[tuple[Mapping[str, str], int]]
-# node_exporter runs as another user. The file contains no secret.
+# Every user can read the file, because node_exporter runs as another user. The file contains no secrets.
 MODE = 0o644
 PREFIX = "tenancy_verify_"
 
 
 def text(document: Document, successes: Mapping[str, str | None]) -> str:
-    """Return the metrics of a run's document; ``successes`` has the time of each host's last success, or None.
+    """Return the metrics of a run's document. ``successes`` has the time of each host's last success, or None.
 
-    A host without a success has the time 0, so that an alert on the age of the last success also reports that host.
+    The time of a host without a success is 0, so that an alert on the age of the last success also reports this host.
     """
     lines: list[str] = []
     for name, meaning, values in _metrics(document, successes):
@@ -68,5 +68,5 @@ def _escaped(value: str) -> str:
 
 
 def write(path: Path, content: str) -> None:
-    """Replace the file atomically; its directory must exist. Raises OSError."""
+    """Replace the file at ``path`` atomically. Raises OSError."""
     files.put(path, content.encode(), mode=MODE)

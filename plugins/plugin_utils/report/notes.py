@@ -1,4 +1,4 @@
-"""Notes before the confirmation prompt: obstacles to the change, and its effects on other roles and systems."""
+"""Write notes for the confirmation prompt: obstacles to the change, and effects on other roles and systems."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Document = Mapping[str, Any]
 
 
 def of_plan(state: State, model: Model) -> list[str]:
-    """Return a sentence for each fact that may stop the change, and for each effect on other roles and systems."""
+    """Return a sentence for each fact that may stop the change, and for each of its effects on others."""
     found = state["hazards"]
     publications = {item["name"] for item in found["publications"]}
     return [
@@ -68,7 +68,7 @@ def _is_migrated(state: State, item: Document, model: Model) -> bool:
 
 
 def _upserts(state: State, model: Model) -> list[str]:
-    """Return a note about the keys that the service's INSERTs may name, if the server does not record statements."""
+    """Return a note about keys that the service's INSERTs may name. It is needed if no statements are recorded."""
     if state["hazards"]["records_statements"]:
         return []
     exchanged = [
@@ -88,7 +88,7 @@ def _upserts(state: State, model: Model) -> list[str]:
 
 
 def _adopted(state: State, model: Model) -> list[str]:
-    """Return a note for each existing column whose only tenant is the default one, which may be a coincidence."""
+    """Return a note for each existing column whose only tenant is the default one. This may be a coincidence."""
     return [
         f"{model.schema}.{table.name}.{model.column} already exists and contains "
         f"{model.default_tenant if document['column']['tenants'] else 'nothing'} in all {document['rows']} rows: the "

@@ -1,4 +1,4 @@
-"""Render the record of a run as one self-contained HTML page, and as a log in Markdown."""
+"""Render the record of a run as a self-contained HTML page, and as a log in Markdown."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from . import answers, callers, clock, grouped
 
 Record = Mapping[str, Any]
 
-# The special characters within a line of GitHub's Markdown. Underscores within words are not special. Nor are brackets
-# outside links and angle brackets outside tags.
+# Matches the characters that are special within a line of GitHub's Markdown. Underscores within words, brackets outside
+# links, and angle brackets outside tags are not special.
 _SIGNS = re.compile(r"[\\`*|~]|\](?=\()|<(?=[A-Za-z/!?])|&(?=[A-Za-z#])|(?<![^\W_])_|_(?![^\W_])")
 _BLANKS = re.compile(r"\s+")
 
@@ -30,8 +30,8 @@ def timeline(record: Record) -> list[dict[str, Any]]:
     """Return the phases with name, started, seconds, state, bar and down.
 
     ``bar`` is the position of the phase on a scale from 0 (start of the run) to 1000 (end). ``down`` is the position of
-    the downtime, the same in all phases, and is empty if the service was not stopped. A lost run ends at the start of
-    its last phase.
+    the downtime, which is the same in all phases, or empty if the service was not stopped. A lost run counts as ended
+    at the start of its last phase.
     """
     phases = record["phases"]
     if not phases:
@@ -63,19 +63,19 @@ def timeline(record: Record) -> list[dict[str, Any]]:
 
 
 def downtime(record: Record) -> float | None:
-    """Return the seconds from stop to healthy, or None if the service was not stopped or is not healthy again."""
+    """Return the seconds from stop to healthy, or None if the service was not stopped or did not become healthy."""
     if record["stopped_at"] is None or record["healthy_at"] is None:
         return None
     return clock.seconds(record["stopped_at"], record["healthy_at"])
 
 
 def _reached(record: Record, name: str) -> bool:
-    """Return whether the run reached the phase."""
+    """Return whether the run reached the phase ``name``."""
     return name in [phase["name"] for phase in record["phases"]]
 
 
 def _done(record: Record, name: str) -> bool:
-    """Return whether the run completed the phase."""
+    """Return whether the run completed the phase ``name``."""
     is_whole = record["finished"] and not record["failure"]
     phases = record["phases"] if is_whole else record["phases"][:-1]
     return name in [phase["name"] for phase in phases]
@@ -84,8 +84,8 @@ def _done(record: Record, name: str) -> bool:
 def compared(record: Record) -> list[dict[str, Any]]:
     """Return the state of every table ``before`` and ``after`` the run.
 
-    Each state has rows, column and row_security (None if the table or the column did not exist), and definitions: the
-    lists policies, keys and indexes.
+    Each state has rows, column, row_security and definitions (the lists policies, keys and indexes). The first three
+    are None if the table, or for ``column`` the column, did not exist.
     """
     before, after = record["tables"]["before"], record["tables"]["after"]
     names = dict.fromkeys((*before, *after))
@@ -133,7 +133,7 @@ def _foreign_key(key: Record) -> str:
 
 
 def _one_line(text: str) -> str:
-    """Return a string as one line, with every character visible."""
+    """Return a string as one line, with hidden characters as escapes."""
     return _BLANKS.sub(" ", messages.visible(text, lines=True))
 
 
@@ -143,12 +143,12 @@ def line(value: Any) -> Markup:
 
 
 def prose(value: Any) -> Markup:
-    """Return the value as text for a paragraph, in which pipe characters need no escape."""
+    """Return the value as text for a Markdown paragraph, in which a pipe character needs no escape."""
     return line(value).replace(r"\|", "|")
 
 
 def code(text: str) -> Markup:
-    """Return the text as inline code in Markdown, with a fence that is longer than any sequence of backticks in it."""
+    """Return the text as inline code in Markdown, between more backticks than the text contains in a row."""
     shown = _one_line(text).strip()
     fence = "`" * (max(map(len, re.findall("`+", shown)), default=0) + 1)
     blank = " " if shown.startswith("`") or shown.endswith("`") else ""
@@ -156,7 +156,7 @@ def code(text: str) -> Markup:
 
 
 def block(lines: Iterable[str]) -> Markup:
-    """Return the lines as an indented code block in Markdown, which no text in a line can end."""
+    """Return the lines as an indented Markdown code block. Unlike a fence, no text in a line can end this block."""
     return Markup("\n".join(f"    {messages.visible(text, lines=True)}" for text in "\n".join(lines).split("\n")))
 
 
@@ -170,7 +170,7 @@ def _seen(value: Any) -> Any:
 
 @functools.lru_cache
 def _template(source: str, markdown: bool) -> jinja2.Template:
-    # Markup is not escaped again. Other values are escaped by Jinja for HTML, and by _shown for Markdown.
+    # Jinja escapes values for HTML, and _shown escapes them for Markdown. Neither escapes Markup again.
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
         finalize=_shown if markdown else _seen,

@@ -1,4 +1,4 @@
-"""The lines that show a plan to the operator before the confirmation prompt."""
+"""Show a plan to the operator before the confirmation prompt."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DONE = {
 
 
 def lines(plan: Mapping[str, Any], model: Model, service: str, *, verbose: bool = False) -> list[str]:
-    """Return the lines for ``plan``, the result of the plan role; ``verbose`` adds the SQL.
+    """Return the lines that show ``plan``, the result of the plan role. ``verbose`` adds the SQL.
 
     ``service`` is the name of the systemd unit. An audit error that the plan does not fix stops the run.
     """
@@ -79,6 +79,6 @@ def _online(early: Sequence[Statement], count: int, service: str, strategy: str)
 
 
 def _tables(statements: Sequence[Statement], reason: str) -> str:
-    """Return a colon and the tables of the statements with this reason, or an empty string."""
+    """Return a colon and the tables of the statements with this reason, or "" if these name no table."""
     names = dict.fromkeys(item["table"] for item in statements if item["reason"] == reason and item["table"])
     return f": {', '.join(names)}" if names else ""

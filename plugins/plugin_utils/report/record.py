@@ -1,4 +1,4 @@
-"""The record of a run: run.json, as docs/run.schema.json describes it."""
+"""Build the record of a run, run.json, whose format docs/run.schema.json describes."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from ...module_utils import messages
 from . import aftermath, commands
 
 Facts = Mapping[str, Any]
-# The format of run.json. Records without a version are older.
+# The version of the format of run.json. Records of earlier releases contain no version.
 VERSION = 1
 
 
 def build(facts: Facts) -> dict[str, Any]:
-    """Return the record of a run, with hidden characters made visible. A run is finished if its result has an outcome.
+    """Return the record of a run, with hidden characters as escapes.
 
-    ``facts`` is the result of ``facts.pick``; unknown facts are None or empty. If the run was refused, only its name
-    may be known. Raises KeyError if a fact is missing.
+    ``facts`` is the result of ``facts.pick``, in which unknown facts are None or empty. Of a refused run, only the name
+    may be known. A run is finished if its result has an outcome. Raises KeyError if a fact is missing.
     """
     result, found = facts["result"], facts["preflight"]
     record = {
@@ -65,7 +65,7 @@ def _versions(facts: Facts) -> dict[str, str | None]:
 
 
 def options(facts: Facts) -> dict[str, str]:
-    """Return the options of the run, without empty ones."""
+    """Return the options of the run that are not empty, as text."""
     texts = {name: str(value) for name, value in facts["asked"].items()}
     texts |= {
         "limit": facts["limit"] or "",
@@ -85,9 +85,10 @@ def _service_login(facts: Facts) -> dict[str, str | None] | None:
 
 
 def next_commands(facts: Facts) -> list[dict[str, str]]:
-    """Return the possible next commands, as label and command.
+    """Return the commands that the operator may run next, each with label and command.
 
-    A migration can always be rolled back. Any other run has next commands only if it changed something and then failed.
+    A committed migration has next commands, such as its rollback. Any other run has them only if it changed the
+    database and then failed.
     """
     is_changed = aftermath.is_changed(facts)
     is_migrated = facts["kind"] == "migrate" and (is_changed or aftermath.is_finishing(facts))

@@ -1,4 +1,4 @@
-"""The result of the report role, ``report_result``: the progress and the end of a run."""
+"""Update the result of the report role, ``report_result``: the progress of a run, and how the run ended."""
 
 from __future__ import annotations
 
@@ -10,31 +10,32 @@ from . import aftermath, clock
 
 Result = Mapping[str, Any]
 
-# The phase that a failure names if it occurs before the first phase.
+# The name of the phase for a failure before the first phase.
 BEFORE = "start"
-# The phases after the change, in which the service is restarted, or is checked while it runs.
+# The phases after the change. In these, the service is started, or is checked while it is running.
 AFTER = ("start", "answer")
 
 
 def new(run: str, log: str | None) -> dict[str, Any]:
     """Return the result of a run that has just started.
 
-    ``run`` is its name and ``log`` the path of its log, which is None in a dry run. ``phases`` have name and start.
-    ``confirmed`` is true if the run has changes to make and may make them. ``failure`` has phase, task and message.
-    ``recovery_failure`` and ``service_failure`` are messages. ``outcome``, ``completed`` and ``downtime`` (seconds from
-    stop to healthy) are None until the end. ``expected`` has the seconds of phases in the last run, by name.
+    ``run`` is the name of the run, and ``log`` the path of the log (None in a dry run). Each of the ``phases`` has name
+    and started. ``confirmed`` is true if the run has changes to make and may make them. ``failure`` has phase, task and
+    message. ``recovery_failure`` and ``service_failure`` are messages. ``outcome``, ``completed`` and ``downtime``
+    (seconds from stop to healthy) are None until the end. ``expected`` contains the seconds of each phase in the last
+    run, by name.
     """
     nothing = dict.fromkeys(("failure", "recovery_failure", "service_failure", "outcome", "completed", "downtime"))
     return {"run": run, "log": log, "phases": [], "confirmed": False, "cancelled": False, "expected": {}, **nothing}
 
 
 def begin_phase(result: Result, name: str) -> dict[str, Any]:
-    """Return the result with a phase that starts now."""
+    """Return the result with the additional phase ``name``, which starts now."""
     return {**result, "phases": [*result["phases"], {"name": name, "started": clock.ago(0)}]}
 
 
 def add_stages(result: Result, stages: Iterable[Mapping[str, Any]], ended: str | None = None) -> dict[str, Any]:
-    """Return the result with the stages of a call (name, ago) as phases; ``ended`` is the call's end (default: now)."""
+    """Return the result with the stages of a call (name, ago) as phases. ``ended`` is the call's end (default: now)."""
     found = clock.phases(stages, last_phase(result), ended)
     return {**result, "phases": [*result["phases"], *found]}
 
@@ -69,12 +70,12 @@ def fail_recovery(result: Result, failed: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def fail_service(result: Result, failed: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the result of a run after which the service does not start; ``failed`` is that of the failed task."""
+    """Return the result of a run after which the service does not start; ``failed`` is the result of the task."""
     return {**result, "service_failure": failed.get("msg", "no message")}
 
 
 def end(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the final result of a run that ends now, from the facts for ``record.build``."""
+    """Return the final result of a run that ends now. ``facts`` are those for ``record.build``."""
     result = facts["result"]
     if result["failure"] is None:
         outcome = "SUCCESS"

@@ -11,16 +11,16 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
-# A readable width for a report. Wider terminals show no longer lines.
+# The maximum width of a report. Longer lines are hard to read, even on a wide terminal.
 WIDTH = 80
 INTERVAL = 0.2
-# Continuation lines are indented by the width of this prefix: a mark or a number or, in a box, a label.
+# Matches the prefix by whose width continuation lines are indented: a mark or a number or, in a box, a label.
 _BLANKS = re.compile(r"\s*(?:(?:OK|FAIL|NOTE|ERROR|WARNING) +|\d+\. )?")
 _LABEL = re.compile(r"[\w -]{1,9}: +|\s*")
 
 
 def symbols() -> dict[str, str]:
-    """Return the marks and the box characters that standard output can show."""
+    """Return the marks and box characters: Unicode on a UTF-8 terminal, otherwise ASCII."""
     if sys.stdout.isatty() and (sys.stdout.encoding or "").lower().replace("-", "") == "utf8":
         return {
             "ok": "✓",
@@ -60,15 +60,15 @@ def columns() -> int:
 
 
 def wrapped(text: str, width: int, *, boxed: bool = False) -> list[str]:
-    """Return the lines of a text: long lines are broken between words, and continue at their indent.
+    """Return the lines of a text. Break long lines between words, and indent their continuation.
 
-    A word that is longer than a line is not broken, so that it can be copied, unless the line is ``boxed``.
+    Only in a box (``boxed``) is a word broken that is longer than a line. Elsewhere, it remains easy to copy.
     """
     lines = []
     for line in text.splitlines():
         found = (_LABEL if boxed else _BLANKS).match(line)
         label = found.group() if found else ""
-        # Only the rest is wrapped, so that a long word begins next to its label.
+        # Wrap only the rest of the line, so that a long word begins next to its label.
         first, *others = textwrap.wrap(
             line[len(label) :], max(width - len(label), 1), break_long_words=boxed, break_on_hyphens=False,
             drop_whitespace=True, replace_whitespace=False,
@@ -93,10 +93,10 @@ def boxed(lines: Iterable[str], signs: dict[str, str]) -> list[str]:
 
 
 class Foot:
-    """The status line at the bottom of a terminal. It is not drawn if standard output is not a terminal."""
+    """The status line at the bottom of the terminal, drawn only if standard output is a terminal."""
 
     def __init__(self, text: Callable[[], str]) -> None:
-        """Set the function that returns the line's text. If the text is empty, no line is drawn."""
+        """Set ``text``, the function that returns the line's text. If it returns "", no line is drawn."""
         self._text = text
         self._lock = threading.Lock()
         self._over = threading.Event()
@@ -119,7 +119,7 @@ class Foot:
             pass
 
     def __enter__(self) -> None:
-        """Remove the line, and prevent drawing until the caller has printed in its place."""
+        """Remove the line, and do not draw it again until the caller has printed in its place."""
         self._lock.acquire()
         if self._drawn:
             self._write("\r\x1b[2K")
@@ -140,5 +140,5 @@ class Foot:
 
     @staticmethod
     def _write(text: str) -> None:
-        """Write without Python's buffer, whose lock a process that is forked at this moment would never release."""
+        """Write without Python's buffer. A process that is forked meanwhile inherits the locked buffer forever."""
         os.write(sys.stdout.fileno(), text.encode(sys.stdout.encoding or "utf-8", "replace"))

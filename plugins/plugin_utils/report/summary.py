@@ -1,4 +1,4 @@
-"""The summary at the end of a run: the box, the table of hosts, and the message for a webhook."""
+"""Summarize a run at its end: the box, the table of hosts, and the message for a webhook."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ WIDTH = 76
 
 
 def lines(facts: Facts, expected: Sequence[str] = ()) -> list[str]:
-    """Return the summary of a run for the terminal, from the facts for ``record.build``.
+    """Return the summary of a run for the terminal. ``facts`` are those for ``record.build``.
 
-    ``expected`` are the lines in which a dry run predicts the real run.
+    ``expected`` contains the lines in which a dry run predicts the real run.
     """
     built = record.build(facts)
     commands = [f"{item['label']:<10} {item['command']}" for item in record.next_commands(facts)]
@@ -46,7 +46,7 @@ def _ended(built: Facts, facts: Facts) -> list[str]:
     if downtime is not None:
         said.append(f"Downtime:  {downtime:.1f} s from stop to healthy")
     felt = callers.sentence(built["callers"])
-    # The box aligns the texts after the labels.
+    # In the box, the texts after the labels are aligned.
     return [*said, felt.replace("Callers: ", "Callers:   ", 1)] if felt else said
 
 
@@ -104,15 +104,15 @@ def _files(facts: Facts) -> list[str]:
 
 
 def _near(path: str, root: str) -> str:
-    """Return the path relative to the repository's root. A path outside the repository is not changed."""
+    """Return ``path`` relative to ``root``, or unchanged if it is not below ``root``."""
     near = os.path.relpath(os.path.realpath(path), root)
     return path if near.startswith("..") else near
 
 
 def message(facts: Facts, event: str) -> str:
-    """Return the message for a webhook: ``event`` is start, success, cancelled or failure.
+    """Return the message for a webhook. ``event`` is start, success, cancelled or failure.
 
-    It does not contain the error, because PostgreSQL's messages may quote rows with callers' data.
+    The message omits the error, because PostgreSQL's errors may quote rows with callers' data.
     """
     built, ended = record.build(facts), facts["result"]
     name = f"{built['host']}: {built['kind']} of {built['database']}"
@@ -132,12 +132,15 @@ def message(facts: Facts, event: str) -> str:
 
 
 def unsuccessful(hosts: Iterable[str], results: Mapping[str, Facts]) -> list[str]:
-    """Return the hosts whose run started but did not end in SUCCESS; ``results`` has the hosts that started."""
+    """Return those ``hosts`` whose run started but did not end in SUCCESS.
+
+    ``results`` contains the results of the runs that started, by host.
+    """
     return [name for name in hosts if name in results and results[name]["outcome"] != "SUCCESS"]
 
 
 def of_hosts(hosts: Iterable[str], results: Mapping[str, Facts], *, check_mode: bool) -> list[str]:
-    """Return one line with the outcome of each host; ``results`` has ``report_result`` and ``downtime`` by host."""
+    """Return a heading, and a line with the outcome of each host. ``results`` contains ``report_result`` by host."""
     named = list(hosts)
     width = column(named, 30, len(" CANCELLED inspected, nothing touched"))
     return ["HOSTS:", *(_host(f"{name:<{width}}", results.get(name), check_mode) for name in named)]

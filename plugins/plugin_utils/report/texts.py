@@ -10,12 +10,12 @@ from typing import Any
 from ...module_utils import messages
 from . import files
 
-# The json module itself escapes the control characters below the space character.
+# The json module itself escapes control characters below U+0020.
 _SPECIAL = re.compile(r"[^\n -~]")
 
 
 def write(path: Path, text: str) -> None:
-    """Write text to a file. Raises OSError."""
+    """Write ``text`` to the file at ``path``, with hidden characters as escapes. Raises OSError."""
     files.put(path, messages.visible(text, lines=True).encode())
 
 

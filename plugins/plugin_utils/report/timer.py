@@ -1,4 +1,4 @@
-"""The systemd units that verify databases every night from the machine that runs Ansible."""
+"""Write the systemd units that verify databases every night from the machine that runs Ansible."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Wanted = Mapping[str, Any]
 def service(wanted: Wanted) -> str:
     """Return the service unit.
 
-    ``wanted`` has ``checkout``, ``user``, ``program`` (ansible-playbook), ``inventory`` (a list of sources),
+    ``wanted`` contains ``checkout``, ``user``, ``program`` (ansible-playbook), ``inventory`` (a list of sources),
     ``arguments`` (a list), ``state_directory``, ``metrics_file`` (or empty) and ``seconds`` (the time limit).
     """
     words = [
@@ -29,10 +29,10 @@ def service(wanted: Wanted) -> str:
         ("Wants", "network-online.target"), ("After", "network-online.target"),
     ) + _unit(
         "Service", ("Type", "oneshot"), ("User", wanted["user"]), ("WorkingDirectory", _specifiers(wanted["checkout"])),
-        # Only the ansible.cfg of a checkout lets Ansible find its collection. An installed archive has no ansible.cfg.
+        # In a checkout, Ansible finds the collection only with this ansible.cfg. An installed archive has no such file.
         ("Environment", _quoted(f"ANSIBLE_CONFIG={wanted['checkout']}/ansible.cfg")),
         ("Environment", _quoted("ANSIBLE_CALLBACKS_ENABLED=aimemory.tenancy.verdict")),
-        # systemd accepts only plain characters in the path of the program itself.
+        # systemd accepts only plain characters in the path of the executed program, which is therefore env.
         ("ExecStart", " ".join(["/usr/bin/env", *(_quoted(word).replace("$", "$$") for word in words)])),
         ("TimeoutStartSec", str(int(wanted["seconds"]))), ("UMask", "0077"),
     )  # fmt: skip
@@ -41,8 +41,8 @@ def service(wanted: Wanted) -> str:
 def timer(wanted: Wanted) -> str:
     """Return the timer unit.
 
-    ``wanted`` has ``calendar`` (as in systemd.time) and ``random_delay`` in seconds. If the machine is off at that
-    time, the verification runs after its next start.
+    ``wanted`` contains ``calendar`` (as in systemd.time) and ``random_delay`` in seconds. If the machine is off at the
+    scheduled time, the verification runs after the machine's next start.
     """
     return _unit("Unit", ("Description", "Verify the tenancy of the databases of AI-Memory every night")) + _unit(
         "Timer", ("OnCalendar", wanted["calendar"]), ("RandomizedDelaySec", str(int(wanted["random_delay"]))),

@@ -1,4 +1,4 @@
-"""The document of verify.yml for monitoring, as docs/verify.schema.json describes it."""
+"""Build the document of verify.yml for monitoring, whose format docs/verify.schema.json describes."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ Facts = Mapping[str, Any]
 VERSION = 1
 HOLDS, FAILS, UNCHECKED = "holds", "fails", "unchecked"
 VERDICTS = (HOLDS, FAILS, UNCHECKED)
-# The paths of the fields that differ between two verifications of an unchanged database.
+# The paths of the fields that change between verifications even if the database does not change.
 CHANGING = (("started",), ("completed",), ("hosts", "bridge", "last_used"))
-# The kinds of failures: a task failed, or the connection to the host failed or was lost.
+# The kinds of failures: a task failed, or the host was unreachable.
 FAILED, UNREACHABLE = "failed", "unreachable"
 
 
 def failure(kind: str, task: str, failed: Mapping[str, Any]) -> dict[str, str]:
-    """Return the failure of a task, from Ansible's result of the task."""
+    """Return the failure of ``task``: kind, task and message. ``failed`` is Ansible's result of the task."""
     found: dict[str, str] = result.fail(result.new("", None), task, failed)["failure"]
     return {"kind": kind, "task": task, "message": found["message"]}
 
 
 def of_host(host: str, facts: Facts) -> Document:
-    """Return the part of the document about one host.
+    """Return the part of the document that describes one host.
 
-    ``facts`` has ``database``, ``versions`` (versions.of) and ``failure`` (or None). It also has the results of roles:
-    ``preflight``, ``verified`` and ``api``. Each is empty or None if the verification did not get that far.
+    ``facts`` contains ``database``, ``versions`` (versions.of), ``failure`` (or None), and the results of roles:
+    ``preflight``, ``verified`` and ``api``. A result is empty or None if the verification did not get that far.
     """
     verified, preflight, versions = facts["verified"], facts["preflight"], facts["versions"]
     document = {
@@ -60,7 +60,7 @@ def of_host(host: str, facts: Facts) -> Document:
 
 
 def _verdict(verified: Facts, failed: Mapping[str, str] | None) -> str:
-    """Return the verdict: a verification holds only if all its findings hold and nothing failed."""
+    """Return the verdict. It is HOLDS only if there are findings, all of them hold, and nothing failed."""
     findings = verified.get("findings", ())
     if not findings or (failed and failed["kind"] == UNREACHABLE):
         return UNCHECKED
@@ -78,7 +78,7 @@ def _bridge(verified: Facts, preflight: Facts) -> dict[str, Any] | None:
 
 
 def of_run(hosts: Iterable[Document], started: float, completed: float) -> Document:
-    """Return the document of a run; ``started`` and ``completed`` are seconds since 1970."""
+    """Return the document of a run. ``started`` and ``completed`` are in seconds since 1970."""
     parts = sorted(hosts, key=lambda part: part["host"])
     found = {part["verdict"] for part in parts}
     worst = FAILS if FAILS in found else HOLDS if found == {HOLDS} else UNCHECKED
@@ -92,5 +92,5 @@ def _time(seconds: float) -> str:
 
 
 def text(document: Document) -> str:
-    """Return the document as JSON in ASCII, which every terminal and log can show."""
+    """Return the document as JSON in ASCII, so that every terminal and log can show it."""
     return json.dumps(document, indent=1, sort_keys=True)

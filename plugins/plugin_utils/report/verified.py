@@ -1,4 +1,4 @@
-"""The lines of a verification for the operator: one for each table, and one for each finding that does not hold."""
+"""Show a verification to the operator: a line for each table, and one for each finding that does not hold."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def lines(
 ) -> list[str]:
     """Return the verification as lines.
 
-    ``findings`` are all findings. ``attempts`` are the findings of the attempts, by kind.
+    ``findings`` contains all findings. ``attempts`` contains the findings of the attempts, by kind.
     """
     width = column((table.name for table in model.tables), 24, len(f"OK    {model.column}: yes NULLs: 0 RLS: on"))
     said = ["VERIFICATION:", *(_table(state, model, findings, f"{table.name:<{width}}") for table in model.tables)]
-    # The finding of an attempt has a sentence. Other findings have only the name of the compared fact.
+    # The finding of an attempt has a sentence. Any other finding has only the name of the checked fact.
     said += [
         f"{_mark(item['ok'])} {item['check']}: {words(item['actual'])}"
         for item in findings
@@ -48,7 +48,7 @@ def lines(
         for item in failed
         if item["table"] != "" and "sentence" not in item
     ]
-    # Without row security, every role sees all rows, so a note about readers says nothing new.
+    # Without row security, every role sees all rows, so a note about readers is pointless.
     told = readers.notes(state, model) if _is_secured(state) else []
     said += [line for text in told for line in wrapped(f"NOTE {text}", 78, "     ")]
     return [*said, *_bridge(state, model), f"{len(findings) - len(failed)} of {len(findings)} findings hold."]

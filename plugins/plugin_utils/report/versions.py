@@ -1,4 +1,4 @@
-"""The versions of the software on the control node, read from within the process."""
+"""Read the versions of the software on the control node from within the process of ansible-playbook."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from ansible.release import __version__
 
 
 def of(*collections: str) -> dict[str, str]:
-    """Return the versions of the system, Python, ansible-core, psycopg2 and collections; ``none`` if one is missing."""
+    """Return the versions of the system, Python, ansible-core, psycopg2 and ``collections``.
+
+    The version of a missing collection is ``none``.
+    """
     return {
         "system": platform.platform(),
         "python": platform.python_version(),
@@ -24,7 +27,7 @@ def of(*collections: str) -> dict[str, str]:
 
 
 def collection(name: str) -> str:
-    """Return a collection's version: from galaxy.yml in a checkout, from its manifest if it is installed."""
+    """Return a collection's version, from galaxy.yml in a checkout, or from the manifest of an installed archive."""
     try:
         directory = Path(next(iter(importlib.import_module(f"ansible_collections.{name}").__path__)))
     except ImportError:

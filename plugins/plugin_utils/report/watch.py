@@ -1,4 +1,4 @@
-"""The last result of each host, and the message that reports a change in it."""
+"""Store the last result of each host, and send a message to a webhook when the result changes."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from . import metrics, texts, verdict, webhook
 
 Document = Mapping[str, Any]
 VERSION = 1
-# The maximum number of names in a message; further names are only counted.
+# The maximum number of names in a message. Further names are only counted.
 MOST_NAMES = 10
 FIRST = "This verification counts as the first one."
 
 
 def result_of(document: Document) -> dict[str, Any]:
-    """Return the part of a host's document that triggers a message when it changes, without values and times."""
+    """Return the part of a host's document whose change triggers a message. It contains no values and times."""
     failed = document["failure"]
     return {
         "verdict": document["verdict"],
-        # The task at which a connection was lost differs from run to run.
+        # Omit the task if the connection was lost, because that task differs from run to run.
         "failed": None if failed is None else [failed["kind"], failed["task"] if failed["kind"] == "failed" else ""],
         "findings": sorted({_finding(item) for item in document["failing"]}),
         "audit": sorted({f"{item['severity']} {item['rule']}: {item['subject']}" for item in document["audit"]}),
@@ -35,7 +35,7 @@ def _finding(item: Document) -> str:
 
 
 def _read(text: str) -> dict[str, Any] | None:
-    """Return the content of a state file, or None if it is invalid."""
+    """Return the state in the text of a state file, or None if the text is invalid."""
     try:
         found = json.loads(text)
     except ValueError:
@@ -48,7 +48,7 @@ class State:
     """The state of a host, which earlier verifications stored in the file at ``path``."""
 
     def __init__(self, path: Path) -> None:
-        """Read the file. If it is unreadable, it counts as missing, and ``problem`` gives the reason."""
+        """Read the state file. An unreadable file counts as missing, and ``problem`` is a sentence about the reason."""
         self.path, self.problem = path, ""
         self.told: dict[str, Any] | None = None
         self.last_success: str | None = None
@@ -66,9 +66,9 @@ class State:
             self.told, self.last_success = found["told"], found["last_success"]
 
     def message(self, document: Document) -> str:
-        """Return the message about a host's document; empty if nothing changed since the last message.
+        """Return the message about a host's document, or "" if nothing changed since the last message.
 
-        There is no message about a first result that holds.
+        A first result that holds needs no message.
         """
         now = result_of(document)
         if now == self.told or (self.told is None and now["verdict"] == verdict.HOLDS):
@@ -78,8 +78,7 @@ class State:
     def keep(self, document: Document, completed: str, *, is_told: bool) -> None:
         """Store the document of a host. Raises OSError.
 
-        ``is_told`` states that the operators were notified of the result. Otherwise, the next verification notifies
-        them.
+        ``is_told`` is whether the operators were notified of the result. If not, the next verification notifies them.
         """
         if is_told:
             self.told = result_of(document)
@@ -92,10 +91,10 @@ class State:
 
 
 def message(document: Document, told: Mapping[str, Any] | None) -> str:
-    """Return the message for the webhook; ``told`` is the result of the last message, or None.
+    """Return the message for the webhook. ``told`` is the result that the last message reported, or None.
 
-    The message contains the names of checks and rules, and the names of the model's tables. It contains no error
-    message, and no other name from the database, because the owner of the database chooses those names.
+    The message contains only the names of checks, rules and the model's tables. It contains no error message and no
+    other name from the database, because the database's owner chooses those.
     """
     name = f"{document['host']}: verification of {document['database']}"
     if document["verdict"] == verdict.UNCHECKED:
@@ -127,8 +126,8 @@ def _some(names: list[str]) -> str:
 def report(document: Document, settings: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Notify the webhook of the hosts whose result changed, and write their states and the metrics.
 
-    ``document`` is that of a run, and ``settings`` has ``verify_state_directory``, ``verify_metrics_file``,
-    ``report_webhook_url`` and ``report_webhook_timeout`` of each host. Returns a sentence about each failure.
+    ``document`` is the document of a run. ``settings`` contains, by host, ``verify_state_directory``,
+    ``verify_metrics_file``, ``report_webhook_url`` and ``report_webhook_timeout``. Returns a sentence per failure.
     """
     problems: list[str] = []
     successes: dict[str, str | None] = {}
@@ -151,10 +150,10 @@ def report(document: Document, settings: Mapping[str, Mapping[str, Any]]) -> lis
 def _of_host(state: State, document: Document, completed: str, settings: Mapping[str, Any]) -> list[str]:
     problems = [state.problem] if state.problem else []
     said, url = state.message(document), settings["report_webhook_url"]
-    # Without a webhook, no message is sent. A webhook that is configured later receives the message then.
+    # Without a webhook, nobody is notified. If a webhook is configured later, the next verification notifies it.
     is_told = bool(url)
     if said and url:
-        # The URL in the settings may be invalid. No message is sent to an invalid URL.
+        # The settings may contain an invalid URL, to which no message is sent.
         is_valid = re.fullmatch(WEBHOOK, url) is not None
         timeout = float(settings["report_webhook_timeout"])
         reason = webhook.post(url, said, timeout) if is_valid else "report_webhook_url is not a valid URL of a webhook"

@@ -1,4 +1,4 @@
-"""Post a message to a webhook, and report a failure without the URL, whose path is a secret."""
+"""Post a message to a webhook, and report failures without the URL, because its path is a secret."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from ansible.module_utils.urls import open_url
 
 
 def problem(result: Mapping[str, Any]) -> str:
-    """Return why a post failed, from the result of ansible.builtin.uri; empty if the webhook received the message."""
+    """Return why a request to a webhook failed, or "" if the webhook received the message.
+
+    ``result`` is the result of ansible.builtin.uri.
+    """
     status, message = result.get("status", -1), str(result.get("msg", ""))
     if status in range(200, 300):
         return ""
@@ -23,15 +26,15 @@ def problem(result: Mapping[str, Any]) -> str:
         return "its certificate is not trusted on this machine"
     if "timed out" in message:
         return "it did not respond in time"
-    # A message of the operating system does not contain the URL.
+    # An error message from the operating system does not contain the URL.
     found = re.search(r"\[Errno -?\d+\] ([A-Za-z ]+)", message)
     return found[1] if found else "the connection failed"
 
 
 def post(url: str, text: str, timeout: float) -> str:
-    """Post a message. Return the reason why the webhook did not receive it; empty if it did.
+    """Post the message ``text`` to ``url``. Return why the webhook did not receive the message, or "" if it did.
 
-    ``timeout`` in seconds limits each step of the request. The limit for the whole request, including the DNS lookup,
+    ``timeout``, in seconds, limits each step of the request. The limit for the whole request, including the DNS lookup,
     is two seconds longer.
     """
     results: list[dict[str, Any]] = []
@@ -42,10 +45,10 @@ def post(url: str, text: str, timeout: float) -> str:
 
 
 def _request(url: str, text: str, timeout: float) -> dict[str, Any]:
-    """Return the status or the message of a request, in the form of ansible.builtin.uri."""
+    """Send the request, and return its status or error message in the form of ansible.builtin.uri."""
     headers = {"Content-Type": "application/json"}
     try:
-        # When open_url follows a redirect, it drops the message.
+        # Do not follow redirects, because open_url drops the message when it follows one.
         answer = open_url(
             url, json.dumps({"text": text}).encode(), headers, "POST", timeout=timeout, follow_redirects="none"
         )
@@ -54,5 +57,5 @@ def _request(url: str, text: str, timeout: float) -> dict[str, Any]:
         return {"status": error.code}
     except (
         Exception
-    ) as error:  # The libraries raise many kinds of errors, and none of them may stop a run.
+    ) as error:  # The libraries raise many kinds of errors, none of which may stop a run.
         return {"msg": str(error)}

@@ -9,10 +9,9 @@ from . import screen
 
 
 def wrapped(text: str, width: int, indent: str = "") -> list[str]:
-    """Return the lines of a text, each of at most ``width`` columns; all but the first begin with ``indent``.
+    """Return the lines of a text, each at most ``width`` columns wide. All but the first begin with ``indent``.
 
-    ``width`` is for a terminal of screen.WIDTH columns. On a narrower terminal, the lines are shorter by the
-    difference.
+    ``width`` applies to a terminal of screen.WIDTH columns. A narrower terminal shortens the lines by the difference.
     """
     narrower = max(screen.WIDTH - screen.columns(), 0)
     return textwrap.wrap(
@@ -22,8 +21,8 @@ def wrapped(text: str, width: int, indent: str = "") -> list[str]:
 
 
 def column(texts: Iterable[str], width: int, beside: int) -> int:
-    """Return the width of a table's column: ``width``, or less if the line would be too long for the terminal.
+    """Return the width of a table's column: ``width``, or less on a narrow terminal.
 
-    ``beside`` is the width of the other columns. The column is always wide enough for its longest text.
+    ``beside`` is the width of the other columns. The column is always wide enough for the longest of ``texts``.
     """
     return max([min(width, screen.columns() - beside), *map(len, texts)])
