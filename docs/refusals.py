@@ -24,8 +24,8 @@ messages also describe the state of the database and the service ([when somethin
 fails](../README.md#when-something-fails)). [Troubleshooting](troubleshooting.md) explains the most common messages.
 
 `make docs` generates this page from the playbooks, the roles and the collection. This page omits the messages of
-PostgreSQL, SSH and Ansible. It also omits errors in the value of a single variable, because [variables](variables.md) describes the
-valid values.
+PostgreSQL, SSH and Ansible. It also omits errors in the value of a single variable, because
+[variables](variables.md) describes the valid values.
 """
 GAP = "…"
 TASKS = {

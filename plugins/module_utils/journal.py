@@ -12,12 +12,15 @@ import datetime
 import functools
 import json
 import re
+import subprocess
+import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from . import logged
 
+FIELDS = ("MESSAGE", "SYSLOG_IDENTIFIER", "_PID", "_HOSTNAME", "PRIORITY")
 # The maximum number of described failures. If every request fails, more lines give no new information.
 MAX_FAILURES = 50
 SYSTEMD = "systemd"
@@ -68,9 +71,40 @@ class Wanted:
     refused: re.Pattern[str]
 
 
-def lines(output: str) -> list[Line]:
-    """Return the lines in the output of ``journalctl --output=json``, oldest first. Raises ValueError."""
-    return [line for entry in output.split("\n") if entry.strip() for line in _of_entry(json.loads(entry))]
+class JournalError(Exception):
+    """The journal cannot be read; the message says why."""
+
+
+def read(unit: str, *when: str) -> Iterator[Line]:
+    """Yield a unit's lines in the period given by journalctl's options ``when``, oldest first.
+
+    The journal of an hour can have hundreds of megabytes, so a line is read only when the caller needs it. Raises
+    JournalError.
+    """
+    command = [
+        "journalctl", f"--unit={unit}", "--no-pager", "--quiet", "--output=json", f"--output-fields={','.join(FIELDS)}",
+        *when,
+    ]  # fmt: skip
+    with tempfile.TemporaryFile("w+", errors="replace") as errors:
+        try:
+            with subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=errors, encoding="utf-8", errors="replace"
+            ) as process:
+                yield from lines(process.stdout or ())
+        except OSError as error:
+            raise JournalError(f"journalctl cannot be started: {error.strerror}.") from None
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise JournalError("journalctl printed a line in an unknown format: report it.") from None
+        if process.returncode != 0:
+            errors.seek(0)
+            raise JournalError(f"The journal cannot be read: {errors.read().strip()}")
+
+
+def lines(entries: Iterable[str]) -> Iterator[Line]:
+    """Yield the lines in the entries of ``journalctl --output=json``, oldest first. Raises ValueError."""
+    for entry in entries:
+        if entry.strip():
+            yield from _of_entry(json.loads(entry))
 
 
 def since_start(found: list[Line]) -> list[Line]:
@@ -84,13 +118,12 @@ def since_start(found: list[Line]) -> list[Line]:
     return found
 
 
-def without_requests(found: list[Line], requests: Iterable[Mapping[str, str]]) -> list[Line]:
-    """Return the lines without the access log's lines about ``requests`` (method and path) from this host."""
+def without_requests(found: Iterable[Line], requests: Iterable[Mapping[str, str]]) -> Iterator[Line]:
+    """Yield the lines without the access log's lines about ``requests`` (method and path) from this host."""
     asked = "|".join(re.escape(f"{request['method']} {request['path']}") for request in requests)
-    if not asked:
-        return found
-    pattern = re.compile(rf'(?<![\d.])(?:127\.\d+\.\d+\.\d+|::1)(?!\d).*"(?:{asked}) HTTP/')
-    return [line for line in found if not pattern.search(line.text)]
+    # Without requests, the pattern matches nothing.
+    pattern = re.compile(rf'(?<![\d.])(?:127\.\d+\.\d+\.\d+|::1)(?!\d).*"(?:{asked or "(?!)"}) HTTP/')
+    return (line for line in found if not pattern.search(line.text))
 
 
 def _of_entry(fields: Mapping[str, Any]) -> Iterator[Line]:
@@ -142,8 +175,8 @@ def _of_service(line: Line, wanted: Wanted) -> list[str]:
     ]
 
 
-def summary(found: list[Line], before: list[Line], wanted: Wanted, last: int) -> dict[str, Any]:
-    """Return the summary of the lines since the start and of those before the stop.
+def summary(found: Sequence[Line], before: Iterable[Line], wanted: Wanted, last: int) -> dict[str, Any]:
+    """Return the summary of the lines since the start and of those before the stop, which are read only once.
 
     ``total``, ``own`` (not systemd's), ``errors``, ``requests`` and ``refused`` count lines since the start.
     ``errors_before`` and ``refused_before`` count lines before the stop. ``lines`` describes the ``last`` lines, and
@@ -159,14 +192,18 @@ def summary(found: list[Line], before: list[Line], wanted: Wanted, last: int) ->
         failed = failed or any(pattern.search(line.whole) for pattern in wanted.failures)
         if failed and len(failures) < MAX_FAILURES:
             failures.append(shown(line, wanted))
+    errors_before = refused_before = 0
+    for line in before:
+        errors_before += _is_error(line, logged.level(line.text, line.priority))
+        refused_before += wanted.refused.search(line.whole) is not None
     return {
         "total": len(found),
         "own": sum(line.speaker != SYSTEMD for line in found),
         "errors": errors,
         "requests": _count(found, wanted.request),
         "refused": _count(found, wanted.refused),
-        "errors_before": sum(_is_error(line, logged.level(line.text, line.priority)) for line in before),
-        "refused_before": _count(before, wanted.refused),
+        "errors_before": errors_before,
+        "refused_before": refused_before,
         "lines": [shown(line, wanted) for line in found[len(found) - min(last, len(found)) :]],
         "failures": failures,
     }

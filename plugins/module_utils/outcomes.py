@@ -138,7 +138,10 @@ def _remedy(found: Mapping[str, Any]) -> str:
     if found["check"].startswith(f"{table}.own.trigger.") and _ROWS.fullmatch(actual):
         return f"If no trigger of {table} writes that row, correct sample_writes of {table} in tenancy_tables"
     if found["check"] == f"{table}.own.read" and _number(actual) > max(map(_number, _several(found["expected"]))):
-        return f"If triggers insert rows into {table}, list {table} in sample_writes of the triggers' tables, once for each row"
+        return (
+            f"If triggers insert rows into {table}, list {table} in sample_writes of the triggers' tables, once for"
+            " each row"
+        )
     if found["check"] == f"{table}.own.update" and actual.startswith("error P0"):
         return f"If a trigger forbids UPDATE on {table}, set append_only: [update] for {table} in tenancy_tables"
     return ""

@@ -173,7 +173,7 @@ _COMMAND = re.compile(r"\{ path=(.*?) ; argv\[\]=.* ; ignore_errors=no ; ")
 
 
 def _missing(block: Properties, files: Files) -> list[str]:
-    """Return what the unit needs to start but the host lacks. Files are checked only if the unit sees the host's files."""
+    """Return what the unit needs to start but the host lacks; files only if the unit sees the host's files."""
     found = []
     user = block.get("User", "")
     if user and block.get("DynamicUser") != "yes" and not files.is_user(user):

@@ -224,7 +224,8 @@ def carry_out(administrator: Any, wanted: Mapping[str, Any], name: str, done: li
                 if not changed or left:
                     raise BackfillError(
                         f"{item['id']}: {changed} of {item['nulls']} rows without a tenant were assigned a tenant, and "
-                        f"{left} remain: a policy or a trigger prevents the change, or another session stores more such rows"
+                        f"{left} remain: a policy or a trigger prevents the change, or another session stores more of "
+                        "these rows"
                     )
                 done.append({"id": item["id"], "rows": changed, "seconds": round(time.monotonic() - started, 3)})
         finally:

@@ -100,26 +100,13 @@ errors_before:
 """
 
 
-def read(module: AnsibleModule, *when: str) -> list[journal.Line]:
-    """Return the unit's lines in the period given by journalctl's options ``when``; fail the module on an error."""
-    found: list[journal.Line] = []
-    fields = "--output-fields=MESSAGE,SYSLOG_IDENTIFIER,_PID,_HOSTNAME,PRIORITY"
-    # The journal stores only the unit's real name, but the run may have been given an alias.
-    named = ["systemctl", "show", "--property=Id", "--value", "--", module.params["unit"]]
-    code, name, error = module.run_command(named)
-    if code != 0 or not name.strip():
+def name(module: AnsibleModule) -> str:
+    """Return the unit's real name, because the journal contains no aliases; fail the module on an error."""
+    command = ["systemctl", "show", "--property=Id", "--value", "--", module.params["unit"]]
+    code, found, error = module.run_command(command)
+    if code != 0 or not found.strip():
         module.fail_json(msg=f"systemctl cannot show {module.params['unit']}: {error.strip()}")
-    code, output, error = module.run_command(
-        ["journalctl", f"--unit={name.strip()}", "--no-pager", "--quiet", "--output=json", fields, *when],
-        errors="surrogate_then_replace",
-    )
-    if code != 0:
-        module.fail_json(msg=f"The journal cannot be read: {error.strip()}")
-    try:
-        found = journal.lines(output)
-    except (ValueError, KeyError, TypeError, AttributeError):
-        module.fail_json(msg="journalctl printed a line in an unknown format: report it.")
-    return found
+    return str(found).strip()
 
 
 def main() -> None:
@@ -147,10 +134,15 @@ def main() -> None:
         )
     except re.error as error:
         module.fail_json(msg=f"A service_journal_* pattern is not a regular expression: {error}.")
-    found = journal.since_start(read(module, f"--since={wanted['since']}"))
-    before = read(module, "--since=-1h", f"--until={wanted['since']}") if wanted["before"] else []
-    found, before = (journal.without_requests(lines, wanted["own_requests"]) for lines in (found, before))
-    module.exit_json(changed=False, **journal.summary(found, before, searched, wanted["last"]))
+    unit, since = name(module), wanted["since"]
+    try:
+        started = journal.since_start([*journal.read(unit, f"--since={since}")])
+        before = journal.read(unit, "--since=-1h", f"--until={since}") if wanted["before"] else ()
+        found, earlier = (journal.without_requests(lines, wanted["own_requests"]) for lines in (started, before))
+        summary = journal.summary([*found], earlier, searched, wanted["last"])
+    except journal.JournalError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=False, **summary)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,8 +39,8 @@ STARTED = entry("Started ai-memory.service.", "systemd")
 
 def summary(*entries: str, before: tuple[str, ...] = (), last: int = 50) -> Any:
     """Return the report on a journal."""
-    found = journal.since_start(journal.lines("\n".join(entries)))
-    return journal.summary(found, journal.lines("\n".join(before)), WANTED, last)
+    found = journal.since_start([*journal.lines(entries)])
+    return journal.summary(found, journal.lines(before), WANTED, last)
 
 
 def test_what_is_of_the_start_is_counted() -> None:
@@ -188,7 +191,61 @@ def test_what_is_no_text_is_described_as_well() -> None:
 @pytest.mark.parametrize("output", ["no json", "[]", "{}", '{"__REALTIME_TIMESTAMP": "x"}'])
 def test_what_journalctl_never_writes_is_an_error(output: str) -> None:
     with pytest.raises((ValueError, KeyError, TypeError, AttributeError)):
-        journal.lines(output)
+        list(journal.lines([output]))
+
+
+@pytest.fixture
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Return a function that writes the script that runs as journalctl."""
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+
+    def write(script: str) -> None:
+        (tmp_path / "journalctl").write_text(f"#!/bin/sh\ncd {tmp_path}\n{script}\n")
+        (tmp_path / "journalctl").chmod(0o755)
+
+    return write
+
+
+def test_a_journal_of_any_size_is_read_line_by_line(tmp_path: Path, program: Callable[[str], None]) -> None:
+    (tmp_path / "entry").write_text(f"{entry('ready')}\n")
+    # The second line exists only after the first one was read.
+    program("cat entry; timeout 60 sh -c 'until [ -e is_read ]; do sleep 0.01; done' && cat entry")
+    read = journal.read("ai-memory.service")
+    assert next(read).text == "ready"
+    (tmp_path / "is_read").touch()
+    assert [line.text for line in read] == ["ready"]
+
+
+def test_the_options_name_the_unit_the_period_and_the_fields(tmp_path: Path, program: Callable[[str], None]) -> None:
+    program('printf "%s\\n" "$@" > arguments')
+    assert list(journal.read("ai-memory.service", "--since=-1h")) == []
+    assert (tmp_path / "arguments").read_text().split() == [
+        "--unit=ai-memory.service", "--no-pager", "--quiet", "--output=json",
+        "--output-fields=MESSAGE,SYSLOG_IDENTIFIER,_PID,_HOSTNAME,PRIORITY", "--since=-1h",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ("echo 'Failed to open journal' >&2; exit 1", "The journal cannot be read: Failed to open journal"),
+        ("cat entry; echo oops", "journalctl printed a line in an unknown format: report it."),
+    ],
+)
+def test_a_journal_that_cannot_be_read_says_why(
+    tmp_path: Path, program: Callable[[str], None], script: str, message: str
+) -> None:
+    (tmp_path / "entry").write_text(f"{entry('ready')}\n")
+    program(script)
+    with pytest.raises(journal.JournalError) as error:
+        list(journal.read("ai-memory.service"))
+    assert str(error.value) == message
+
+
+def test_a_host_without_journalctl_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(journal.JournalError, match=r"journalctl cannot be started: No such file or directory\."):
+        list(journal.read("ai-memory.service"))
 
 
 PROBES = [{"method": "GET", "path": "/health"}, {"method": "GET", "path": "/v1/memories?limit=5"}]
@@ -210,6 +267,6 @@ PROBES = [{"method": "GET", "path": "/health"}, {"method": "GET", "path": "/v1/m
     ],
 )
 def test_the_requests_of_the_run_itself_are_no_lines_of_callers(text: str, own: bool) -> None:
-    found = journal.lines(entry(text))
-    assert journal.without_requests(found, PROBES) == ([] if own else found)
-    assert journal.without_requests(found, []) == found
+    found = [*journal.lines([entry(text)])]
+    assert [*journal.without_requests(found, PROBES)] == ([] if own else found)
+    assert [*journal.without_requests(found, [])] == found

@@ -67,7 +67,7 @@ def test_tokens_that_cannot_be_signed_are_refused_before_the_stop(machine: Host)
         run = machine.playbook(*MIGRATE, check=False)
         assert (run.record["failure"]["phase"], run.record["stopped_at"]) == ("try", None), run.output
         assert REFUSED in run.words
-        assert "it rejects a token that is signed with JWT_SECRET_KEY of its environment" in run.words
+        assert "it rejects a token that is signed with JWT_SECRET_KEY from its environment" in run.words
         assert "service_smoke_headers (encrypted with ansible-vault). Or set service_smoke to read or none" in run.words
         assert (machine.catalogs(), machine.service_pid(), machine.rows()) == before
 

@@ -55,7 +55,5 @@ def _request(url: str, text: str, timeout: float) -> dict[str, Any]:
         return {"status": answer.getcode()}
     except HTTPError as error:
         return {"status": error.code}
-    except (
-        Exception
-    ) as error:  # The libraries raise many kinds of errors, none of which may stop a run.
+    except Exception as error:  # The libraries raise many kinds of errors, none of which may stop a run.
         return {"msg": str(error)}

@@ -22,7 +22,7 @@ def of_journal(text: str, unit: str) -> str:
             None if line.speaker == journal.SYSTEMD else logged.sqlstate(line.text),
             journal.SYSTEMD if line.speaker == journal.SYSTEMD else unit,
         )
-        for line in journal.lines(text)
+        for line in journal.lines(text.split("\n"))
     )
 
 
@@ -40,7 +40,7 @@ def of_postgresql(text: str, unit: str) -> str:
 
 def raw_journal(text: str) -> str:
     """Return the journal's lines unchanged."""
-    return "".join(f"{line.whole}\n" for line in journal.lines(text))
+    return "".join(f"{line.whole}\n" for line in journal.lines(text.split("\n")))
 
 
 _FAILING = ("ERROR", "FATAL", "PANIC", "WARNING")
