@@ -34,7 +34,7 @@ TASKS = {
 }
 UTILITIES, MODULES, ACTIONS = (ROOT / "plugins" / name for name in ("module_utils", "modules", "action"))
 LAPTOP = ROOT / "plugins/plugin_utils"
-HOST = ("api", "processes", "sockets", "smoke", "smoke_rows", "smoke_run")
+HOST = ("api", "journal", "processes", "sockets", "smoke", "smoke_rows", "smoke_run")
 
 
 def _of_the_laptop(*packages: str) -> list[Path]:
@@ -178,9 +178,8 @@ REMEDIES = {
         "The database is migrated, and the service is running on it. Fix the problem that PostgreSQL names; then run "
         "`playbooks/verify.yml`, which makes the remaining checks."
     ),
-    "The journal cannot be read": (
-        "The service is running. Fix the problem that journalctl names, and read the journal."
-    ),
+    "journalctl cannot be started": "The service is running. Install systemd's journalctl, or read the logs yourself.",
+    "The journal cannot be read": "The service is running. Fix the problem, and read the journal yourself.",
     "The catalogs of … cannot be read": "Nothing was changed. Fix the problem that PostgreSQL names, and run again.",
     "… cannot be read after the transaction": (
         "The transaction was committed. Fix the problem that PostgreSQL names; then run `playbooks/verify.yml`."

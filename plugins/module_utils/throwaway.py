@@ -323,10 +323,9 @@ class Server:
     ) -> dict[str, bool]:
         """Start the empty server, and return for each wall whether it is effective. Raises ThrowawayError.
 
-        ``programs`` is the directory of PostgreSQL's programs, ``chosen`` contains the settings, and ``seconds`` is the
-        time limit. The administrator may also log in as the roles in ``logins``. The walls protect the paths in
-        ``secrets``, and ``hidden``, the directory with the socket of the database.
-        """
+        ``programs`` is the directory of PostgreSQL's programs, ``chosen`` the settings, ``seconds`` the time limit. The
+        administrator may also log in as the roles in ``logins``. The walls protect the paths in ``secrets`` and the
+        database's socket directory, ``hidden``."""
         entry, group = pwd.getpwnam(self.user), pwd.getpwnam(self.administrator).pw_gid
         os.makedirs(self.parent, mode=0o755, exist_ok=True)
         os.mkdir(self.place, 0o700)

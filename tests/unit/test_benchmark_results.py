@@ -81,6 +81,9 @@ class Host:
     def sql(self, statement: str) -> None:
         pass
 
+    def run(self, command: str) -> None:
+        pass
+
     @contextlib.contextmanager
     def drop_in(self, settings: str) -> Iterator[None]:
         yield

@@ -234,7 +234,7 @@ def test_a_sample_points_to_the_samples_before_it() -> None:
         ({"references": "bills"}, "references 'bills', which is not a tenant table: list it in tenancy_tables"),
         ({"references": ""}, "references: An SQL identifier must be"),
         ({"key": ["name"]}, r"references \(name\) of 'boats', which is not one of its"),
-        ({"columns": ["a", "b"]}, "of 2 columns cannot reference a key of 1"),
+        ({"columns": ["a", "b"]}, "with 2 columns cannot reference a key with 1"),
         ({"columns": "a"}, "the columns of a foreign key must be a list"),
         ({"column": ["a"]}, "must have columns, references and key"),
     ],

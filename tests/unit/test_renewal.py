@@ -48,7 +48,7 @@ def seen(**changes: Any) -> Seen:
         (seen(holders={10: "gunicorn"}), "auto", "gunicorn", "(10) has a database session. Its workers share"),
         (seen(holders={11: "gunicorn", 20: "celery"}), "auto", "gunicorn", "also has a database session (celery 20)."),
         (seen(unread={11: "gunicorn"}), "auto", "gunicorn", ""),
-        (seen(unread={20: "celery"}), "auto", "gunicorn", "a process of ai-memory.service (celery 20)."),
+        (seen(unread={20: "celery"}), "auto", "gunicorn", "sessions neither root nor its user can read (celery 20)."),
         (seen(poolers=["pgbouncer"]), "auto", "gunicorn", f"and no renewal of {UNIT} replaces them."),
         (seen(reloads=True), "reload", "reload", ""),
         (seen(reloads=True, holders={10: "uvicorn"}), "reload", "reload", "(10) has a database session"),
