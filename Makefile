@@ -9,7 +9,8 @@ export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 export ANSIBLE_HOME := $(CURDIR)/.cache/ansible
 VENV ?= .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
-# crun refuses hybrid cgroups, so those machines use runc. Elsewhere, podman's own settings apply.
+# crun does not support hybrid cgroups, so machines with hybrid cgroups use runc. On other machines, podman's own
+# settings apply.
 ifneq ($(shell stat -fc %T /sys/fs/cgroup),cgroup2fs)
 export CONTAINERS_CONF := $(CURDIR)/lab/containers.conf
 endif
@@ -19,7 +20,7 @@ PYTHON ?= $(shell lab/find-python)
 LIBRARIES := libossp-uuid16
 PACKAGES := podman runc conmon netavark aardvark-dns iptables nftables mmdebstrap debian-archive-keyring \
   openssh-client openssl $(LIBRARIES)
-# The tests open the report in one of these browsers. The first is Debian's package.
+# The tests open the report in one of these browsers. The first name is also the name of Debian's package.
 BROWSERS := chromium chromium-browser google-chrome
 PLAYBOOKS := migrate.yml rollback.yml $(wildcard playbooks/*.yml) $(wildcard lab/*.yml)
 PYTHON_FILES := benchmarks docs lab/release.py collections/ansible_collections/aimemory/tenancy/plugins tests/unit \
@@ -30,7 +31,7 @@ PGVECTOR_bookworm :=
 # The major versions of the throwaway servers in tests/servers.
 SERVERS := 13 14 15 16 17 18
 
-# Keep the base images, which make otherwise removes as intermediate files.
+# Keep the stamp files of the base images, which make otherwise removes as intermediate files.
 .SECONDARY:
 
 .PHONY: help setup images prepare demo check test test-faults bench lint types compatible unit postgresql servers \
@@ -111,7 +112,7 @@ unit: setup ## run the unit tests
 
 postgresql: setup $(SERVERS:%=.lab/postgresql-%.tar.gz) ## download PostgreSQL 13 to 18 for the throwaway servers
 
-# These tests cover the PostgreSQL versions that no lab host has.
+# These tests also cover the PostgreSQL versions that no lab host runs.
 servers: postgresql ## run the tests on throwaway servers with PostgreSQL 13 to 18
 	python -m pytest --numprocesses 2 tests/servers
 
@@ -124,15 +125,15 @@ oldest: ## run the unit tests with Python 3.11 and the oldest ansible-core, if i
 oldest-setup: ## create the environment for Python 3.11
 	$(if $(OLDEST),$(MAKE) VENV=.venv-3.11 PYTHON=$(OLDEST) setup)
 
-# Two jobs, because each of the first three prerequisites keeps one core busy.
+# Run two jobs, because each of the first three prerequisites keeps one core busy.
 prepare: ## install and build everything that make test needs
 	$(MAKE) --jobs 2 --output-sync=target images setup oldest-setup .lab/browser $(SERVERS:%=.lab/postgresql-%.tar.gz)
 
 scenarios: lab .lab/browser .lab/postgresql-16.tar.gz ## run the scenarios on the lab hosts
 	lab/run-scenarios
 
-# Run this target before every commit. It needs no lab host. Two jobs, because ansible-lint and each test keep one core
-# busy.
+# Run this target before every commit. It needs no lab host. It runs two jobs, because ansible-lint and each test keep
+# one core busy.
 check: setup $(SERVERS:%=.lab/postgresql-%.tar.gz) ## run lint, unit tests and tests on servers
 	$(MAKE) --jobs 2 --output-sync=target lint unit servers
 

@@ -54,9 +54,9 @@ def refusals(root: Path, version: str) -> list[str]:
 
 
 def built(root: Path) -> dict[str, bytes]:
-    """Return the archive that ansible-galaxy builds from HEAD as the content of its members, by path.
+    """Return the members of the archive that ansible-galaxy builds from HEAD: the contents of each, by path.
 
-    The content of a directory is empty.
+    A directory has empty contents.
     """
     with tempfile.TemporaryDirectory() as directory:
         source = Path(directory, "source")
@@ -73,7 +73,7 @@ def built(root: Path) -> dict[str, bytes]:
 
 
 def ordered(content: dict[str, bytes]) -> dict[str, bytes]:
-    """Return the archive's content, with FILES.json in a fixed order and its new checksum in MANIFEST.json."""
+    """Return the archive's members with FILES.json in a fixed order, and with its new checksum in MANIFEST.json."""
     listed, manifest = json.loads(content["FILES.json"]), json.loads(content["MANIFEST.json"])
     listed["files"].sort(key=lambda item: item["name"])
     files = _json(listed)
@@ -87,7 +87,7 @@ def _json(document: Any) -> bytes:
 
 
 def packed(content: dict[str, bytes], time: int) -> bytes:
-    """Return the content as a compressed archive whose members all have the given time, in seconds since 1970."""
+    """Return the members as a compressed archive in which all have the given time, in seconds since 1970."""
     directories = {item["name"] for item in json.loads(content["FILES.json"])["files"] if item["ftype"] == "dir"}
     stream = io.BytesIO()
     with (
@@ -104,7 +104,7 @@ def packed(content: dict[str, bytes], time: int) -> bytes:
 
 
 def main(root: Path) -> str:
-    """Write the release below ``release/`` and return a summary; raise SystemExit if it cannot be released."""
+    """Write the release below ``release/`` and return a summary; raise SystemExit if the version cannot be released."""
     about = yaml.safe_load((root / "galaxy.yml").read_text())
     version = about["version"]
     refused = refusals(root, version)

@@ -90,7 +90,7 @@ def _tenant(request: Request) -> int:
 
 
 def _claims(token: str) -> Row:
-    """Return the claims of a token (RFC 7519, HS256); raise ValueError if it is expired or not signed by us."""
+    """Return the claims of a token (RFC 7519, HS256); raise ValueError if it has expired or has a wrong signature."""
     signed, _, signature = token.rpartition(".")
     head, _, body = signed.partition(".")
     wanted = hmac.new(os.environ["JWT_SECRET_KEY"].encode(), signed.encode(), hashlib.sha256).digest()
@@ -122,7 +122,7 @@ def answered(endpoint: Callable[..., Awaitable[Row]]) -> Callable[..., Awaitable
     return call
 
 
-# FAULT: without a tenant, a row is stored for tenant 1, and some endpoints pass no tenant.
+# FAULT: some endpoints pass no tenant, and their rows are stored for tenant 1.
 async def _store(body: Row, user_id: str | None, customer_id: int = 1) -> Row:
     return {"id": _insert_memory(body, user_id, await embedding(body["content"]), customer_id)}
 
@@ -178,7 +178,7 @@ def _touch_profile(user_id: str, tenant: int) -> None:
 
 
 def _read(sql: str, values: tuple[Any, ...], tenant: int | None = None) -> list[Row]:
-    """Return the rows of a query. FAULT: an error is suppressed, so it looks like an unknown caller."""
+    """Return the rows of a query. FAULT: an error is suppressed, so the caller appears to be unknown."""
     try:
         return database.run(sql, values, tenant)
     except Exception:
