@@ -356,9 +356,8 @@ class Server:
             )
             self._launch([
                 # Recursion may be as deep as in the running server, which has the same max_stack_depth.
-                *properties, "LimitSTACK=infinity", f"RuntimeMaxSec={seconds}", f"Nice={NICENESS}",
-                "IOSchedulingClass=idle", "UMask=0077",
-                "KillSignal=SIGQUIT", "TimeoutStopSec=10", f"WorkingDirectory={self.place}",
+                *properties, "LimitSTACK=infinity", f"RuntimeMaxSec={seconds}", f"Nice={NICENESS}", "UMask=0077",
+                "IOSchedulingClass=idle", "KillSignal=SIGQUIT", "TimeoutStopSec=10", f"WorkingDirectory={self.place}",
                 # The directory is removed when the unit stops, for any reason.
                 f"ExecStopPost=+{shutil.which('rm')} -rf {self.place}",
             ], script)  # fmt: skip
