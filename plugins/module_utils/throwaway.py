@@ -325,12 +325,13 @@ class Server:
 
         ``programs`` is the directory of PostgreSQL's programs, ``chosen`` the settings, ``seconds`` the time limit. The
         administrator may also log in as the roles in ``logins``. The walls protect the paths in ``secrets`` and the
-        database's socket directory, ``hidden``."""
-        entry, group = pwd.getpwnam(self.user), pwd.getpwnam(self.administrator).pw_gid
+        database's socket directory, ``hidden``.
+        """
+        entry, administrator = pwd.getpwnam(self.user), pwd.getpwnam(self.administrator)
         os.makedirs(self.parent, mode=0o755, exist_ok=True)
         os.mkdir(self.place, 0o700)
         # Only the administrator may connect to the socket.
-        os.chown(self.place, entry.pw_uid, group)
+        os.chown(self.place, entry.pw_uid, administrator.pw_gid)
         os.chmod(self.place, 0o710)
         self._write("postgresql.conf", configuration(chosen))
         self._write("pg_hba.conf", "local all all peer map=throwaway\n")
@@ -338,10 +339,9 @@ class Server:
             f'throwaway "{self.administrator}" "{name}"\n' for name in (self.administrator, *logins)
         ))  # fmt: skip
         self._write("probe.py", PROBE)
-        os.mkdir(f"{self.place}/lists", 0o700)
-        os.chown(f"{self.place}/lists", pwd.getpwnam(self.administrator).pw_uid, group)
-        os.mkdir(f"{self.place}/tmp", 0o700)
-        os.chown(f"{self.place}/tmp", entry.pw_uid, entry.pw_gid)
+        for name, owner in (("lists", administrator), ("tmp", entry)):
+            os.mkdir(f"{self.place}/{name}", 0o700)
+            os.chown(f"{self.place}/{name}", owner.pw_uid, owner.pw_gid)
         with self._trial() as (port, outside):
             words = [str(port), outside, hidden, str(os.getpid()), *secrets]
             properties = self._properties_with_effect(words, hidden)
@@ -349,9 +349,9 @@ class Server:
                 f"{programs}/initdb", "--no-sync", f"--pgdata={self.place}/data", f"--username={self.administrator}",
                 f"--encoding={encoding}", "--locale=C", "--auth=reject",
             ])  # fmt: skip
+            place = shlex.quote(self.place)
             script = (
-                f"exec >> {shlex.quote(self.place)}/log 2>&1;"
-                f" {self._probe(words)} > {shlex.quote(self.place)}/walls.json; {initdb} &&"
+                f"exec >> {place}/log 2>&1; {self._probe(words)} > {place}/walls.json; {initdb} &&"
                 f" exec {shlex.join([f'{programs}/postgres', '-c', f'config_file={self.place}/postgresql.conf'])}"
             )
             self._launch([
