@@ -350,10 +350,9 @@ class Server:
                 f"--encoding={encoding}", "--locale=C", "--auth=reject",
             ])  # fmt: skip
             place = shlex.quote(self.place)
-            script = (
-                f"exec >> {place}/log 2>&1; {self._probe(words)} > {place}/walls.json; {initdb} &&"
-                f" exec {shlex.join([f'{programs}/postgres', '-c', f'config_file={self.place}/postgresql.conf'])}"
-            )
+            server = shlex.join([f"{programs}/postgres", "-c", f"config_file={self.place}/postgresql.conf"])
+            probe = f"{self._probe(words)} > {place}/walls.json"
+            script = f"exec >> {place}/log 2>&1; {probe}; {initdb} && exec {server}"
             self._launch([
                 # Recursion may be as deep as in the running server, which has the same max_stack_depth.
                 *properties, "LimitSTACK=infinity", f"RuntimeMaxSec={seconds}", f"Nice={NICENESS}", "UMask=0077",
@@ -363,8 +362,8 @@ class Server:
             ], script)  # fmt: skip
             self._wait()
         with open(f"{self.place}/walls.json", encoding="utf-8") as file:
-            walls: dict[str, bool] = json.load(file)
-        return {wall: walls[wall] for wall in WALLS}
+            walls = json.load(file)
+        return {wall: bool(walls[wall]) for wall in WALLS}
 
     def _write(self, name: str, text: str) -> None:
         with open(f"{self.place}/{name}", "w", encoding="utf-8") as file:
