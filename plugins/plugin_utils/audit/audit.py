@@ -1,4 +1,4 @@
-"""The audit, which searches the catalogs for ways to bypass row security. Each file in ``rules/`` is one rule."""
+"""The audit, which searches the catalogs for ways to bypass row security. Each file in ``rules/`` defines one rule."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MODULES = {
     file.stem.replace("_", "-"): importlib.import_module(f"{__package__}.rules.{file.stem}")
     for file in sorted((HERE / "rules").glob("*.py"))
 }
-# A rule has the name of its file. A file without a RULE raises an error here.
+# Each rule is named after its file. If a file defines no RULE, this line raises an error.
 RULES: Mapping[str, Rule] = {name: module.RULE for name, module in MODULES.items()}
 # The placeholder for the rules' conditions in statements.sql.
 CONDITIONS = "/* one row a rule */"
@@ -29,9 +29,10 @@ Entry = dict[str, Any]
 
 
 def query() -> str:
-    """Return the read-only query of all rules that read the catalogs. Its result is ``audit``, {rule: [subject]}.
+    """Return one read-only query for all rules that read the catalogs.
 
-    The query takes the named arguments of catalog.sql.
+    Its result is one column, ``audit``, which maps rules to their subjects. The query takes the named arguments of
+    catalog.sql.
     """
     found = "\n  UNION ALL\n".join(
         f"  SELECT '{name}', subject::text FROM (\n{_escaped(rule.sql.strip())}\n  ) AS r (subject)"
@@ -48,7 +49,7 @@ FROM (SELECT rule, json_agg(subject ORDER BY subject) AS subjects FROM found GRO
 
 
 def statements_query() -> str:
-    """Return the DO block of all rules that search the service's statements. See statements.sql."""
+    """Return one DO block for all rules that search the service's statements. See statements.sql."""
     conditions = ",\n".join(
         f"        ('{name}', {_escaped(rule.service_statement.strip())})"
         for name, rule in RULES.items()
@@ -60,9 +61,9 @@ def statements_query() -> str:
 def collect(facts: Mapping[str, Sequence[str]], state: State, model: Model, url_options: str = "") -> list[Entry]:
     """Return the audit's entries, errors first. Each has rule, severity, subject, why, remedy and fixed_by_plan.
 
-    ``facts`` contains the results of both queries. ``url_options`` are the options of DATABASE_URL. ``fixed_by_plan``
-    is true if the plan fixes the entry. Raises TenancyError if ``facts`` contains an unknown rule, whose findings
-    would otherwise be lost.
+    ``facts`` contains the results of both queries. ``url_options`` is the options parameter of DATABASE_URL.
+    ``fixed_by_plan`` is true if the plan fixes the entry. Raises TenancyError if ``facts`` contains an unknown rule,
+    whose findings would otherwise be lost.
     """
     read = {name for name, rule in RULES.items() if rule.sql or rule.service_statement}
     unknown = sorted(facts.keys() - read)

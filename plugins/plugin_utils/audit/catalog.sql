@@ -1,12 +1,13 @@
 -- Common table expressions for the rules of the audit. The query only reads. Named arguments: schema, tables (a JSON
 -- list of names), column, setting, application_role, natural_keys (a JSON list of {table, columns}), and readable. The
--- readable argument is a JSON list of the other relations, as schema.name, that the application role can read. A
--- percent sign is doubled because the query has named arguments. In the rules, which have none, it is not doubled.
+-- readable argument is a JSON list of the other relations, as schema.name, that the application role can read. Percent
+-- signs are doubled here because the query has named arguments. They are not doubled in the rules: audit.py doubles
+-- them there.
 WITH RECURSIVE
 -- The model: one row.
 given AS (
   SELECT %(column)s::name AS tenant_column, %(setting)s AS setting, %(application_role)s AS application_role,
-         -- A pattern for the column's name in the body of a function. Quotes inside a quoted name are doubled there.
+         -- A pattern for the column's name in a function body. In the body, quotes inside a quoted name are doubled.
          regexp_replace(replace(%(column)s, '"', '""'), '([][!$()*+.:<=>?\\^{|}-])', '\\\1', 'g') AS column_pattern
 ),
 -- The relations, as schema.name, that the application role can read although no policy applies to them.
@@ -35,7 +36,7 @@ app AS (
   SELECT * FROM pg_catalog.pg_roles WHERE rolname = %(application_role)s
 ),
 -- The settings that a session of the application role has by default. The column "bridge" is true if the setting is
--- stored in the same place as the bridge: for a role in a database.
+-- stored for a role in a database, as the bridge is.
 preset AS (
   SELECT lower(split_part(x.entry, '=', 1)) AS name, lower(substr(x.entry, strpos(x.entry, '=') + 1)) AS value,
          s.setrole <> 0 AND s.setdatabase <> 0 AS bridge,

@@ -1,4 +1,4 @@
-"""The parts of an audit rule. Each rule is one file in ``rules/``, and has the name of its file."""
+"""The parts of an audit rule. Each file in ``rules/`` defines one rule, which is named after the file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ERROR, WARNING = "error", "warning"
 
 @dataclass(frozen=True)
 class Inspected:
-    """The inspected database: its state document, the model, and the options of DATABASE_URL."""
+    """The inspected database: its state document, the model, and the options parameter of DATABASE_URL."""
 
     state: State
     model: Model
@@ -34,13 +34,13 @@ class Sql(str):
 
 
 class ServiceStatement(str):
-    """A statement that the service runs in the database before it is migrated."""
+    """A statement that the service runs before the database is migrated."""
 
     __slots__ = ()
 
 
 class UrlOptions(str):
-    """The options of DATABASE_URL."""
+    """The options parameter of DATABASE_URL."""
 
     __slots__ = ()
 
@@ -52,7 +52,7 @@ class ServerVersion(str):
 
 
 class Inventory(str):
-    """YAML for the inventory, whose entries are added to the variables."""
+    """YAML whose entries are added to the variables of the inventory."""
 
     __slots__ = ()
 
@@ -67,8 +67,8 @@ class Rule:
 
     At least one of ``sql``, ``service_statement`` and ``judge`` detects it:
 
-    * ``sql`` is a query that returns one column: the subjects. It reads the catalogs and the relations of
-      ``catalog.sql``, and takes no arguments.
+    * ``sql`` is a query that returns one column: the subjects. It reads the catalogs and the common table expressions
+      of ``catalog.sql``, and takes no arguments.
     * ``service_statement`` is an SQL condition on ``query``, a statement of the service. ``title`` is a pattern that
       matches a tenant table's name, and ``lacks_column`` is true if the table has no tenant column. The subjects are
       the tables for which the condition is true.
@@ -89,11 +89,11 @@ class Rule:
     sql: str = ""
     service_statement: str = ""
     judge: Judgement | None = None
-    # Returns the subjects that the plan fixes, which do not end the run.
+    # Returns the subjects that the plan fixes. These subjects do not end the run.
     fixed_by_plan: Judgement | None = None
     setup: str = ""
 
 
 def named_functions(inspected: Inspected) -> list[str]:
-    """Return the functions whose bodies the plan replaces, each in the form of the catalogs: name(type,type)."""
+    """Return the functions whose bodies the plan replaces, each as PostgreSQL prints it: name(type,type)."""
     return [f"{item.name}({item.identity.replace(', ', ',')})" for item in inspected.model.functions]

@@ -1,5 +1,5 @@
 -- Finds statements of the application role, or of the role that it replaces, to which a rule applies. The block
--- searches the last statement of every session, and pg_stat_statements if the database has this extension. It only
+-- searches the last statement of each of their sessions, and pg_stat_statements if that extension exists. It only
 -- reads, and returns no statement's text, because the text may contain callers' data. The setting tenancy_runbook.input
 -- contains the input: {schema, tables: [name], column, application_role, replaced_role, natural_keys: [{table,
 -- columns}]}. The block writes the result, {rule: [table]}, to the setting tenancy_runbook.statements.
@@ -7,7 +7,7 @@
 DO $statements$
 DECLARE
   input CONSTANT jsonb := current_setting('tenancy_runbook.input')::jsonb;
-  -- The function that belongs to the extension. Another role may own a view with its name.
+  -- The extension's own function is used, because another role may own a view with the same name.
   known CONSTANT text := (
     SELECT format('%%I.%%I', n.nspname, f.proname)
     FROM pg_catalog.pg_extension e
@@ -41,7 +41,7 @@ BEGIN
       FROM jsonb_array_elements_text(input -> 'tables') AS name
       CROSS JOIN LATERAL (SELECT format('(only\s+)?("?\w+"?\.)?"?%%s"?',
         regexp_replace(replace(name, '"', '""'), '([][!$()*+.:<=>?\\^{|}-])', '\\\1', 'g'))) AS p (title)
-      -- If the table already has the tenant column, the migration does not add it, and breaks no such statement.
+      -- If the table already has the tenant column, the migration adds no column that could break such a statement.
       CROSS JOIN LATERAL (SELECT NOT EXISTS (
         SELECT FROM pg_catalog.pg_attribute
         WHERE attrelid = to_regclass(format('%%I.%%I', input ->> 'schema', name))

@@ -6,15 +6,15 @@ name. ON CONFLICT with the tenant column in the list also works.
 
 from __future__ import annotations
 
-# The pattern of a column's name. The characters before and after it must not belong to a longer name.
+# A pattern that matches a column's name, but not as a part of a longer name.
 _NAME = r"""'(^|[^\w$])' || regexp_replace(a.attname, '([][!$()*+.:<=>?\\^{|}-])', '\\\1', 'g') || '($|[^\w$])'"""
 
 
 def condition(text: str, title: str, key: str, column: str) -> str:
-    r"""Return the SQL condition that ``text`` contains ON CONFLICT with the columns of a key without the tenant column.
+    r"""Return the SQL condition that ``text`` uses ON CONFLICT with the columns of a key that lacks the tenant column.
 
-    All arguments are SQL expressions. ``title`` is a pattern for the table's name. ``key`` has the relid and the
-    columns (a text array) of a natural key. ``column`` is the tenant column.
+    All arguments are SQL expressions. ``title`` is a pattern that matches the table's name. ``key`` is a row with the
+    fields relid and columns (a text array) of a natural key. ``column`` is the tenant column.
     """
     names = "SELECT array_agg(a.attname::text ORDER BY a.attname::text) FROM pg_catalog.pg_attribute a"
     of_table = f"a.attrelid = {key}.relid AND a.attnum > 0 AND NOT a.attisdropped"

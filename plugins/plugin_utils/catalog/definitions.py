@@ -1,9 +1,10 @@
-"""Code in the definitions of a snapshot that would run with the privileges of the role that restores them.
+"""Detection of code in a snapshot's definitions that would run with the privileges of the role that restores them.
 
 A snapshot stores a definition as text, so its names resolve to the objects that exist at the time of the rollback. The
 role that restores the definition evaluates its literals, and a literal of a domain calls the domain's CHECK. Every role
-that plans a query on a table evaluates the constants in the expressions of its indexes. If this code belongs to an
-ordinary role, the rollback is refused. An object that its owner has already restored is not restored again.
+that plans a query on a table evaluates the constants in the expressions of the table's indexes. If this code belongs
+to an ordinary role, which is any role except a superuser, the rollback is refused. An object that its owner has already
+restored is not restored again.
 """
 
 from __future__ import annotations
@@ -23,7 +24,10 @@ _SIGNS = r"+*/<>=~!@#%^&|`?-"
 
 
 def without_body(definition: str) -> tuple[str, str]:
-    """Split the definition of a routine into the part before its SQL-standard body, and that body."""
+    """Split the definition of a routine into the part before its SQL-standard body, and that body.
+
+    Raises ValueError if the routine has no such body.
+    """
     found = _BEFORE_BODY.match(definition)
     if found is None:
         raise ValueError(definition)
@@ -50,7 +54,10 @@ def domains(state: State, texts: Iterable[str | None], path: str | None) -> list
 
 
 def expressions(state: State, what: str, texts: Iterable[str | None], path: str | None) -> list[str]:
-    """Return one obstacle for each object of an ordinary role whose code may run if an index is restored."""
+    """Return one obstacle for each object that an ordinary role owns and that a restored index may call.
+
+    The arguments are the same as those of ``literals``.
+    """
     texts, code = list(texts), state["code"]
     functions = [
         *_found(code["functions"], texts, path, r'(?<![\w$".]){}\(', catalog.printed),

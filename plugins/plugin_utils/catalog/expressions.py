@@ -20,7 +20,7 @@ from typing import Any
 _FIRST_NUMBER = 16384
 # A bracket of pg_node_tree, or a word. In a name, a backslash escapes a bracket.
 _TOKEN = re.compile(r"[(){}]|(?:\\.|[^\s(){}\\])+", re.DOTALL)
-# By kind of node: the field that contains the OID of the called function.
+# For each kind of node, the field that contains the OID of the called function.
 _CALLED = {"FUNCEXPR": "funcid", "OPEXPR": "opfuncid"}
 # PostgreSQL truncates longer names (to NAMEDATALEN, minus a partial multibyte character), so their end may be missing.
 _LONGEST_NAME = 60
@@ -70,8 +70,8 @@ def refusals(found: Mapping[str, Any]) -> list[str]:
 
 
 def _expressions(computed: Iterable[Mapping[str, Any]], domains: _Numbered) -> Iterator[tuple[str, list[_Node]]]:
-    """Yield the title and the nodes of each expression. If it casts to domains, also yield each CHECK of these
-    domains."""
+    """Yield the title and the nodes of each expression. If the expression casts to a domain, also yield each CHECK of
+    the domain."""
     for item in computed:
         nodes = list(_walk(_parse(item["source"])))
         yield item["what"], nodes
@@ -94,8 +94,10 @@ def _cast_to(nodes: Iterable[_Node]) -> list[int]:
 
 
 def _computed(node: _Node, catalog: _Catalog) -> Iterator[tuple[Mapping[str, Any], str, str]]:
-    """Yield each function of an ordinary role that the planner runs for a node, the reason, and further objects to
-    inspect."""
+    """Yield each function of an ordinary role that the planner runs for a node.
+
+    Each comes with the reason, and with a phrase that names further objects to inspect.
+    """
     if "opno" in node.fields:
         operator = catalog["operators"].get(node.number("opno"), {"functions": []})
         for number in operator["functions"]:
@@ -116,8 +118,8 @@ def _computed(node: _Node, catalog: _Catalog) -> Iterator[tuple[Mapping[str, Any
 def _varies(node: _Node, calls: _Numbered) -> bool:
     """Return whether an argument can never be simplified to a constant.
 
-    A column can never be simplified. Neither can a call of a built-in function, or of a function in ``calls``, if an
-    argument contains a column. The other arguments must then be constants other than NULL. Otherwise the planner
+    A column can never be simplified. Neither can a call of a built-in function, or of a function in ``calls``, if one
+    argument contains a column and the others are constants other than NULL. If one of them is NULL, the planner
     simplifies the call of a strict function to NULL.
     """
     if node.kind in ("VAR", "COERCETODOMAINVALUE"):
@@ -166,7 +168,7 @@ def _is_named(name: str, body: str) -> bool:
 
 
 def _numbered(items: Iterable[Mapping[str, Any]]) -> _Numbered:
-    """Return a mapping from the OIDs of items to the items."""
+    """Return the items by OID."""
     return {item["oid"]: item for item in items}
 
 
@@ -197,7 +199,7 @@ def _node(items: list[Any]) -> _Node:
 
 
 def _walk(values: Iterable[Any]) -> Iterator[_Node]:
-    """Yield every node, at any depth."""
+    """Yield every node in ``values``, at any depth."""
     for value in values:
         if isinstance(value, _Node):
             yield value

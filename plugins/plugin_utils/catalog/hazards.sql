@@ -5,7 +5,8 @@
 -- * tables and functions: JSON lists of names.
 -- * keys (JSON): the keys that must be unique per tenant, each {table, columns}.
 -- * shared_keys (JSON): the keys whose values several tenants may share after the migration, in the same form.
--- * links (JSON): foreign keys between tables whose rows have tenants, each {table, columns, other, key, taken}.
+-- * links (JSON): foreign keys between tables whose rows have tenants, each {table, columns, other, key, taken}. If
+--   taken is true, the table takes its tenant from the other table.
 -- (Percent signs are doubled because the query has named arguments.)
 WITH RECURSIVE wanted AS (
   SELECT name, to_regclass(format('%%I.%%I', %(schema)s, name)) AS relid
@@ -26,7 +27,7 @@ relation AS (
   JOIN pg_class c ON c.oid = t.relid
   JOIN pg_namespace n ON n.oid = c.relnamespace
 ),
--- The settings of a new session of the application role. Of several with the same name, the first takes effect.
+-- The settings of a new session of the application role. If several have the same name, the lowest rank takes effect.
 preset AS (
   SELECT lower(split_part(x.entry, '=', 1)) AS name, substr(x.entry, strpos(x.entry, '=') + 1) AS value,
          CASE WHEN s.setrole <> 0 AND s.setdatabase <> 0 THEN 1 WHEN s.setrole <> 0 THEN 2 WHEN s.setdatabase <> 0
@@ -83,8 +84,8 @@ duplicate AS (
     COLUMNS keys bigint PATH 'keys', rows bigint PATH 'rows') AS x
   WHERE x.keys > 0
 ),
--- The foreign keys to check. The check counts rows that reference a row of another tenant. If the table takes its
--- tenant from the other table, the check counts rows that reference no row.
+-- The foreign keys to check. The check counts rows that reference a row of another tenant. If the table has no tenant
+-- column yet and takes its tenant from the other table, the check counts rows that reference no row instead.
 link AS (
   SELECT e.entry ->> 'table' AS name, e.entry -> 'columns' AS columns, e.entry ->> 'other' AS other,
          (e.entry ->> 'taken')::boolean AS taken, w.relid, o.relid AS pointed,
@@ -98,8 +99,8 @@ link AS (
       SELECT FROM tree t JOIN pg_class c ON c.oid = t.relid
       WHERE t.root IN (w.relid, o.relid) AND c.relkind NOT IN ('r', 'p'))
 ),
--- The same foreign keys. Flags show whether each table has the tenant column, and whether the columns can be compared.
--- A foreign key on columns that no longer exist is omitted.
+-- The same foreign keys, with flags that show whether each table has the tenant column, and whether the columns can be
+-- compared. A foreign key on columns that do not exist is omitted.
 complete_link AS (
   SELECT l.*,
          EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = l.relid AND a.attname = %(column)s
@@ -246,7 +247,7 @@ open_sessions AS (
   SELECT usesysid AS role, count(*) AS sessions FROM pg_stat_activity
   WHERE datname = current_database() AND backend_type IN ('client backend', 'walsender') GROUP BY usesysid
 ),
--- Other roles with such privileges that are subject to policies. PostgreSQL's predefined roles are omitted, but their
+-- Other roles with such privileges, if policies apply to them. PostgreSQL's predefined roles are omitted, but their
 -- members are included. Every role has the privileges of PUBLIC. Therefore a role that has only these privileges is
 -- listed only if it has open sessions.
 other_role AS (
@@ -424,7 +425,7 @@ SELECT json_build_object(
         AND starts_with(y.typname, 'tenancy_bridge_used')
     ) AS named
     WHERE schema = %(schema)s OR schema IN (SELECT schema FROM relation)),
-  -- Constraints of the tenant tables that are not part of the state.
+  -- The tenant tables' constraints that are not part of the state.
   'constraints', (
     SELECT coalesce(json_agg(json_build_object('schema', r.schema, 'table', r.name, 'name', k.conname)
       ORDER BY r.schema, r.name, k.conname), '[]')

@@ -29,8 +29,8 @@ OPTIONS: dict[str, Any] = {
 def request(source: Mapping[str, Any], readable: Iterable[str]) -> dict[str, Any]:
     """Return the input of ``module_utils.inspection.database``: ``queries`` and ``values``.
 
-    ``source`` is the model in the form of the variables. ``readable`` contains the qualified names of other relations
-    that every tenant may read.
+    ``source`` is the input of ``models.parse``. ``readable`` contains the qualified names of other relations that every
+    tenant may read.
     """
     model = models.parse(source)
     return {
@@ -81,8 +81,8 @@ def values(model: Model, readable: Iterable[str]) -> dict[str, Any]:
 def read(rows: Mapping[str, Any], source: Mapping[str, Any], url_options: str) -> dict[str, Any]:
     """Return ``state``, the state document, and ``audit``, the entries of the audit.
 
-    ``rows`` maps the name of each query to its rows. ``source`` is the model in the form of the variables.
-    ``url_options`` are the options of DATABASE_URL.
+    ``rows`` maps the name of each query to its rows. ``source`` is the input of ``models.parse``.
+    ``url_options`` is the options parameter of DATABASE_URL.
     """
     state = {**rows["state"][0]["state"], **rows["hazards"][0]}
     facts = {**rows["audit"][0]["audit"], **rows["statements"][0]["statements"]}

@@ -19,8 +19,7 @@ QUALIFIED = re.compile(r'^(?:[a-z_][a-z0-9_$]*|"(?:[^"]|"")+")\.')
 
 @dataclass(frozen=True)
 class Relation:
-    """A tenant table or one of its partitions. Each of them has separate policies, row security, indexes and
-    privileges.
+    """A tenant table or one of its partitions. Each has its own policies, row security, indexes and privileges.
 
     PostgreSQL applies the policies of the relation that a statement names. Therefore a statement on a partition is
     restricted only by the policies of that partition (PostgreSQL manual, "CREATE POLICY" and 5.12 "Table
@@ -110,7 +109,8 @@ def holders(state: Document, model: Model, wanted: Table) -> list[Relation]:
 def tenant_column(state: Document, name: str) -> Document | None:
     """Return the document of the tenant column, or None if the table lacks the column.
 
-    The document contains the type, nullability, default, number of NULLs and tenants.
+    The document contains the type, nullability and default, the number of NULLs, and the row count of each tenant.
+    Raises KeyError if the table does not exist.
     """
     column: Document | None = required(state, name)["column"]
     return column
@@ -123,10 +123,10 @@ def application_role(state: Document) -> Document | None:
 
 
 def excess(document: Document, model: Model, part: str) -> list[str]:
-    """Return the privileges that the plan revokes. ``part`` is excess_privileges or granted_excess.
+    """Return the privileges in a field of a relation's document, except those that the plan keeps.
 
-    An owner keeps REFERENCES. The owner can grant this privilege to itself anyway, and a framework needs it when the
-    next release changes the schema.
+    ``part`` is the field: excess_privileges or granted_excess. An application role that owns the relation keeps
+    REFERENCES. An owner can grant itself this privilege anyway, and frameworks need it to change the schema.
     """
     kept = "REFERENCES" if document["owner"] == model.application_role else None
     return [privilege for privilege in document[part] if privilege.split()[0] != kept]
@@ -180,8 +180,8 @@ def function(state: Document, name: str, identity: str) -> Document | None:
 
 
 def other_tenants(state: Document, model: Model) -> dict[str, int]:
-    """Return, by table, the number of rows of tenants other than the default tenant. Tables without such rows are
-    omitted."""
+    """Return the number of rows that belong to tenants other than the default tenant, by table. Tables without such
+    rows are omitted."""
     counted = {}
     for item in model.tables:
         document = table(state, item.name)
@@ -210,10 +210,10 @@ def is_session_default(expression: str | None, model: Model) -> bool:
 
 
 def is_model_predicate(expression: str | None, model: Model, name: str | None = None) -> bool:
-    """Return whether a policy's expression is the model's predicate. ``name`` is the column if it is not the tenant
-    column.
+    """Return whether a policy's expression is the model's predicate. ``name`` is the compared column, by default the
+    tenant column.
 
-    The complete printed expression is compared: any difference means that it is not the predicate of the model.
+    The function compares the complete expression, as PostgreSQL prints it.
     """
     tenant = f'( SELECT {model.tenant_type.printed_session(model.setting)} AS "nullif")'
     return expression in [f"({column} = {tenant})" for column in printed(name or model.column)]
@@ -225,8 +225,8 @@ def is_true(text: str) -> bool:
 
 
 def printed(name: str) -> tuple[str, ...]:
-    """Return the forms in which PostgreSQL may print an identifier: quoted if necessary, or if some version reserves
-    the word."""
+    """Return the forms in which PostgreSQL may print an identifier. It has quotes only if
+    the name needs them, or if the version reserves the word."""
     plain = name.isascii() and name.replace("_", "a").isalnum() and name == name.lower() and not name[0].isdigit()
     return (name, identifier(name)) if plain else (identifier(name),)
 

@@ -1,6 +1,6 @@
 -- The state of the tenant tables as one JSON document. The query writes nothing, and takes no lock stronger than ACCESS
 -- SHARE. Named arguments: schema, tables and views (JSON lists), column, setting, application_role, tenants and
--- tenants_key. The last two are the tenants table and its key, or empty.
+-- tenants_key. The last two are the tenants table and its key, or empty strings.
 -- (Percent signs are doubled because the query has named arguments.)
 WITH RECURSIVE wanted AS (
   SELECT name, to_regclass(format('%%I.%%I', %(schema)s, name)) AS relid
@@ -20,8 +20,8 @@ relation AS (
   SELECT DISTINCT relid FROM tree
 ),
 ordinary AS (SELECT oid FROM pg_roles WHERE NOT rolsuper),
--- PostgreSQL runs the CHECK of a domain when it evaluates a literal of the domain, or of an array, row or range over
--- it.
+-- PostgreSQL runs the CHECK of a domain when it evaluates a literal of the domain, or of an array, row or range type
+-- that contains the domain.
 domain (oid) AS (
   SELECT t.oid FROM pg_type t JOIN ordinary o ON o.oid = t.typowner WHERE t.typtype = 'd'
   UNION
@@ -30,7 +30,7 @@ domain (oid) AS (
     OR EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = t.typrelid AND t.typrelid <> 0 AND a.atttypid = d.oid)
     OR EXISTS (SELECT FROM pg_range r WHERE r.rngtypid = t.oid AND r.rngsubtype = d.oid)
 ),
--- Types that have a cast with a function of an ordinary role, and the domains and arrays over these types.
+-- Types that have a cast with a function of an ordinary role, and the domains and arrays based on these types.
 converted (oid, function, implicit) AS (
   SELECT k.castsource, format('%%I.%%I', n.nspname, p.proname), k.castcontext = 'i'
   FROM pg_cast k
@@ -62,7 +62,7 @@ type_document AS (
                 WHEN 'b' THEN 'base' WHEN 'c' THEN 'composite' WHEN 'd' THEN 'domain' WHEN 'e' THEN 'enum'
                 WHEN 'r' THEN 'range' WHEN 'm' THEN 'multirange' ELSE 'pseudo' END END,
       'name', t.typname,
-      -- The element type of an array, the base type of a domain, the subtype of a range, the range of a multirange.
+      -- The element type of an array, the base type of a domain, the subtype of a range, or the range of a multirange.
       'of', (SELECT jsonb_build_object('type', format_type(p.part, NULL), 'formatted', format_type(p.part, t.typtypmod))
              FROM coalesce(e.oid, nullif(t.typbasetype, 0), (SELECT r.rngsubtype FROM pg_range r
                WHERE r.rngtypid = t.oid),
@@ -86,8 +86,8 @@ attribute_list AS (
   SELECT a.attrelid AS relid, json_agg(json_build_object(
       'name', a.attname, 'type', format_type(a.atttypid, NULL), 'formatted', format_type(a.atttypid, a.atttypmod),
       'not_null', a.attnotnull,
-      -- The field "has_default" says whether an INSERT that omits the column stores a value. The field "default" is the
-      -- default of the column itself, not of its type.
+      -- The field "has_default" is true if an INSERT that omits the column stores a value in it. The field "default" is
+      -- the default of the column, not that of its type.
       'has_default', a.atthasdef OR a.attidentity <> '' OR y.typdefault IS NOT NULL,
       'default', CASE WHEN a.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid) END,
       'generated', a.attgenerated <> '' OR a.attidentity = 'a') ORDER BY a.attnum) AS attributes
@@ -172,7 +172,7 @@ counted AS (
         ELSE format(
           'SELECT coalesce(json_object_agg(tenant, n) FILTER (WHERE tenant IS NOT NULL), ''{}'') AS tenants, '
           'coalesce(sum(n) FILTER (WHERE tenant IS NULL), 0) AS nulls, coalesce(sum(n), 0) AS rows '
-          -- format() is used because ::text could run a cast of the type's owner.
+          -- format() is used because ::text could run a cast that the type's owner defined.
           'FROM (SELECT CASE WHEN %%1$I IS NOT NULL THEN format(%%3$L, %%1$I) END AS tenant, count(*) AS n '
           'FROM %%2$s GROUP BY 1) AS t',
           %(column)s, w.relid, '%%s')
@@ -184,7 +184,7 @@ key_document AS (
   -- The definition of each unique index and exclusion constraint, field by field.
   SELECT i.indexrelid, jsonb_build_object(
       'elements', e.elements,
-      -- The columns that the elements use. If these use only the tenant column: the columns that the predicate uses.
+      -- The columns that the elements use. If these use only the tenant column, also those that the predicate uses.
       'columns', (
         SELECT coalesce(jsonb_agg(DISTINCT a.attname), '[]')
         FROM pg_attribute a
@@ -509,7 +509,7 @@ SELECT json_build_object(
   'server_version_num', current_setting('server_version_num')::int,
   -- Whether definitions qualify the name of every object that is not built in.
   'qualified', current_setting('search_path') ~ '^pg_catalog, ?pg_temp$',
-  -- The row counts include the rows of all earlier transactions. They may lack rows of this transaction and later ones.
+  -- The row counts include the rows of all transactions before this one. They may lack rows of this and later ones.
   'snapshot_xmin', txid_snapshot_xmin(txid_current_snapshot()),
   'tables', (SELECT json_object_agg(name, document) FROM table_document),
   -- The types whose default operator class for GiST has an equality operator.
@@ -558,7 +558,7 @@ SELECT json_build_object(
                   WHERE t.mode IN ('i', 'b', 'v')),
         'body', f.prosrc, 'definition', pg_get_functiondef(f.oid), 'owner', pg_get_userbyid(f.proowner),
         -- False only if the application role can execute the function through PUBLIC or another role, but not directly.
-        -- A trigger function needs no privilege. A role that does not exist yet gets its privileges at its creation.
+        -- A trigger function needs no privilege. A role that does not exist yet gets its privileges when it is created.
         'granted', pg_get_userbyid(f.proowner) = %(application_role)s OR f.prorettype = 'trigger'::regtype
           OR NOT (SELECT has_function_privilege(r.oid, f.oid, 'EXECUTE') FROM pg_roles r
             WHERE r.rolname = %(application_role)s)
@@ -612,7 +612,7 @@ SELECT json_build_object(
               OR pg_has_role(r.oid, b.oid, CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET'
                 ELSE 'MEMBER' END))))
     FROM pg_roles r WHERE r.rolname = %(application_role)s),
-  -- The tenants that settings of roles give to the sessions of these roles, by role.
+  -- The tenant that each role's setting gives to the sessions of the role.
   'bridges', (
     SELECT coalesce(json_object_agg(r.rolname, substr(entry, length(%(setting)s) + 2)), '{}')
     FROM pg_db_role_setting s

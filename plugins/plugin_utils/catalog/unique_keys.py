@@ -27,7 +27,7 @@ def is_made_with_constraint(index: Document) -> bool:
 
 
 def holds_tenant(index: Document, column: str) -> bool:
-    """Return whether the key contains the tenant column, so that rows of different tenants never conflict."""
+    """Return whether the key contains the tenant column, in which case rows of different tenants never conflict."""
     return any(_is_tenant(element, column) for element in index["key"]["elements"])
 
 
@@ -74,7 +74,7 @@ def serves(index: Document, model: Model, key: Iterable[str], *, pointed: bool) 
     """Return whether an index is the key on these columns and the tenant column, or becomes that key when the plan
     replaces it.
 
-    ``pointed`` says whether a foreign key references the key. A foreign key can only reference a key on plain columns
+    ``pointed`` is true if a foreign key references the key. A foreign key can only reference a key on plain columns
     that is neither partial nor deferrable.
     """
     if not is_key(index) or columns(index, model.column) != frozenset(key) - {model.column}:
@@ -83,17 +83,16 @@ def serves(index: Document, model: Model, key: Iterable[str], *, pointed: bool) 
 
 
 def is_plain(index: Document) -> bool:
-    """Return whether an index is a unique index on plain columns, so that a foreign key or ON CONFLICT can name these
-    columns."""
+    """Return whether an index is a unique index on plain columns, which a foreign key or ON CONFLICT can name."""
     key = index["key"]
     return bool(index["unique"] and index["plain"] and not key["period"] and not key["deferrable"])
 
 
 def arbiters(document: Document, model: Model, table: Table) -> list[tuple[str, ...]]:
-    """Return the natural keys of a table that ON CONFLICT can infer from their columns.
+    """Return the natural keys of a table that ON CONFLICT can infer from their columns after the migration.
 
-    The migration creates missing keys in this form. ON CONFLICT cannot infer a key with an expression, or a key of an
-    individual partition, in this way.
+    These include missing keys, which the migration creates. ON CONFLICT cannot infer a key from its columns if the key
+    has an expression, or exists only on a partition.
     """
     alone = [
         index
@@ -126,7 +125,7 @@ def _serves_tenant(index: Document, model: Model, table: Table, key: Iterable[st
 
 
 def meaning(index: Document, column: str) -> Any:
-    """Return the meaning of a key within a tenant, independent of the order of its columns."""
+    """Return a value that is equal for keys that enforce the same rule within a tenant, in any order of columns."""
     key = index["key"]
     elements = [(item["sql"], item["collation"], item["class"], item["operator"]) for item in _others(index, column)]
     return frozenset(elements), key["predicate"], key["nulls_not_distinct"], key["deferrable"], key["deferred"]

@@ -6,7 +6,7 @@ from ..rule import ERROR, Rule, Sql
 
 RULE = Rule(
     severity=ERROR,
-    why="The table is not a partition. A query that names it directly bypasses the policies of its parent.",
+    why="The table is not a partition. A query that names it directly bypasses the policies of the parent table.",
     remedy="Remove the inheritance (ALTER TABLE child NO INHERIT parent), then list the table in tenancy_tables.",
     sql="""
 SELECT c.title FROM relation c JOIN pg_catalog.pg_inherits i ON i.inhrelid = c.oid

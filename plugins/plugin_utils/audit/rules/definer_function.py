@@ -1,4 +1,4 @@
-"""The service may call a SECURITY DEFINER function of another role."""
+"""The service can call a SECURITY DEFINER function that another role owns."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ CROSS JOIN LATERAL (
   JOIN pg_catalog.pg_opclass k ON k.oid = i.indclass[n - 1]
   JOIN pg_catalog.pg_am m ON m.oid = k.opcmethod
   JOIN pg_catalog.pg_amop a ON a.amopfamily = k.opcfamily AND a.amoplefttype = k.opcintype AND a.amoppurpose = 's'
-    -- For btree and hash, the rule ignores operators between two types, because services seldom compare such values.
+    -- For btree and hash, the rule ignores operators on two different types, because services seldom use them.
     AND (a.amoprighttype = a.amoplefttype OR m.amname NOT IN ('btree', 'hash'))
   JOIN pg_catalog.pg_operator r ON r.oid = a.amopopr
   JOIN pg_catalog.pg_proc p ON p.oid = r.oprcode AND NOT p.proleakproof) AS o

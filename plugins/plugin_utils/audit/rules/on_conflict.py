@@ -7,7 +7,10 @@ from ..rule import ERROR, Inspected, Rule, ServiceStatement
 
 
 def _fixed_by_plan(inspected: Inspected) -> list[str]:
-    """Return every table without the bridge: the release sets the tenant, so an earlier one ran these statements."""
+    """Return every tenant table if the model has no bridge, and no table otherwise.
+
+    Without the bridge, the current release sets the tenant. An earlier release ran the statements that the rule finds.
+    """
     return [] if inspected.model.bridge else [table.name for table in inspected.model.tables]
 
 

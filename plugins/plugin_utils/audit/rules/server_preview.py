@@ -6,7 +6,7 @@ import re
 
 from ..rule import WARNING, Inspected, Rule, ServerVersion
 
-# The version of a release consists of numbers. The version of a package may follow: "18.3 (Debian 18.3-1)".
+# The version of a release is numeric. The version of a package may follow, as in "18.3 (Debian 18.3-1)".
 PREVIEW = re.compile(r"\d+(devel|alpha|beta|rc)\d*")
 
 

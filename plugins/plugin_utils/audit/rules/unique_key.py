@@ -22,7 +22,7 @@ def _judge(inspected: Inspected) -> list[str]:
 
 RULE = Rule(
     severity=ERROR,
-    why="The errors of a key without the tenant column reveal one tenant's values to another.",
+    why="Errors raised by a key without the tenant column reveal one tenant's values to another.",
     remedy="Add the key's columns to natural_keys in tenancy_tables, and migrate.",
     judge=_judge,
     # The plan rejects keys that are not in the model, before the audit is evaluated.
