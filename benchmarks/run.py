@@ -156,10 +156,10 @@ def loaded_sections(selected: list[Cell]) -> Sections:
             title,
             f"One round of {len(found)} of {len(ALL_CELLS)} cells. {made_by} A request fails if it is not answered "
             f"correctly within 10 s. The latencies are those of correct answers. *Without* is the same load in the "
-            f"{BEFORE} s before the change. With 1,000,000 rows, embeddings have 3 dimensions instead of 768, and "
-            "memories has an index on user_id and created_at, without which the service cannot carry the load. A run "
-            "is *refused* if the service does not work under its load: the run ended before it changed anything.\n\n"
-            "![Latency over time](latency.svg)\n\n" + report.table(heads, found),
+            f"{BEFORE} s before the change. With 1,000,000 rows, embeddings have 3 dimensions instead of 768. "
+            "There is an index of memories on user_id and created_at, without which the service cannot carry the load. "
+            "A run is *refused* if the service does not work under its load: the run ended before it changed anything."
+            "\n\n![Latency over time](latency.svg)\n\n" + report.table(heads, found),
         )
 
 
