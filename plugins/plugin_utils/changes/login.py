@@ -1,4 +1,4 @@
-"""Attempts in a session of the service's login: to become other roles, and to see rows without setting a tenant."""
+"""Attempts to become other roles, and to reach rows with COPY or without a tenant, as the service's login."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def choose(
     """Return ``strategy``, ``strategy_reason`` and ``strategy_refusals`` for the statements ``found`` of a plan.
 
     ``wanted`` has ``goal``, ``strategy`` (atomic, online, live or auto), ``online_rows``, ``live_rows``, ``service``
-    and ``renewal``, which has way, workers and obstacle. ``wanted`` also has ``restores_login``, which says whether a
+    and ``renewal``, which has way, workers and obstacle. ``wanted`` also has ``restores_login``, which is true if a
     rollback restores the service's earlier login. ``measured`` maps the ids of statements to the seconds that they took
     in a rehearsal. The reason is empty if the run changes nothing. There are refusals only if ``live`` is requested but
     impossible.
