@@ -118,9 +118,9 @@ def _computed(node: _Node, catalog: _Catalog) -> Iterator[tuple[Mapping[str, Any
 def _varies(node: _Node, calls: _Numbered) -> bool:
     """Return whether an argument can never be simplified to a constant.
 
-    A column can never be simplified. Neither can a call of a built-in function, or of a function in ``calls``, if one
-    argument contains a column and the others are constants other than NULL. If one of them is NULL, the planner
-    simplifies the call of a strict function to NULL.
+    A column can never be simplified. Neither can a call of a built-in function, or of a function in ``calls``, if an
+    argument contains a column. The other arguments must be constants other than NULL, because the planner simplifies
+    the call of a strict function with NULL to NULL.
     """
     if node.kind in ("VAR", "COERCETODOMAINVALUE"):
         return True

@@ -20,8 +20,8 @@ relation AS (
   SELECT DISTINCT relid FROM tree
 ),
 ordinary AS (SELECT oid FROM pg_roles WHERE NOT rolsuper),
--- PostgreSQL runs the CHECK of a domain when it evaluates a literal of the domain, or of an array, row or range type
--- that contains the domain.
+-- PostgreSQL runs the CHECK of a domain when it evaluates a literal of the domain. A literal of an array, row or range
+-- type that contains the domain has the same effect.
 domain (oid) AS (
   SELECT t.oid FROM pg_type t JOIN ordinary o ON o.oid = t.typowner WHERE t.typtype = 'd'
   UNION

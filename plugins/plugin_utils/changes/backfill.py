@@ -85,7 +85,7 @@ def _policy(model: Model, target: str) -> str:
 
 
 def plan(state: State, model: Model) -> list[Statement]:
-    """Return the statements that represent the backfill in the plan. The run executes the ``items`` instead."""
+    """Return the statements that stand for the backfill in the plan. The run executes the SQL of ``items`` instead."""
     planned = []
     for table in catalog.tables(state, model):
         target, column = qualified(model.schema, table.name), identifier(model.column)

@@ -170,7 +170,7 @@ def plan_remove(state: State, model: Model) -> list[Statement]:
 
 
 def plan_remove_sequences(state: State, model: Model, tables: Iterable[str], reason: str) -> list[Statement]:
-    """Return the statements that drop the sequences of ``tables``. First drop the objects that write to them."""
+    """Return the statements that drop the sequences of ``tables``. First drop the objects that use the sequences."""
     ours = {sequence_name(table, command) for table in tables for command in COMMANDS}
     there = state["bridge_watch"]["sequences"]
     return [_drop_sequence(model, name, reason) for name in sorted(ours & {*there})]

@@ -160,7 +160,7 @@ class RelationRollback:
         return self.statement(identity, phase, f"ALTER TABLE {self.target} {action}", reason)
 
     def comment(self, what: str, text: str | None) -> list[Statement]:
-        """Return the statement that restores the comment ``text`` on the object ``what``, if there is a text."""
+        """Return the statement that restores a comment on the object ``what``, unless ``text`` is None."""
         if text is None:
             return []
         sql = f"COMMENT ON {what} IS {literal(text)}"
@@ -201,7 +201,7 @@ def made(document: Any) -> Any:
 
 
 def missing(before: list[Any], now: list[Any]) -> list[str]:
-    """Return the names of the objects of ``before`` that are missing or changed."""
+    """Return the names of the objects in ``before`` that are missing or changed in ``now``."""
     there = [made(item) for item in now]
     return [item["name"] if isinstance(item, Mapping) else item for item in before if made(item) not in there]
 

@@ -25,7 +25,7 @@ def check_name(model: Model, table: Table) -> str:
 def refused_nulls(item: Statement, model: Model) -> list[str]:
     """Return the SQL that raises an error before SET NOT NULL if rows without a tenant exist.
 
-    The list is empty if ``item`` is another statement.
+    Return an empty list if ``item`` belongs to another phase.
     """
     if item["phase"] != "not_null":
         return []

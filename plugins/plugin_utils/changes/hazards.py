@@ -194,7 +194,7 @@ def _duplicates(state: State, model: Model) -> list[str]:
 
 
 def _is_exchanged(state: State, model: Model, item: Document) -> bool:
-    """Return whether an existing key has the columns of ``item``. Its replacement allows the same rows.
+    """Return whether an existing key has the columns of ``item``. The replacement of such a key allows the same rows.
 
     A partial key, or a key of an individual partition, also counts.
     """

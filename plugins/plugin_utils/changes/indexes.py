@@ -1,7 +1,7 @@
 """Indexes that begin with the tenant column, and the statements that restore an index of a snapshot.
 
 The partitions get their indexes first, and the new index of the partitioned table attaches them. Therefore only the
-builds on the partitions take long (PostgreSQL manual, 5.12.2.2 "Partition Maintenance").
+builds on the partitions take a long time (PostgreSQL manual, 5.12.2.2 "Partition Maintenance").
 """
 
 from __future__ import annotations
@@ -331,7 +331,7 @@ def _everywhere(index: Document) -> str:
 
 
 def _placed(index: Document, sql: str) -> str:
-    """Return the SQL so that it uses the index's tablespace, which PostgreSQL does not print in the definition."""
+    """Return ``sql`` with settings for the index's tablespace, which PostgreSQL does not print in the definition."""
     if index["tablespace"] is None:
         return sql
     place = f"SET LOCAL default_tablespace = {identifier(index['tablespace'])}"

@@ -31,7 +31,7 @@ from .change import (
 from .finding import Finding, finding
 from .statement import State, Statement, statement
 
-# The alternatives to index methods that allow only one column.
+# Alternatives to the index methods that allow only one column.
 SINGLE = {"hash": "EXCLUDE USING btree, or a unique key", "spgist": "EXCLUDE USING gist"}
 
 

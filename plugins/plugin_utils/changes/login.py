@@ -20,7 +20,7 @@ NOT_SUPPORTED = ("error 0A000",)
 
 
 def becoming(role: str, bypassing: Iterable[str]) -> list[Attempt]:
-    """Return the attempts by ``role`` to become each role that bypasses policies."""
+    """Return the attempts by ``role`` to become each role in ``bypassing``. These roles bypass policies."""
     name = literal(role)
     made = [
         _attempt("login", "", "The session runs as the service's role", ONE,

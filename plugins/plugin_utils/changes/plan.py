@@ -89,7 +89,7 @@ def document(
     ``lock_timeout`` limits the wait for each lock, in PostgreSQL's units. ``seconds`` limits the whole transaction.
     ``patience`` is the number of seconds for which the transaction is retried if a lock is not free. ``checks`` is SQL
     that raises an error if the statements must not run. ``counted`` is true if the rows are counted. Count them only if
-    the service does not write, because counting the rows of a large table takes long. ``lacking`` contains the tables
+    the service does not write, because counting a large table takes a long time. ``lacking`` contains the tables
     without the tenant column.
 
     ``live`` is true if the service keeps running during the transaction. In this case, no query of the transaction may

@@ -83,7 +83,7 @@ def rehearsed(
     ``plan_made`` is the result of the plan role. ``wanted`` also has ``max_downtime`` in seconds. ``measured`` has
     ``locked_seconds``, and ``durations``, which maps the ids of statements to the seconds that they took. With the
     ``live`` strategy, the operator has confirmed a run that does not stop the service. Therefore a transaction that
-    takes too long is a refusal.
+    takes too long results in a refusal.
     """
     chosen, found = str(plan_made["strategy"]), plan_made["statements"]
     reason = strategy.choose(found, plan_made["state"], model, wanted, measured["durations"])["strategy_reason"]

@@ -60,7 +60,7 @@ def choose(
 def _live(wanted: Mapping[str, Any]) -> str:
     renewal = wanted["renewal"]
     workers = f" ({renewal['workers']} workers)" if renewal["workers"] > 1 else ""
-    # gunicorn starts a second worker before the only one ends.
+    # gunicorn starts a second worker before its only worker ends.
     is_alone = renewal["workers"] == 1 and renewal["way"] != "gunicorn"
     alone = " It has only one worker: callers may wait until the new one has started." if is_alone else ""
     return (
