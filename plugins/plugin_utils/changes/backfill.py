@@ -1,8 +1,8 @@
 """The backfill, which assigns the default tenant to rows without a tenant before the service stops.
 
 A separate login runs the backfill, because an UPDATE also runs triggers and CHECKs that the table's owner wrote. In a
-session of this login, that code has none of the administrator's privileges. It can only read and change the tenant
-column. The login and its policies exist only during the backfill.
+session of this login, that code has none of the administrator's privileges. The login can only read and change the
+tenant column. The login and its policies exist only during the backfill.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ Item = dict[str, Any]
 
 
 def items(state: State, model: Model) -> list[Item]:
-    """Return an item for each table with rows without a tenant: id, table, nulls, prepare, default, updates, count.
+    """Return an item for each table that has rows without a tenant.
+
+    An item has id, table, nulls (the number of these rows), prepare, default, updates and count:
 
     * ``prepare`` is the SQL that gives the login its privileges.
     * ``default`` is the SQL that prevents new rows without a tenant, or None.
@@ -83,7 +85,7 @@ def _policy(model: Model, target: str) -> str:
 
 
 def plan(state: State, model: Model) -> list[Statement]:
-    """Return the statements that represent the backfill in the plan. The run executes the ``items`` instead."""
+    """Return the statements that stand for the backfill in the plan. The run executes the SQL of ``items`` instead."""
     planned = []
     for table in catalog.tables(state, model):
         target, column = qualified(model.schema, table.name), identifier(model.column)

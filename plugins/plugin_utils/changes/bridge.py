@@ -4,9 +4,9 @@ The bridge is a setting of the application role in the database. Its value is th
 session uses, such as 01. A tenant from the bridge therefore differs from a tenant that a session set, and
 ``bridge_record`` can record the statements that need the bridge.
 
-The policies do not show whether the service sets the tenant. Once enforce.yml has confirmed that it does, enforce.yml
-changes the setting to an empty string, which is not a tenant. This is the mark of enforce.yml. Without the mark, a
-migration installs the bridge.
+The policies do not show whether the service sets the tenant. Once enforce.yml has confirmed that every session does, it
+changes the setting to an empty string, which is not a tenant. The empty string is the mark of enforce.yml. Without the
+mark, a migration installs the bridge.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def plan(state: State, model: Model) -> list[Statement]:
 
 
 def plan_install(state: State, model: Model) -> list[Statement]:
-    """Return the statements that create what the bridge and its usage record lack. The setting comes last."""
+    """Return the statements that create the missing parts of the bridge and its usage record, the setting last."""
     planned = bridge_record.plan_install(state, model)
     if value(state, model) != model.bridge_value:
         planned.append(

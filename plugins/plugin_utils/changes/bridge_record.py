@@ -52,7 +52,8 @@ def kinds(model: Model) -> list[dict[str, str]]:
 
 
 def query() -> str:
-    """Return the query in bridge_used.sql, which selects when each kind in its ``kinds`` last used the bridge."""
+    """Return the query in bridge_used.sql, which selects the time when each kind in the argument ``kinds`` last used
+    the bridge."""
     return Path(__file__).with_name("bridge_used.sql").read_text()
 
 
@@ -103,7 +104,7 @@ def _install_sequences(state: State, model: Model, table: Table) -> list[Stateme
 def _install_function(state: State, model: Model) -> list[Statement]:
     role, note = identifier(model.application_role), f"{qualified(model.schema, NOTE)}({ARGUMENT})"
     now, planned = catalog.function(state, NOTE, ARGUMENT), []
-    # Existing policies may call an existing function, so an existing function is replaced together with the policies.
+    # Policies may call an existing function, so the transaction that replaces the policies also replaces the function.
     is_new = now is None
     if now is None or now["body"].strip() != _body(model).strip():
         planned.append(
@@ -169,14 +170,14 @@ def plan_remove(state: State, model: Model) -> list[Statement]:
 
 
 def plan_remove_sequences(state: State, model: Model, tables: Iterable[str], reason: str) -> list[Statement]:
-    """Return the statements that drop the sequences of ``tables``. Drop the objects that write to these first."""
+    """Return the statements that drop the sequences of ``tables``. First drop the objects that use the sequences."""
     ours = {sequence_name(table, command) for table in tables for command in COMMANDS}
     there = state["bridge_watch"]["sequences"]
     return [_drop_sequence(model, name, reason) for name in sorted(ours & {*there})]
 
 
 def _remove_earlier(state: State, model: Model) -> list[Statement]:
-    """Return the statements that remove objects of the record of an earlier release."""
+    """Return the statements that remove the objects of an earlier release's record."""
     function = _drop_function(state, model, "", REPLACED)
     # The policies on detached partitions still depend on the function.
     planned = [*_drop_strays(state, REPLACED), *function] if function else []
@@ -220,7 +221,7 @@ def _earlier_policy(table: Table) -> str:
 
 
 def policy_names(table: Table) -> set[str]:
-    """Return the names of the policies that record the use of one table, in every form."""
+    """Return the names of the policies that record the bridge's use on one table, in the current and earlier form."""
     return {_earlier_policy(table), *(policy_name(table, command) for command in COMMANDS)}
 
 
@@ -308,7 +309,7 @@ def _recorded(back: Rollback) -> set[str]:
 def plan_restore(back: Rollback) -> list[Statement]:
     """Return the statements that restore the record on its original relations, in its current form.
 
-    The snapshot has sequences without policies if an earlier run committed only the early statements before it.
+    The snapshot has sequences without policies if an earlier run committed only its early statements.
     """
     model = dataclasses.replace(back.model, application_role=back.role or back.model.application_role)
     watched = [item.relation for item in back.known if is_on(item)]

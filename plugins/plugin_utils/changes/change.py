@@ -39,13 +39,13 @@ class Ended:
     secured: bool = False
 
 
-# The SQLSTATEs if policies that someone created by hand reject a row, or read a setting without a value.
+# The SQLSTATEs of the errors if policies that were created by hand reject a row, or read a setting without a value.
 HELD_BACK = ("42501", "42704", "22P02")
 MORE_ROWS = "Drop a policy that would show more rows: permissive policies are combined with OR"
 
 
 def nothing(*_: Any) -> list[Any]:
-    """Return an empty list. This is the default of a part that a kind omits."""
+    """Return an empty list. This is the default for a part that a kind omits."""
     return []
 
 
@@ -146,7 +146,7 @@ class RelationRollback:
         kept = by_place(catalog.relations(whole.snapshot, whole.model, self.table))
         self.is_known = (relation.schema, relation.name) in kept
         is_ours = any(policy["name"] == self.table.policy for policy in self.now["policies"])
-        # The snapshot lacks newer partitions. If someone enabled row security on such a partition, it stays enabled.
+        # The snapshot lacks newer partitions. Without the model's policy, such a partition keeps its row security.
         later = NO_DOCUMENT if is_ours else {**NO_DOCUMENT, "rls": self.now["rls"]}
         self.before = kept.get((relation.schema, relation.name), later)
 
@@ -160,7 +160,7 @@ class RelationRollback:
         return self.statement(identity, phase, f"ALTER TABLE {self.target} {action}", reason)
 
     def comment(self, what: str, text: str | None) -> list[Statement]:
-        """Return the statement that restores a comment, if one existed."""
+        """Return the statement that restores a comment on the object ``what``, unless ``text`` is None."""
         if text is None:
             return []
         sql = f"COMMENT ON {what} IS {literal(text)}"
@@ -180,12 +180,12 @@ def role_of(state: State) -> str | None:
 
 
 def by_name(documents: Iterable[Document]) -> dict[str, Document]:
-    """Return documents by their names."""
+    """Return a mapping from names to documents."""
     return {document["name"]: document for document in documents}
 
 
 def by_place(relations: Iterable[Relation]) -> dict[tuple[str, str], Document]:
-    """Return the documents of relations, by schema and name."""
+    """Return a mapping from schemas and names to the documents of relations."""
     return {(relation.schema, relation.name): relation.document for relation in relations}
 
 
@@ -201,7 +201,7 @@ def made(document: Any) -> Any:
 
 
 def missing(before: list[Any], now: list[Any]) -> list[str]:
-    """Return the names of the objects of ``before`` that are missing or changed."""
+    """Return the names of the objects in ``before`` that are missing or changed in ``now``."""
     there = [made(item) for item in now]
     return [item["name"] if isinstance(item, Mapping) else item for item in before if made(item) not in there]
 
@@ -212,11 +212,11 @@ def relations(state: State, model: Model) -> list[Relation]:
 
 
 def guarded_relations(state: State, model: Model) -> list[Relation]:
-    """Return the relations with policies of the model: the tenant tables, their partitions and the tenants table."""
+    """Return the relations that get policies of the model: tenant tables, their partitions and the tenants table."""
     return relations(state, model) + tenants_relation(state, model)
 
 
 def tenants_relation(state: State, model: Model) -> list[Relation]:
-    """Return the tenants table if the model lists one and it exists."""
+    """Return a list with the tenants table. The list is empty if the model or the database has no such table."""
     found = [model.tenants.table] if model.tenants is not None else []
     return [catalog.relation(state, model, table) for table in found if catalog.table(state, table.name) is not None]

@@ -23,7 +23,10 @@ def check_name(model: Model, table: Table) -> str:
 
 
 def refused_nulls(item: Statement, model: Model) -> list[str]:
-    """Return the SQL that raises an error before SET NOT NULL if new rows contain NULL."""
+    """Return the SQL that raises an error before SET NOT NULL if rows without a tenant exist.
+
+    Return an empty list if ``item`` belongs to another phase.
+    """
     if item["phase"] != "not_null":
         return []
     problem = (
@@ -96,7 +99,7 @@ def _without_tenant(state: State, model: Model, table: Table) -> list[str]:
 
 
 def _sources(model: Model, name: str) -> list[Table]:
-    """Return the chain of tables from which the rows of a table take their tenant."""
+    """Return the table, followed by the chain of tables from which its rows take their tenant."""
     found = list[Table]()
     table = next(table for table in model.tables if table.name == name)
     while table not in found:
@@ -130,7 +133,7 @@ def plan(state: State, model: Model) -> list[Statement]:
 
 
 def _taken(model: Model, table: Table) -> list[Statement]:
-    """Return the statements that add the column with the tenant of the row that a foreign key references.
+    """Return the statements that add the column. Each row gets the tenant of the row that its foreign key references.
 
     PostgreSQL rewrites the table without running the table's triggers.
     """
@@ -195,7 +198,7 @@ def findings(state: State, model: Model) -> list[Finding]:
 
 def rollback(back: Rollback) -> list[Statement]:
     """Return the statements that drop the column or its NOT NULL. All rows remain."""
-    # The table comes first: DROP COLUMN and DROP NOT NULL of the table include its partitions.
+    # The table comes first, because DROP COLUMN and DROP NOT NULL on the table also apply to its partitions.
     return [
         statement
         for item in back.from_the_top

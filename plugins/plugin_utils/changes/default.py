@@ -1,4 +1,4 @@
-"""The default of the tenant column, which gives a row without a tenant the tenant of its session."""
+"""The default of the tenant column, which gives a row without a tenant the session's tenant."""
 
 from __future__ import annotations
 

@@ -10,8 +10,9 @@ from .statement import Statement
 
 
 def errors(statements: Iterable[Statement], column: str, *, is_secured: bool) -> list[dict[str, Any]]:
-    """Return the errors that statements fix. Each has codes, needle and secured, as ``module_utils.smoke.judged``
-    expects.
+    """Return the errors that the statements fix, in the form that ``module_utils.smoke.judged`` expects.
+
+    Each error has codes, needle and secured. ``column`` is the name of the tenant column.
 
     ``is_secured`` is true if row security is enabled on any table. If it is false, the errors that only row security
     causes are omitted.

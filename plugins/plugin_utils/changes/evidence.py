@@ -20,13 +20,13 @@ from .bridge_record import COMMANDS, RESOLUTION
 Use = Mapping[str, Any]
 
 START, HEALTH, CALLER = "At the start", "Health check", "Callers"
-# The origins of a use in the order of the report, each with its words in a sentence.
+# The origins of a use, in the order of the report. Each has a phrase for the report's sentence.
 OWNERS = {CALLER: "by callers", START: "at the start", HEALTH: "by the health check"}
 # The values of -e enforce_accept, each with the origins that it accepts.
 ACCEPTABLE = {"startup": (START, HEALTH)}
 # The start times of processes and the usage record have a resolution of one second.
 TOLERANCE = 2
-# The effect of the bridge's removal on a statement without a tenant.
+# The effect that removing the bridge has on a statement without a tenant.
 AFTERWARDS = {
     "SELECT": "SELECT sees no row", "INSERT": "INSERT is refused (42501)", "UPDATE": "UPDATE changes no row",
     "DELETE": "DELETE deletes no row",

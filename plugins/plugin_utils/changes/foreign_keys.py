@@ -48,7 +48,7 @@ def descriptions(state: State, model: Model) -> set[str]:
 
 
 def names_tenant(found: Document, model: Model, key: ForeignKey) -> bool:
-    """Return whether a foreign key in the state is that of the model, with the tenant column on both sides."""
+    """Return whether a foreign key in the state is the model's key in its form with the tenant column."""
     return _is(found, model, key, [(model.column, model.column)])
 
 
@@ -128,7 +128,7 @@ def _of_table(state: State, model: Model, table: Table) -> list[str]:
 
 
 def _has(relation: Relation, model: Model, key: ForeignKey) -> bool:
-    """Return whether the relation has the foreign key of the model with the tenant column."""
+    """Return whether the relation already has the model's foreign key in its form with the tenant column."""
     return any(names_tenant(item, model, key) for item in of_table(relation.document))
 
 
@@ -210,7 +210,7 @@ def _planned(state: State, model: Model, table: Table) -> list[Statement]:
 
 
 def _exchanged(model: Model, relation: Relation, key: ForeignKey) -> list[Statement]:
-    """Return the statements that replace one foreign key of a table, or one that exists only on a partition."""
+    """Return the statements that replace one foreign key on a table or an individual partition."""
     statements, table, target = [], relation.table.name, relation.target
     present = _has(relation, model, key)
     identity = f"{table}.foreign_key.{'_'.join(key.columns)}"
@@ -240,8 +240,8 @@ def _with_tenant(key: Document, model: Model) -> Document:
 
 
 def findings(state: State, model: Model) -> list[Finding]:
-    """Return findings that show whether every foreign key of the model contains the tenant column, and no foreign key
-    without it is left."""
+    """Return findings that show whether every foreign key of the model contains the tenant column, and whether keys
+    without that column are left."""
     found = []
     for table in catalog.tables(state, model):
         keys = [item for _, item in of_relations(state, model, table)]
@@ -313,7 +313,7 @@ def rollback_findings(back: Rollback) -> list[Finding]:
 
 
 def _list(names: Sequence[str], period: bool = False) -> str:
-    """Return the list of columns. The last column of a temporal key is its period (PostgreSQL 18)."""
+    """Return the quoted columns as text. With ``period``, the last column is the period of the key (PostgreSQL 18)."""
     listed = [*map(identifier, names)]
     return ", ".join([*listed[:-1], f"PERIOD {listed[-1]}"] if period else listed)
 

@@ -29,7 +29,7 @@ KINDS = {"p": "a procedure", "a": "an aggregate", "w": "a window function", "f":
 
 
 def wanted_body(function: Function, now: Document | None) -> str:
-    """Return the body that the function should have. ``now`` is its document in the state, if it exists."""
+    """Return the body that the function should have. ``now`` is the function's document in the state, or None."""
     body = function.body.strip()
     pairs = [
         (wanted, place)
@@ -100,7 +100,7 @@ def header(document: Document) -> str:
     """
     if not document["body"]:
         return definitions.without_body(document["definition"])[0]
-    # The definition shows whether it is a procedure, because snapshots of earlier releases contain no result type.
+    # Snapshots of earlier releases contain no result type, so the definition shows whether this is a procedure.
     quote = "$procedure" if document["definition"].startswith("CREATE OR REPLACE PROCEDURE ") else "$function"
     while quote in document["body"]:
         quote += "x"

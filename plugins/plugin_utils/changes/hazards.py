@@ -22,7 +22,7 @@ Document = Mapping[str, Any]
 # PostgreSQL's limit for the columns of a table, including dropped columns (manual, appendix K "PostgreSQL Limits").
 MAX_COLUMNS = 1600
 READ_ONLY = "default_transaction_read_only"
-# libpq's options parameter sets it as -c name=on, -cname=on or --name=on, with hyphens or underscores.
+# libpq's options parameter sets READ_ONLY as -c name=on, -cname=on or --name=on, with hyphens or underscores.
 IN_URL = re.compile(rf"(?:-c\s*|--){READ_ONLY.replace('_', '[_-]')}\s*=\s*(\w+)", re.IGNORECASE)
 
 
@@ -56,7 +56,7 @@ def links(model: Model) -> list[dict[str, Any]]:
 def obstacles(state: State, model: Model, url_options: str = "") -> list[str]:
     """Return the facts that are certain to make the migration fail, each as a sentence with its remedy.
 
-    ``url_options`` are the options of DATABASE_URL.
+    ``url_options`` is the options parameter of DATABASE_URL.
     """
     found = state["hazards"]
     return [
@@ -194,8 +194,10 @@ def _duplicates(state: State, model: Model) -> list[str]:
 
 
 def _is_exchanged(state: State, model: Model, item: Document) -> bool:
-    """Return whether an existing key has these columns, even a partial key or one of an individual partition. Its
-    replacement allows the same rows."""
+    """Return whether an existing key has the columns of ``item``. The replacement of such a key allows the same rows.
+
+    A partial key, or a key of an individual partition, also counts.
+    """
     (table,) = (table for table in model.tables if table.name == item["table"])
     return any(
         index["valid"] and unique_keys.serves(index, model, item["columns"], pointed=False)
@@ -226,7 +228,7 @@ def uncompared(state: State, model: Model) -> list[str]:
 
 
 def _is_filled(state: State, item: Document) -> bool:
-    """Return whether the table lacks the tenant column and takes its tenant from this foreign key."""
+    """Return whether the foreign key ``item`` provides the tenant of its table, which lacks the tenant column."""
     document = catalog.table(state, item["table"])
     return bool(item["taken"]) and document is not None and document["column"] is None
 

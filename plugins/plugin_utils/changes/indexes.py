@@ -1,7 +1,7 @@
 """Indexes that begin with the tenant column, and the statements that restore an index of a snapshot.
 
 The partitions get their indexes first, and the new index of the partitioned table attaches them. Therefore only the
-builds on the partitions take long (PostgreSQL manual, 5.12.2.2 "Partition Maintenance").
+builds on the partitions take a long time (PostgreSQL manual, 5.12.2.2 "Partition Maintenance").
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ DEFERRABLE = re.compile(r"(?<=\)) DEFERRABLE(?: INITIALLY DEFERRED)?\Z")
 
 
 def of_migration(model: Model, relation: Relation) -> list[Document]:
-    """Return the keys and indexes of the model that begin with the tenant column."""
+    """Return the relation's keys and indexes that are in the model and contain the tenant column."""
     wanted = [(model.column, *(column.name for column in index)) for index in relation.table.indexes]
     return [
         index
@@ -202,8 +202,8 @@ def _has_own(whole: Relation, part: Relation, names: Sequence[str]) -> bool:
 
 
 def build(identity: str, relation: Relation, sql: str, reason: str, makes: str | None = None) -> Statement:
-    """Return the statement that builds or drops an index. If possible, it has steps that run while the service
-    works."""
+    """Return the statement that builds or drops an index. If possible, the statement has steps that run while the
+    service runs."""
     # PostgreSQL can neither build nor drop an index of a partitioned table CONCURRENTLY.
     steps = [] if relation.is_partitioned else online.concurrently(sql)
     made = [] if makes is None else [names.index(relation, makes)]
@@ -240,7 +240,7 @@ class Restored(NamedTuple):
 def recreate(relation: Relation, index: Document) -> list[Restored]:
     """Return the statements that restore an index of a snapshot.
 
-    A constraint uses the index with its name. The keys of partitions come before the key of the partitioned table,
+    A constraint uses the index of the same name. The keys of partitions come before the key of the partitioned table,
     which attaches them. The index of an ordinary table can be built before the transaction. It is built under another
     name, because a key of the migration may still have the original name.
     """
@@ -301,7 +301,7 @@ def _after_name(index: Document) -> str:
 
 
 def _added(relation: Relation, index: Document, built: str, *, is_whole: bool, is_exclusion: bool) -> Restored:
-    """Return the statement that restores the constraint of an index, with the index ``built`` if it can use one."""
+    """Return the statement that restores the constraint of an index. If possible, it uses the index ``built``."""
     add = f"ALTER TABLE {relation.target} ADD CONSTRAINT {identifier(index['constraint'])} "
     if is_exclusion:
         add += index["constraint_definition"]
@@ -331,7 +331,7 @@ def _everywhere(index: Document) -> str:
 
 
 def _placed(index: Document, sql: str) -> str:
-    """Return the statement with the tablespace of the index, which PostgreSQL does not print in the definition."""
+    """Return ``sql`` with settings for the index's tablespace, which PostgreSQL does not print in the definition."""
     if index["tablespace"] is None:
         return sql
     place = f"SET LOCAL default_tablespace = {identifier(index['tablespace'])}"

@@ -31,7 +31,7 @@ from .change import (
 from .finding import Finding, finding
 from .statement import State, Statement, statement
 
-# The alternatives to index methods that allow only one column.
+# Alternatives to the index methods that allow only one column.
 SINGLE = {"hash": "EXCLUDE USING btree, or a unique key", "spgist": "EXCLUDE USING gist"}
 
 
@@ -168,8 +168,8 @@ def plan(state: State, model: Model) -> list[Statement]:
 
 
 def _global_keys(state: State, model: Model, table: Table) -> list[tuple[Relation, Document]]:
-    """Return the keys to replace, each with its table or partition. The key of a table includes the keys that are
-    attached to it."""
+    """Return the keys to replace, each with its table or partition. Keys that are attached to the key of a table are
+    omitted."""
     return [
         (relation, index)
         for relation in catalog.relations(state, model, table)
@@ -225,7 +225,7 @@ def _new_name(relation: str, model: Model, words: Iterable[str]) -> str:
 
 
 def temporary_name(name: str) -> str:
-    """Return the name of the index that replaces the key ``name``."""
+    """Return the name under which the plan builds the replacement of the key ``name``."""
     return derived_name(name, "tenant_key")
 
 
@@ -351,7 +351,7 @@ class _Exchange:
         return _key_change(identity, relation, [using], self.reason, makes)
 
     def _part(self, relation: Relation) -> Document | None:
-        """Return the key of a relation that is the table's key or is attached to it."""
+        """Return the key of a relation that is the replaced key or is attached to it, or None."""
         if relation.target == self.whole.target:
             return self.index
         return next((index for index in relation.document["indexes"] if index["root"] == self.index["name"]), None)
@@ -419,7 +419,7 @@ def _sorts_by_default(index: Document) -> bool:
 
 
 class _NewKey:
-    """A key with the tenant column that the table does not have in any form."""
+    """A key with the tenant column, for a table that has no form of this key yet."""
 
     def __init__(self, state: State, model: Model, table: Table, key: tuple[str, ...]) -> None:
         """Find the relations that get the key, and derive the ids of its statements."""

@@ -1,4 +1,4 @@
-"""Attempts in a session of the service's login: to become other roles, and to see rows without setting a tenant."""
+"""Attempts to become other roles, and to reach rows with COPY or without a tenant, as the service's login."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NOT_SUPPORTED = ("error 0A000",)
 
 
 def becoming(role: str, bypassing: Iterable[str]) -> list[Attempt]:
-    """Return the attempts by ``role`` to become each role that bypasses policies."""
+    """Return the attempts by ``role`` to become each role in ``bypassing``. These roles bypass policies."""
     name = literal(role)
     made = [
         _attempt("login", "", "The session runs as the service's role", ONE,

@@ -15,6 +15,7 @@ from ..catalog.state import Relation
 from ..model.model import Model
 from .statement import State, Statement
 
+# A name that a statement creates: its kind, its schema, and further fields that depend on the kind.
 Made = Mapping[str, Any]
 
 # The values of pg_class.relkind. In addition, "type" stands for a type without a relation.
@@ -27,41 +28,41 @@ RESULT = "boolean"
 
 
 def words(columns: Sequence[str], earlier: Iterable[Sequence[str]]) -> tuple[str, ...]:
-    """Return columns as the parts of a name. If ``earlier`` columns result in the same name, add a number."""
+    """Return columns as the parts of a name. If a list in ``earlier`` results in the same name, add a number."""
     twins = sum("_".join(other) == "_".join(columns) for other in earlier)
     return (*columns, *([str(twins + 1)] if twins else []))
 
 
 def index(relation: Relation, name: str) -> Made:
-    """Return the name that CREATE INDEX creates."""
+    """Return the name of the index that CREATE INDEX creates."""
     return {"kind": "index", "schema": relation.schema, "table": relation.name, "name": name}
 
 
 def key(relation: Relation, name: str, taken: str, gone: Sequence[str]) -> Made:
-    """Return the name of a new key. ``taken`` is the index that the key uses, and ``gone`` contains the keys that are
-    dropped first."""
+    """Return the name of a new key. ``taken`` is the name of the index that the key uses. ``gone`` contains the names
+    of the keys that are dropped first."""
     free = name == taken or name in gone
     kind = "constraint" if free else "key"
     return {"kind": kind, "schema": relation.schema, "table": relation.name, "name": name, "gone": list(gone)}
 
 
 def check(relation: Relation, name: str) -> Made:
-    """Return the name that ADD CONSTRAINT creates for a CHECK constraint."""
+    """Return the name of the CHECK constraint that ADD CONSTRAINT creates."""
     return {"kind": "constraint", "schema": relation.schema, "table": relation.name, "name": name, "gone": []}
 
 
 def policy(relation: Relation, name: str) -> Made:
-    """Return the name that CREATE POLICY creates."""
+    """Return the name of the policy that CREATE POLICY creates."""
     return {"kind": "policy", "schema": relation.schema, "table": relation.name, "name": name}
 
 
 def sequence(schema: str, name: str) -> Made:
-    """Return the name that CREATE SEQUENCE creates."""
+    """Return the name of the sequence that CREATE SEQUENCE creates."""
     return {"kind": "sequence", "schema": schema, "name": name}
 
 
 def function(schema: str, name: str, types: Sequence[str]) -> Made:
-    """Return the name and the argument types that CREATE OR REPLACE FUNCTION creates."""
+    """Return the name and the argument types of the function that CREATE OR REPLACE FUNCTION creates."""
     return {"kind": "function", "schema": schema, "name": name, "types": list(types)}
 
 
@@ -107,7 +108,7 @@ def _relation(
         there = catalog.index_named(relation.document, name) if relation.schema == schema else None
         if there is None:
             continue
-        # The plan drops an index of the same table that has no constraint.
+        # If an index of the same table has this name and no constraint, the plan drops the index.
         if relation is not own or makes != "index" or there["constraint"] is not None:
             found.append(f"an index of {relation.name}")
     article = "an index" if makes == "index" else f"a {makes}"

@@ -40,7 +40,7 @@ def expand(statements: Sequence[Statement], strategy: str) -> list[Statement]:
 
 
 def early(statements: Sequence[Statement], strategy: str) -> list[Statement]:
-    """Return the statements that are committed before the service's sessions are renewed, with ``live`` only.
+    """Return the statements that are committed before the service's sessions are renewed. Only ``live`` has any.
 
     They set the bridge for new sessions, and create the sequences and the function of its usage record. Without
     policies, none of these has an effect. Therefore sessions with the old setting and sessions with the new setting
@@ -71,8 +71,8 @@ def concurrently(sql: str) -> list[Step]:
 
 
 def not_null(target: str, column: str, check: str) -> list[Step]:
-    """Return the steps that make a column NOT NULL. They check the rows while other sessions can write, and not under
-    an exclusive lock."""
+    """Return the steps that make a column NOT NULL. They check the rows without an exclusive lock, so other sessions
+    can write."""
     name, check = identifier(column), identifier(check)
     return [
         step(

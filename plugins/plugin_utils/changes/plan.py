@@ -28,7 +28,7 @@ PHASES = (
 # While the service runs, an autovacuum must release its lock early. PostgreSQL cancels the autovacuum when the
 # deadlock_timeout of the waiting session expires, which is 1 s by default.
 YIELDING = {"deadlock_timeout": "20ms"}
-# While the service runs, no query may take longer with more rows. Therefore PostgreSQL must read each row through an
+# While the service runs, no query may take longer on a larger table. Therefore PostgreSQL must read each row through an
 # index. With these costs, it chooses the index that reads the fewest rows, even in a small table. Parallel workers are
 # off, because the transaction cannot count the rows that they read.
 LIVE = {
@@ -44,8 +44,8 @@ LIVE = {
 def build(state: State, model: Model, url_options: str = "", *, careful: bool = True) -> list[Statement]:
     """Return the statements that turn ``state`` into ``model``, in the order in which they run.
 
-    ``url_options`` are the options of DATABASE_URL. If ``careful`` is false, hazards are ignored: use this to compare
-    an existing database with the model.
+    ``url_options`` is the options parameter of DATABASE_URL. If ``careful`` is false, hazards are ignored: use this to
+    compare an existing database with the model.
 
     Raises UnsafeStateError with all obstacles if the state cannot be migrated safely.
     """
@@ -61,7 +61,7 @@ def build(state: State, model: Model, url_options: str = "", *, careful: bool = 
     # If the transaction fills the tenant column of a table, no index on the column can be built before the transaction.
     filled = {item["table"] for item in statements if item["phase"] == "tenant"}
     statements = [{**item, "online": []} if item["table"] in filled else item for item in statements]
-    # A migrated database needs no statements, so hazards cannot make them fail.
+    # Hazards matter only if statements are needed. If there are obstacles, statements are needed.
     if careful and (obstacles or statements):
         obstacles += hazards.obstacles(state, model, url_options) + names.obstacles(state, model, statements)
         obstacles += [text for change in CHANGES for text in change.hazards(state, model)]
@@ -88,12 +88,12 @@ def document(
 
     ``lock_timeout`` limits the wait for each lock, in PostgreSQL's units. ``seconds`` limits the whole transaction.
     ``patience`` is the number of seconds for which the transaction is retried if a lock is not free. ``checks`` is SQL
-    that raises an error if the statements must not run. ``counted`` says whether the rows are counted. Count them only
-    if the service does not write, because counting takes longer with more rows. ``lacking`` are the tables without the
-    tenant column.
+    that raises an error if the statements must not run. ``counted`` is true if the rows are counted. Count them only if
+    the service does not write, because counting a large table takes a long time. ``lacking`` contains the tables
+    without the tenant column.
 
-    ``live`` says whether the service keeps running during the transaction. In this case, no query of the transaction
-    may read a whole table, and every row that it reads is counted: see ``transaction.run``.
+    ``live`` is true if the service keeps running during the transaction. In this case, no query of the transaction may
+    read a whole table, and every row that it reads is counted: see ``transaction.run``.
     """
     tables = {table.name: qualified(model.schema, table.name) for table in model.guarded}
     # Compilation (JIT) of the catalog queries and of the proof takes far longer than their execution.

@@ -24,9 +24,9 @@ def statements(
 ) -> list[Statement]:
     """Return the ordered statements that reach ``goal`` from ``state``.
 
-    ``snapshot`` is the state that the ``schema`` goal restores. ``url_options`` are the options of DATABASE_URL. With
-    ``careful``, a rollback is refused if another tenant has rows, and a migration is refused if it would fail. Raises
-    TenancyError for obstacles and for an unknown goal.
+    ``snapshot`` is the state that the ``schema`` goal restores. ``url_options`` is the options parameter of
+    DATABASE_URL. With ``careful``, a rollback is refused if another tenant has rows, and a migration is refused if it
+    would fail. Raises TenancyError for obstacles and for an unknown goal.
     """
     if goal == "migrate":
         return plan.build(state, model, url_options, careful=careful)
@@ -42,16 +42,16 @@ def statements(
 def result(
     inspected: Mapping[str, Any], model: Model, wanted: Mapping[str, Any], snapshot: State | None
 ) -> dict[str, Any]:
-    """Return the result of the plan role, except its lines.
+    """Return the result of the plan role, except ``lines``, its report for the terminal.
 
     ``inspected`` has ``state`` and ``audit``. ``wanted`` has ``goal``, ``url_options``, and the values that
-    ``strategy.choose`` needs. ``wanted`` also has ``lost_run``, which says whether an earlier run ended without
-    releasing its lock.
+    ``strategy.choose`` needs. ``wanted`` also has ``lost_run``, which is true if an earlier run ended without releasing
+    its lock.
 
     The result has ``state``, ``audit``, ``goal``, ``statements``, ``strategy`` (atomic, online or live),
     ``strategy_reason``, ``backfilling``, ``refusals`` and the ``snapshot`` of a rollback. ``state_before`` keeps its
-    value when ``state`` is read again. ``needed`` says whether the run must do anything, and ``resumes`` says whether
-    it continues a lost run. Raises TenancyError.
+    value when ``state`` is read again. ``needed`` is true if the run must do anything, and ``resumes`` is true if it
+    continues a lost run. Raises TenancyError if the goal cannot be reached.
     """
     state, goal = inspected["state"], wanted["goal"]
     found = statements(state, model, goal, snapshot, wanted["url_options"])
@@ -83,7 +83,7 @@ def rehearsed(
     ``plan_made`` is the result of the plan role. ``wanted`` also has ``max_downtime`` in seconds. ``measured`` has
     ``locked_seconds``, and ``durations``, which maps the ids of statements to the seconds that they took. With the
     ``live`` strategy, the operator has confirmed a run that does not stop the service. Therefore a transaction that
-    takes too long is a refusal.
+    takes too long results in a refusal.
     """
     chosen, found = str(plan_made["strategy"]), plan_made["statements"]
     reason = strategy.choose(found, plan_made["state"], model, wanted, measured["durations"])["strategy_reason"]
@@ -116,9 +116,9 @@ def transaction(found: Sequence[Statement], state: State, model: Model, wanted: 
 
     ``wanted`` has ``goal``, ``strategy``, ``lock_timeout`` in PostgreSQL's units, ``url_options``, and the limits
     ``seconds`` for the transaction and ``proof_seconds`` for the proof. In a table with more than ``proof_rows`` rows,
-    the proof uses only some rows. ``counted`` says whether the rows are counted beforehand, and ``careful`` says
-    whether rows of another tenant are refused. ``patience`` is the number of seconds for which the transaction is
-    retried if a lock is not free.
+    the proof uses only some rows. ``counted`` is true if the rows are counted beforehand, and ``careful`` is true if
+    rows of another tenant are refused. ``patience`` is the number of seconds for which the transaction is retried if a
+    lock is not free.
 
     With the ``live`` strategy, callers wait for the whole transaction. Therefore it counts no rows, and the proof uses
     only some rows of every table.

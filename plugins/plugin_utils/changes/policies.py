@@ -91,8 +91,8 @@ def rollback(back: Rollback) -> list[Statement]:
 
 
 def rollback_of(back: Rollback, item: RelationRollback, names: set[str]) -> list[Statement]:
-    """Return the statements that drop the policies of a relation that have one of the ``names``, and create those of
-    the snapshot."""
+    """Return the statements that drop a relation's policies with one of the ``names``, and create those of the
+    snapshot."""
     before = by_name(_of_before(back, item))
     ours, record = names | before.keys(), bridge_record.policy_names(item.table)
     # bridge_record.py drops and creates the policies of the usage record. Policies that someone created by hand remain.
@@ -158,7 +158,7 @@ def row_security_off(state: State, model: Model) -> list[Statement]:
 
 
 def dropped(relation: Relation, names: set[str]) -> list[Statement]:
-    """Return the statements that drop the policies of a relation that have one of the ``names``."""
+    """Return the statements that drop a relation's policies with one of the ``names``."""
     return [
         drop_policy(relation, policy["name"], "Remove the tenant policy")
         for policy in relation.document["policies"]

@@ -79,7 +79,7 @@ def findings(state: State, model: Model) -> list[Finding]:
             for privilege in catalog.excess(part.document, model, "excess_privileges")
         ]
         if parts:
-            found.append(finding("privileges on partitions that bypass row security", table.name, [], passing))
+            found.append(finding("privileges that bypass row security, on partitions", table.name, [], passing))
     return found
 
 
@@ -119,8 +119,8 @@ def _of_column(document: Document, model: Model) -> set[str]:
 
 
 def rollback_findings(back: Rollback) -> list[Finding]:
-    """Return findings that show whether the login has its original privileges on the tables. If the service has another
-    login than in the snapshot, there are none."""
+    """Return findings that show whether the login has its original privileges on the tables. There are none if the
+    service's login has changed since the snapshot."""
     return [
         finding(
             f"original rights{item.where}", item.table.name, item.before["granted_excess"], item.now["granted_excess"]

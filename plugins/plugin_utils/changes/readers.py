@@ -21,7 +21,7 @@ Document = Mapping[str, Any]
 
 
 def is_of_readers(policy: Document) -> bool:
-    """Return whether a policy has the name that this module gives to the policy for its role."""
+    """Return whether a policy has the name that this module derives from the policy's role."""
     return not policy["public"] and [reader_policy(role) for role in policy["roles"]] == [policy["name"]]
 
 
@@ -32,7 +32,7 @@ def is_of_others(state: State, policy: Document) -> bool:
 
 
 def applies(state: State, policy: Document) -> bool:
-    """Return whether a policy is permissive and applies to the service, so that it shows more rows."""
+    """Return whether a policy is permissive and applies to the service. Such a policy shows it more rows."""
     return policy["permissive"] and not is_of_others(state, policy)
 
 
@@ -175,7 +175,10 @@ def row_security_off_findings(state: State, model: Model) -> list[Finding]:
 
 
 def notes(state: State, model: Model) -> list[str]:
-    """Return a note for each other role with privileges on rows: which rows it sees after row security is forced."""
+    """Return notes on the other roles with privileges on rows, and on their permissive policies, which remain.
+
+    The note on a role describes the rows that the role sees after row security is forced.
+    """
     return [
         *(_sentence(state, model, role) for role in state["hazards"]["other_roles"]),
         *(

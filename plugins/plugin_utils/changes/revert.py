@@ -69,7 +69,7 @@ def refuse_other_tenants(state: State, model: Model) -> list[str]:
 
 
 def policies_findings(state: State, model: Model, rows_before: Mapping[str, Any]) -> list[Finding]:
-    """Return the findings after ``policies``: whether row security is off, and columns and rows are kept.
+    """Return findings that show whether the statements of ``policies`` were applied, and whether all rows are kept.
 
     ``rows_before`` is empty if the service runs during the rollback, because the rows are then not counted.
     """

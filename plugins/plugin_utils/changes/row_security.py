@@ -1,4 +1,4 @@
-"""Row security on the tenant tables and their partitions. It is enabled, and forced so that it applies to the owner."""
+"""Row security on the tenant tables and their partitions. It is enabled, and FORCE applies it to the owner as well."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ State = Mapping[str, Any]
 
 
 def step(sql: str, *, patient: bool = False) -> dict[str, Any]:
-    """Return one step of a statement that runs in its own transaction while the service runs.
+    """Return one step of a statement. The step runs in its own transaction while the service runs.
 
     A ``patient`` step may wait for a lock without a limit, because it does not block other sessions while it waits.
     Other steps wait only briefly.
@@ -30,7 +30,7 @@ def statement(
     early: bool = False,
     scans: str = "",
 ) -> Statement:
-    """Return one planned statement as a plain dict, in the form that the filter returns.
+    """Return one planned statement as a plain dict.
 
     ``online`` contains the steps that have the same effect while the service runs. If it is empty, the statement runs
     in the transaction of the cutover. ``makes`` contains the names that the statement creates, in the form that

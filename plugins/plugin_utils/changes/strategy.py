@@ -35,7 +35,7 @@ def choose(
     """Return ``strategy``, ``strategy_reason`` and ``strategy_refusals`` for the statements ``found`` of a plan.
 
     ``wanted`` has ``goal``, ``strategy`` (atomic, online, live or auto), ``online_rows``, ``live_rows``, ``service``
-    and ``renewal``, which has way, workers and obstacle. ``wanted`` also has ``restores_login``, which says whether a
+    and ``renewal``, which has way, workers and obstacle. ``wanted`` also has ``restores_login``, which is true if a
     rollback restores the service's earlier login. ``measured`` maps the ids of statements to the seconds that they took
     in a rehearsal. The reason is empty if the run changes nothing. There are refusals only if ``live`` is requested but
     impossible.
@@ -60,7 +60,7 @@ def choose(
 def _live(wanted: Mapping[str, Any]) -> str:
     renewal = wanted["renewal"]
     workers = f" ({renewal['workers']} workers)" if renewal["workers"] > 1 else ""
-    # gunicorn starts a second worker before the only one ends.
+    # gunicorn starts a second worker before its only worker ends.
     is_alone = renewal["workers"] == 1 and renewal["way"] != "gunicorn"
     alone = " It has only one worker: callers may wait until the new one has started." if is_alone else ""
     return (
