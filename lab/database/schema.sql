@@ -104,7 +104,7 @@ BEGIN
     avg_openness, avg_conscientiousness, avg_extraversion, avg_agreeableness, avg_neuroticism,
     avg_formality, avg_directness, avg_detail_orientation, avg_patience, avg_technical_comfort,
     recent_frustration, recent_satisfaction, recent_urgency)
-  -- Without GROUP BY, the query returns one row even for a caller without metrics.
+  -- Without GROUP BY there is one row, also of a caller who has no metrics.
   SELECT p_user_id, count(*), now(),
     avg(openness), avg(conscientiousness), avg(extraversion), avg(agreeableness), avg(neuroticism),
     avg(formality), avg(directness), avg(detail_orientation), avg(patience), avg(technical_comfort),
