@@ -82,9 +82,9 @@ def test_a_dry_run_looks_at_all_hosts_at_once(fleet: Fleet) -> None:
 def test_one_answer_is_for_the_hosts_that_the_question_names(fleet: Fleet) -> None:
     with untouched(*fleet), typed("no") as terminal:
         asked = run("migrate.yml", '-e{"run_batches": [2]}', check=False, terminal=terminal)
-    assert "ai_memory of lab17" in asked.words, asked.output
-    assert "ai_memory of lab15 " in asked.words, asked.output
-    assert "ai_memory of lab15b" not in asked.words, asked.output
+    assert "ai_memory on lab17" in asked.words, asked.output
+    assert "ai_memory on lab15 " in asked.words, asked.output
+    assert "ai_memory on lab15b" not in asked.words, asked.output
     assert "lab15 FAILED failed in phase confirm" in asked.words, asked.output
     assert "lab15b - not started" in asked.words, asked.output
 
