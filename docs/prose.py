@@ -144,7 +144,7 @@ def where_for_if(passage: Passage) -> Iterator[str]:
 
 
 def without_object(passage: Passage) -> Iterator[str]:
-    """Yield a finding for a task name without an object, or whose object is a pronoun."""
+    """Yield a finding for a task name that has no object, or whose object is a pronoun."""
     name = passage.text.rpartition(" | ")[2]
     if passage.kind == "task name" and (PRONOUN.search(name) or len(name.split()) < 2):
         yield f'no object: "{passage.text}"'

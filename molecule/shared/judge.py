@@ -22,7 +22,7 @@ RECENT = 3
 
 
 class Call(NamedTuple):
-    """One call of a caller: its id and two of its scores."""
+    """One call from a caller: its id and two of its scores."""
 
     id: str
     openness: int

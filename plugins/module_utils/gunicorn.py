@@ -114,8 +114,8 @@ def _files(place: Path) -> dict[str, bool]:
         with contextlib.suppress(FileNotFoundError):
             if _FILE.fullmatch(os.readlink(path)):
                 state = path.stat()
-                # Later versions set the modification time to the seconds since the host's boot, which is a date far in
-                # the past.
+                # Later versions set the modification time to the number of seconds since the host booted. As a
+                # timestamp, this number is a date far in the past.
                 booted = state.st_mode & 0o777 != _CREATED or state.st_mtime < state.st_ctime / 2
                 found[str(state.st_ino)] = booted
     return found

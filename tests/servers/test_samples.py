@@ -47,7 +47,7 @@ SINCE = {"int4multirange": 14, "numeric(5,-2)": 15}
 
 
 def column_list(major: int) -> str:
-    """Return one NOT NULL column without a default for each type of a PostgreSQL version."""
+    """Return one column for each type that a PostgreSQL version has. The columns are NOT NULL and have no default."""
     known = (name for name in TYPES if SINCE.get(name, 0) <= major)
     return ", ".join(f"c{number} {name} NOT NULL" for number, name in enumerate(known))
 

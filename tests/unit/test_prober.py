@@ -1,4 +1,4 @@
-"""The prober runs as on the server, against a service that fails in every way, and its statistics are correct."""
+"""The prober, against a service that fails in every way: it runs as it does on the server, and counts correctly."""
 
 from __future__ import annotations
 

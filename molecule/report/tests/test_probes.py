@@ -56,7 +56,7 @@ def stopped(machine: Host) -> bool:
 
 @pytest.fixture(scope="module", autouse=True)
 def _tenant_aware(machine: Host) -> Iterator[None]:
-    """Use the release that requires a token, and remove it and the probes at the end."""
+    """Use the release that requires a token. At the end, remove the release and the probes."""
     machine.run("sudo lab-reset tenant_aware")
     yield
     machine.reset()

@@ -1,8 +1,9 @@
--- Finds statements of the application role, or of the role that it replaces, to which a rule applies. The block
--- searches the last statement of each of their sessions, and pg_stat_statements if that extension exists. It only
--- reads, and returns no statement's text, because the text may contain callers' data. The setting tenancy_runbook.input
--- contains the input: {schema, tables: [name], column, application_role, replaced_role, natural_keys: [{table,
--- columns}]}. The block writes the result, {rule: [table]}, to the setting tenancy_runbook.statements.
+-- Finds statements to which a rule applies, among those of the application role and of the role that it replaces. The
+-- block searches the last statement of each session of these roles, and pg_stat_statements if that extension exists. It
+-- only reads, and returns no statement's text, because the text may contain callers' data. The setting
+-- tenancy_runbook.input contains the input: {schema, tables: [name], column, application_role, replaced_role,
+-- natural_keys: [{table, columns}]}. The block writes the result, {rule: [table]}, to the setting
+-- tenancy_runbook.statements.
 -- A percent sign is doubled because the query has named arguments.
 DO $statements$
 DECLARE

@@ -5,7 +5,7 @@ rows of the same tenant conflict as before. The key keeps its name, comments and
 clustering).
 
 PostgreSQL cannot use an existing index of a partitioned table for a constraint. Therefore the partitions get their keys
-first, and the key of the table attaches them (PostgreSQL manual, 5.12.2.2 "Partition Maintenance").
+first, which are then attached to the key of the table (PostgreSQL manual, 5.12.2.2 "Partition Maintenance").
 """
 
 from __future__ import annotations
@@ -312,14 +312,14 @@ class _Exchange:
     def _in_parts(self) -> list[Statement]:
         """Return the statements that replace the key of a partitioned table.
 
-        Dropping the old key also drops the keys of the partitions. The partitions get new keys, and the new key of the
-        table attaches them.
+        Dropping the old key also drops the keys of the partitions. The partitions get new keys, which are then
+        attached to the new key of the table.
         """
         builds, takes = [], []
         for relation in (*self.partitions, self.whole):
             own = self._own(relation)
             if own is not None and (own["constraint"] is not None or relation.is_partitioned):
-                # The parent's key attaches this key as it is.
+                # This key is attached to the parent's key as it is.
                 continue
             part = self._part(relation)
             name = part["name"] if part else derived_name(relation.name, self.index["name"])
@@ -333,8 +333,8 @@ class _Exchange:
         return [*builds, self._drop(self.reason), *takes]
 
     def _above(self, relation: Relation, name: str, part: Document) -> Statement:
-        """Return the statement that creates the key of a partitioned table, which attaches the keys of its
-        partitions."""
+        """Return the statement that creates the key of a partitioned table; the keys of the partitions are
+        attached to it."""
         identity = f"{self.identity}{relation.suffix}"
         if part["constraint"] is None:
             sql = indexes.create(relation.target, name, part, self.column)
@@ -464,7 +464,7 @@ class _NewKey:
     def _index_to_take(self, relation: Relation) -> tuple[str | None, list[Statement]]:
         """Return the index that becomes the key of a relation with rows, and the statements that build the index.
 
-        The index is None if a partition already has such a key, which the table's key attaches.
+        The index is None if a partition already has such a key, which is attached to the table's key.
         """
         own = self._own(relation)
         if own is not None:
@@ -527,7 +527,7 @@ def rollback(back: Rollback) -> list[Statement]:
     """Return the statements that drop the keys and indexes per tenant, and restore those of the snapshot."""
     planned = [statement for item in back.relations for statement in _dropped(back, item)]
     restored = [(item, index) for item in back.relations for index in _of_before(back, item)]
-    # The key of a table attaches the first equal key of a partition. Therefore each key of a table is restored together
+    # The first equal key of a partition is attached to the key of a table. Therefore each key of a table is restored together
     # with the keys of its partitions, before the next key.
     wholes = list(dict.fromkeys(_whole(item, index) for item, index in restored))
     for item, index in sorted(restored, key=lambda pair: wholes.index(_whole(*pair))):

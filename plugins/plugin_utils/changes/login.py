@@ -40,7 +40,7 @@ def becoming(role: str, bypassing: Iterable[str]) -> list[Attempt]:
 
 
 def reaching(state: State, model: Model, writes: bool) -> list[Attempt]:
-    """Return the attempts to reach rows with COPY, and without setting a tenant.
+    """Return the attempts to reach rows with COPY, and those to reach rows without setting a tenant.
 
     Tables without the tenant column are omitted, because findings already report them. If ``writes`` is true, the
     result also contains the attempts that write, which lock the table.

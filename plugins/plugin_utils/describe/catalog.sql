@@ -36,7 +36,7 @@ index_list AS (
   SELECT r.relid, json_agg(json_build_object(
       'name', c.relname,
       'definition', pg_get_indexdef(i.indexrelid),
-      -- An expression has the name null.
+      -- For an expression in the index, the name is null.
       'columns', (
         SELECT json_agg(a.attname ORDER BY k)
         FROM generate_series(1, i.indnkeyatts) AS k
