@@ -527,8 +527,8 @@ def rollback(back: Rollback) -> list[Statement]:
     """Return the statements that drop the keys and indexes per tenant, and restore those of the snapshot."""
     planned = [statement for item in back.relations for statement in _dropped(back, item)]
     restored = [(item, index) for item in back.relations for index in _of_before(back, item)]
-    # The first equal key of a partition is attached to the key of a table. Therefore each key of a table is restored together
-    # with the keys of its partitions, before the next key.
+    # The first equal key of a partition is attached to the key of a table. Therefore each key of a table is restored
+    # together with the keys of its partitions, before the next key.
     wholes = list(dict.fromkeys(_whole(item, index) for item, index in restored))
     for item, index in sorted(restored, key=lambda pair: wholes.index(_whole(*pair))):
         planned += _restored(item, index)
