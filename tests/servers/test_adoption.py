@@ -228,7 +228,8 @@ def test_casts_of_the_owner_do_not_run_with_the_administrators_rights(server: Se
         state = found.state()
         assert [item["rows"] for item in state["hazards"]["links"]] == [None]
         assert hazards.uncompared(state, found.model) == notes
-        refused = [text for text in hazards.obstacles(state, found.model) if "takes its tenant from boxes" in text]
+        said = "takes its tenant from boxes through (box)"
+        refused = [text for text in hazards.obstacles(state, found.model) if said in text]
         assert len(refused) == (tenant is None)
 
 

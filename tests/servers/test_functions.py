@@ -101,7 +101,8 @@ OTHER = {
     ),
     "another language": (
         (f"CREATE OR REPLACE {FORMS['PL/pgSQL'][0]}",),
-        "is written in plpgsql, but the body in tenancy_functions is in SQL: replace it with one in SQL that has",
+        ("is written in plpgsql, but the body in tenancy_functions is in SQL: replace it with one in SQL that has the"
+         " same"),
     ),
     "other names": (
         ("DROP FUNCTION say", f"CREATE {FORMS['a text in SQL'][0]}".replace("said", "uttered")),

@@ -383,7 +383,8 @@ REFUSED: dict[str, tuple[list[str], list[dict[str, Any]], str]] = {
             "CREATE TABLE children (id serial PRIMARY KEY, parent_id integer CONSTRAINT part REFERENCES parents_1)",
         ],
         [surrogate("parents"), surrogate("children")],
-        "The foreign key part of public.children references public.parents_1, a partition of public.parents: let",
+        ("The foreign key part of public.children references public.parents_1, a partition of public.parents: let the"
+         " key reference public.parents, or drop the key first."),
     ),
 }  # fmt: skip
 

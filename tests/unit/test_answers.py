@@ -31,7 +31,10 @@ def answered(**other: Any) -> dict[str, str]:
             KEPT | {"plan": [], "replaced_database": None},
             "Yes. There was nothing to do: the database was already in this state",
         ),
-        ({"plan": [], "replaced_database": None}, "Yes. An earlier run made the change, but was lost before"),
+        (
+            {"plan": [], "replaced_database": None},
+            "Yes. An earlier run made the change, but was lost before its end. This run restarted",
+        ),
         ({"kind": "enforce"}, "Yes. The bridge is off"),
         ({"kind": "backup"}, "Yes. The backup is complete."),
         ({"kind": "rehearse"}, "Yes. The change was applied, proven and rolled back in a copy."),
@@ -45,7 +48,10 @@ def answered(**other: Any) -> dict[str, str]:
         ),
         (FAILED | KEPT, "No. The run ended before it changed anything."),
         (FAILED, "No. The change failed. The database is unchanged."),
-        (FAILED | {"database_state": "reverted"}, "No. The change was rolled back, because a check failed"),
+        (
+            FAILED | {"database_state": "reverted"},
+            "No. The change was rolled back, because a check failed after its commit.",
+        ),
         (FAILED | {"database_state": "expanded"}, "No. The new columns and indexes exist, but nothing else was"),
         (FAILED | {"database_state": "unknown"}, "No. It is not known whether the database was changed."),
         (FAILED | {"database_state": "changed", "outcome": "PARTIAL"}, "Partly. The database was changed, but a later"),
@@ -154,7 +160,8 @@ def test_a_run_without_a_command_for_it_says_so_too(other: dict[str, Any], said:
 def test_after_a_migration_bridge_login_api_and_audit_remain() -> None:
     said = answered(audit=[{"rule": "a-rule", "fixed_by_plan": False}, {"rule": "b", "fixed_by_plan": True}])
     remaining = said["What remains to be done?"]
-    assert remaining.startswith("The bridge is on: ai-memory may still set no tenant, and then works as Peterson")
+    bridge = "The bridge is on: ai-memory may still set no tenant, and then works as Peterson Insurance."
+    assert remaining.startswith(bridge)
     assert "The old login postgres still exists" in remaining
     assert "Correct the API: it shows or stores rows of the wrong tenant (1 warnings)." in remaining
     assert "could not prove: that it stores." in remaining
@@ -178,7 +185,7 @@ def test_a_database_that_was_replaced_is_dropped_by_hand() -> None:
     [
         (FAILED, "Correct the cause, and run the playbook again."),
         (FAILED | {"outcome": "CANCELLED"}, "Run the playbook again, and type YES in capitals."),
-        (FAILED | {"service_state": "stopped"}, "Start the service on the server at once"),
+        (FAILED | {"service_state": "stopped"}, "Start the service on the server at once."),
         (FAILED | {"database_state": "unknown"}, "Run playbooks/verify.yml to see the state of the database."),
         (FAILED | {"database_state": "changed", "outcome": "PARTIAL"}, "Run playbooks/verify.yml. If all findings"),
         ({"finished": False, "outcome": "FAILED", "database_state": "unchanged"}, "Run playbooks/verify.yml to see"),

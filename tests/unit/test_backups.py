@@ -122,7 +122,12 @@ ASKED: dict[str, Any] = {
         ("/b/db-1/manifest.json", {"encrypted": True}, {"has_key": True}, ""),
         ("", {}, {}, "No backup with a manifest was found as /b/db-*: specify a backup with"),
         ("", {}, {"asked": "/none"}, "No backup with a manifest was found as /none: specify a backup with"),
-        ("/b/db-2/manifest.json", {}, {}, "describes database db in /b/db-1, but must describe db in its own"),
+        (
+            "/b/db-2/manifest.json",
+            {},
+            {},
+            "/b/db-2/manifest.json describes database db in /b/db-1, but must describe db in its own",
+        ),
         (
             "/b/db-1/manifest.json",
             {"database": "x"},

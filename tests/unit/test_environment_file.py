@@ -123,5 +123,6 @@ def test_a_link_of_another_user_is_not_followed(file: Path, of_link: int, of_fil
         if followed:
             assert environment_file.regular(str(path)) == str(file)
         else:
-            with pytest.raises(environment_file.FileError, match="to user 65534 but is a link to another user's file"):
+            message = "belongs to user 65534 but is a link to another user's file"
+            with pytest.raises(environment_file.FileError, match=message):
                 environment_file.regular(str(path))

@@ -102,7 +102,10 @@ UUID = "3f0c8a52-9d1e-4b7a-8c35-6e2f1d0b9a74"
         ({"readers": [{"role": "alice", "tenants": "all"}]}, "tenancy_readers names 'alice', the service's role"),
         ({"readers": [{"role": "dashboard", "tenant": 1}] * 2}, "tenancy_readers lists a role twice"),
         ({"column_adopted": "yes"}, "tenancy_column_adopted must be true or false, not 'yes'"),
-        ({"column_adopted": True}, "tenancy_default_tenant must be null, not 1, because tenancy_column_adopted"),
+        (
+            {"column_adopted": True},
+            "tenancy_default_tenant must be null, not 1, because tenancy_column_adopted is true",
+        ),
         (
             {"column_adopted": True, "default_tenant": None},
             "tenancy_bridge must be false, because tenancy_column_adopted",

@@ -24,6 +24,7 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils.gunicorn import M
 from ansible_collections.aimemory.tenancy.plugins.module_utils.renewability import Seen
 
 UNIT = "ai-memory.service"
+UNREAD = f"{UNIT} runs a process whose sessions neither root nor its user can read (celery 20)."
 MASTER = Master(Process(10, 1), {Process(11, 2): True, Process(12, 3): True})
 
 
@@ -48,7 +49,7 @@ def seen(**changes: Any) -> Seen:
         (seen(holders={10: "gunicorn"}), "auto", "gunicorn", "(10) has a database session. Its workers share"),
         (seen(holders={11: "gunicorn", 20: "celery"}), "auto", "gunicorn", "also has a database session (celery 20)."),
         (seen(unread={11: "gunicorn"}), "auto", "gunicorn", ""),
-        (seen(unread={20: "celery"}), "auto", "gunicorn", "sessions neither root nor its user can read (celery 20)."),
+        (seen(unread={20: "celery"}), "auto", "gunicorn", UNREAD),
         (seen(poolers=["pgbouncer"]), "auto", "gunicorn", f"and no renewal of {UNIT} replaces them."),
         (seen(reloads=True), "reload", "reload", ""),
         (seen(reloads=True, holders={10: "uvicorn"}), "reload", "reload", "(10) has a database session"),

@@ -53,7 +53,11 @@ def test_sessions_of_its_own_are_right(found: dict[str, Any], sentence: str, add
         (changed(started="now"), "elsewhere", "a copy or a standby of it (started now, not then)"),
         (changed(database_oid=6, database="two"), "elsewhere", "leads to two, not to ai_memory on this server"),
         (changed(session_user="pool"), "unfit", "DATABASE_URL names alice, but over the service's own route"),
-        (changed(current_user="app_rw"), "unfit", "the service works as app_rw: remove the setting that changes"),
+        (
+            changed(current_user="app_rw"),
+            "unfit",
+            "the service works as app_rw: remove the setting that changes the role",
+        ),
         ({**POOLED, "moved": True}, "unfit", "pgbouncer at localhost, port 6432 shares sessions between clients: t"),
         ({**POOLED, "statement_mode": True}, "unfit", "pool_mode = statement"),
         ({**POOLED, "setting_seen": True}, "unfit", "no server_reset_query"),

@@ -156,7 +156,7 @@ def test_other_clients_end_a_run(*, dry_run: bool) -> None:
     first, second = refusals.of_clients(clients, wanted)
     assert first.startswith("Clients other than ai-memory are connected to ai_memory: psql of bob.")
     assert second.startswith("Sessions that the run does not terminate hold locks on tables of ai_memory: a vacuum.")
-    assert [("A run stops" in sentence) for sentence in (first, second)] == [dry_run, dry_run]
+    assert [("A run stops here" in sentence) for sentence in (first, second)] == [dry_run, dry_run]
     assert refusals.of_clients(clients, wanted | {"terminates": True}) == [second]
     assert refusals.of_clients(clients | {"clients": [], "holders": []}, wanted) == []
 

@@ -65,8 +65,14 @@ NAME = "Name another backup with -e restore_backup=..."
         (files("rm SHA256SUMS"), "SHA256SUMS: No such file or directory"),
         (files("echo { > manifest.json"), f"{COPY}/manifest.json is damaged: it is not JSON"),
         (manifest(sha256="0" * 64), f"{DAMAGED} SHA256SUMS does not match its checksum in the manifest. {NAME}"),
-        (manifest(database="other"), f"manifest.json describes database other in {COPY}, but must describe ai_memory"),
-        (manifest(path="/elsewhere"), "manifest.json describes database ai_memory in /elsewhere, but must describe"),
+        (
+            manifest(database="other"),
+            f"manifest.json describes database other in {COPY}, but must describe ai_memory in its own",
+        ),
+        (
+            manifest(path="/elsewhere"),
+            "manifest.json describes database ai_memory in /elsewhere, but must describe ai_memory in",
+        ),
         (manifest(tables=[{"schema": "public", "name": "memories"}]), "(without call_summaries, caller_profiles, pers"),
     ],
 )
