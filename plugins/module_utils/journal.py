@@ -11,9 +11,9 @@ import builtins
 import datetime
 import functools
 import json
+import os
 import re
 import subprocess
-import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -85,7 +85,8 @@ def read(unit: str, *when: str) -> Iterator[Line]:
         "journalctl", f"--unit={unit}", "--no-pager", "--quiet", "--output=json", f"--output-fields={','.join(FIELDS)}",
         *when,
     ]  # fmt: skip
-    with tempfile.TemporaryFile("w+", errors="replace") as errors:
+    # Its messages go to memory, because the disk may be full, and to no pipe, because nobody reads it meanwhile.
+    with open(os.memfd_create("errors"), "w+", encoding="utf-8", errors="replace") as errors:
         try:
             with subprocess.Popen(
                 command, stdout=subprocess.PIPE, stderr=errors, encoding="utf-8", errors="replace"

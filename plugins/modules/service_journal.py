@@ -7,7 +7,7 @@ import re
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import journal
+from ansible_collections.aimemory.tenancy.plugins.module_utils import journal, systemctl
 
 DOCUMENTATION = r"""
 module: service_journal
@@ -100,15 +100,6 @@ errors_before:
 """
 
 
-def name(module: AnsibleModule) -> str:
-    """Return the unit's real name, because the journal contains no aliases; fail the module on an error."""
-    command = ["systemctl", "show", "--property=Id", "--value", "--", module.params["unit"]]
-    code, found, error = module.run_command(command)
-    if code != 0 or not found.strip():
-        module.fail_json(msg=f"systemctl cannot show {module.params['unit']}: {error.strip()}")
-    return str(found).strip()
-
-
 def main() -> None:
     """Run the module."""
     text = {"type": "str", "required": True}
@@ -134,12 +125,18 @@ def main() -> None:
         )
     except re.error as error:
         module.fail_json(msg=f"A service_journal_* pattern is not a regular expression: {error}.")
-    unit, since = name(module), wanted["since"]
+    since = wanted["since"]
     try:
+        # The journal stores only the unit's real name, but the run may have been given an alias.
+        unit = systemctl.Systemctl(module.run_command).property("Id", wanted["unit"])
+        if not unit:
+            module.fail_json(msg=f"systemctl cannot show {wanted['unit']}: it has no Id")
         started = journal.since_start([*journal.read(unit, f"--since={since}")])
         before = journal.read(unit, "--since=-1h", f"--until={since}") if wanted["before"] else ()
         found, earlier = (journal.without_requests(lines, wanted["own_requests"]) for lines in (started, before))
         summary = journal.summary([*found], earlier, searched, wanted["last"])
+    except systemctl.SystemctlError as error:
+        module.fail_json(msg=f"systemctl cannot show {wanted['unit']}: {error}")
     except journal.JournalError as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=False, **summary)
