@@ -154,7 +154,7 @@ UNCHANGED = "Database: unchanged, nothing was committed."
 ILL = "Service: ai-memory DOES NOT RESPOND. On the server: systemctl status ai-memory"
 KEPT_NOTHING = "The backup failed, and nothing was kept"
 FULL = "No space left on device"
-WAITED = "canceling statement due to lock timeout"
+HELD = "Sessions that the run does not terminate hold locks on"
 DUMP, CUTOVER = "take | Dump the database", "cutover | Change the database"
 UNDO_UNIT = f"rm -r {UNIT}; systemctl daemon-reload"
 
@@ -193,12 +193,12 @@ CASES = [
     Case(
         "somebody locks a table", CUTOVER,
         lambda m: on(m, f'{REPLICA} "LOCK TABLE call_summaries IN ACCESS SHARE MODE; SELECT pg_sleep(9)"'),
-        WAITED, "apply",
+        HELD, "stop",
     ),
     Case(
         "somebody has a long transaction", CUTOVER,
         lambda m: on(m, f'{REPLICA} "UPDATE caller_profiles SET total_calls = 0; SELECT pg_sleep(9); SELECT 1/0"'),
-        WAITED, "apply",
+        HELD, "stop",
     ),
     Case(
         "the service refuses to stop", CUTOVER,

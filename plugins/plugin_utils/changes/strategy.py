@@ -91,8 +91,8 @@ def against_live(
         sentences.append(str(renewal["obstacle"]))
     elif renewal["way"] not in RENEWED:
         sentences.append(
-            f"Only a restart renews the sessions of {service}: run it with gunicorn, or set service_renew to reload or "
-            "command."
+            f"Only a restart renews the sessions of {service}: run {service} with gunicorn, or set service_renew to "
+            "reload or command."
         )
     if model.replaced_role is not None:
         sentences.append(

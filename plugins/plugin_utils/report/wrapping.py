@@ -12,11 +12,12 @@ def wrapped(text: str, width: int, indent: str = "") -> list[str]:
     """Return the lines of a text, each at most ``width`` columns wide. All but the first begin with ``indent``.
 
     ``width`` applies to a terminal of screen.WIDTH columns. A narrower terminal shortens the lines by the difference.
+    A command or a name is not split at its hyphens.
     """
     narrower = max(screen.WIDTH - screen.columns(), 0)
     return textwrap.wrap(
         text, max(width - narrower, screen.WIDTH // 4), subsequent_indent=indent, expand_tabs=False,
-        replace_whitespace=False,
+        replace_whitespace=False, break_on_hyphens=False,
     )  # fmt: skip
 
 
