@@ -32,22 +32,6 @@ _OTHER_CAUSES = re.compile(
     re.IGNORECASE,
 )
 _SUCCESS, _REFUSED, _TOO_MANY = range(200, 300), (401, 403), 429
-# The options of every module that makes requests.
-OPTIONS = {
-    "unit": {"type": "str", "required": True}, "url": {"type": "str", "required": True},
-    "timeout": {"type": "int", "required": True},
-    # The task is not logged. With no_log, Ansible would mask each header value in every result, even if the value is an
-    # ordinary word.
-    "headers": {"type": "dict", "default": {}, "no_log": False},
-    "secret": {"type": "str", "default": "", "no_log": False}, "seconds": {"type": "int", "default": 300},
-    "file": {"type": "str", "default": ""}, "names": {"type": "dict", "required": True},
-}  # fmt: skip
-# The options for one request.
-REQUEST = {
-    "name": {"type": "str", "required": True}, "method": {"type": "str", "default": "GET"},
-    "path": {"type": "str", "required": True}, "body": {"type": "dict"}, "claims": {"type": "dict"},
-    "marker": {"type": "str", "default": ""},
-}  # fmt: skip
 # The maximum number of characters of a response that are shown, and of bytes that are read.
 SHOWN, _MAX_BYTES = 300, 4 * 2**20
 # The minimum length of a value that identifies a row, such as a caller's number, an id or a sentence.

@@ -113,7 +113,7 @@ def misplaced(found: Sequence[Found], tenant: str, column: str, *, required: boo
                 f"The service responded that it stored a memory, but {table['table']} contains no row for it: the "
                 "service stores the row elsewhere, or after its response. Check which database its sessions use "
                 "(DATABASE_URL), or correct service_smoke_rows; for a service that writes later, increase "
-                "service_smoke_margin."
+                "service_health_timeout (before the change) or service_smoke_margin (after it)."
             )
     for table in found:
         for item in table["tenants"]:

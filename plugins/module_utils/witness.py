@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -204,8 +205,12 @@ class Witness:
                     found[tuple(item.values())] = item
                     if not item["address"]:
                         backends.setdefault(item["pid"], set()).update(self._backend(item["pid"]))
-                if after is None and os.waitpid(asking, os.WNOHANG) != (0, 0):
-                    after = min(time.monotonic() + AFTER_ANSWER, deadline)
+                if after is None:
+                    ended, status = os.waitpid(asking, os.WNOHANG)
+                    if ended:
+                        after = min(time.monotonic() + AFTER_ANSWER, deadline)
+                    if status:
+                        raise ChildProcessError("the process that sends the requests failed")
         finally:
             if after is None:
                 os.kill(asking, signal.SIGKILL)
@@ -287,15 +292,23 @@ class Witness:
 
 
 def ask(url: str, timeout: float, requests: Sequence[Callable[[], Any]] = ()) -> int:
-    """Send health requests to a service, or ``requests``, from a child process; return the id of the child."""
+    """Send health requests to a service, or ``requests``, from a child process; return the id of the child.
+
+    A request without a response is no error. On any other error, the exit status of the child is 1.
+    """
     child = os.fork()
     if child == 0:
-        with contextlib.suppress(Exception):
+        status = 1
+        try:
             for request in requests:
                 request()
             if not requests:
                 _ask_for_health(url, timeout)
-        os._exit(0)
+            status = 0
+        except Exception:
+            traceback.print_exc()
+        finally:
+            os._exit(status)
     return child
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import api
+from ansible_collections.aimemory.tenancy.plugins.module_utils import api, request_options
 
 DOCUMENTATION = r"""
 module: service_endpoints
@@ -137,7 +137,7 @@ def main() -> None:
     }  # fmt: skip
     module = AnsibleModule(
         argument_spec={
-            **api.OPTIONS, "other": {"type": "dict", "required": True},
+            **request_options.OPTIONS, "other": {"type": "dict", "required": True},
             "endpoints": {"type": "list", "elements": "dict", "required": True, "options": endpoint},
         },
         supports_check_mode=True,

@@ -7,7 +7,13 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import api, probe_samples, probe_unit, prober
+from ansible_collections.aimemory.tenancy.plugins.module_utils import (
+    api,
+    probe_samples,
+    probe_unit,
+    prober,
+    request_options,
+)
 
 DOCUMENTATION = r"""
 module: service_probes
@@ -164,9 +170,9 @@ def main() -> None:
     """Run the module."""
     module = AnsibleModule(
         argument_spec={
-            **api.OPTIONS,
+            **request_options.OPTIONS,
             "state": {"type": "str", "choices": ["started", "stopped"], "required": True},
-            "request": {"type": "dict", "required": True, "options": api.REQUEST},
+            "request": {"type": "dict", "required": True, "options": request_options.REQUEST},
             "interval": {"type": "float", "default": 0.1}, "limit": {"type": "int", "default": 900},
             "health_url": {"type": "str", "required": True}, "health_timeout": {"type": "float", "default": 30},
             "health_seconds": {"type": "float", "default": 30},

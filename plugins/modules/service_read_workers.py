@@ -5,7 +5,14 @@ from __future__ import annotations
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import api, messages, reached_workers, sessions, witness
+from ansible_collections.aimemory.tenancy.plugins.module_utils import (
+    api,
+    messages,
+    reached_workers,
+    request_options,
+    sessions,
+    witness,
+)
 
 DOCUMENTATION = r"""
 module: service_read_workers
@@ -82,9 +89,9 @@ def main() -> None:
     """Run the module."""
     module = AnsibleModule(
         argument_spec={
-            **api.OPTIONS,
+            **request_options.OPTIONS,
             **{name: witness.OPTIONS[name] for name in ("database", "port", "user")},
-            "request": {"type": "dict", "required": True, "options": api.REQUEST},
+            "request": {"type": "dict", "required": True, "options": request_options.REQUEST},
             "rounds": {"type": "int", "default": 50},
             "patience": {"type": "int", "default": 60},
         },

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import api
+from ansible_collections.aimemory.tenancy.plugins.module_utils import api, request_options
 
 DOCUMENTATION = r"""
 module: service_request
@@ -88,10 +88,11 @@ def main() -> None:
     """Run the module."""
     module = AnsibleModule(
         argument_spec={
-            **api.OPTIONS, "requests": {"type": "list", "elements": "dict", "required": True, "options": api.REQUEST},
+            **request_options.OPTIONS,
+            "requests": {"type": "list", "elements": "dict", "required": True, "options": request_options.REQUEST},
         },
         supports_check_mode=True,
-    )  # fmt: skip
+    )
     wanted = module.params
     token, caller = api.caller(module)
     names = api.names(wanted["names"])

@@ -12,6 +12,7 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import (
     api,
     messages,
     processes,
+    request_options,
     sessions,
     smoke_rows,
     smoke_run,
@@ -241,7 +242,7 @@ CLEANUP = {
     "seconds": {"type": "int", "default": 60},
 }  # fmt: skip
 OTHER = {
-    "request": {"type": "dict", "options": api.REQUEST}, "tenant": {"type": "str"},
+    "request": {"type": "dict", "options": request_options.REQUEST}, "tenant": {"type": "str"},
     "only_signed": {"type": "bool", "default": False}, "fails": {"type": "bool", "default": False},
 }  # fmt: skip
 
@@ -299,10 +300,10 @@ class Tables:
 
 def main() -> None:
     """Run the module."""
-    request = {"type": "dict", "options": api.REQUEST}
+    request = {"type": "dict", "options": request_options.REQUEST}
     module = AnsibleModule(
         argument_spec={
-            **api.OPTIONS,
+            **request_options.OPTIONS,
             "action": {"type": "str", "choices": ["test", "find", "clear", "look"], "required": True},
             "database": {"type": "str", "required": True}, "port": {"type": "int", "required": True},
             "user": {"type": "str", "required": True},

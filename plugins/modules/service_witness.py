@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import messages, witness
+from ansible_collections.aimemory.tenancy.plugins.module_utils import messages, request_options, witness
 
 DOCUMENTATION = r"""
 module: service_witness
@@ -105,11 +105,16 @@ files:
   type: list
 """
 
+REQUEST = {**request_options.OPTIONS, **request_options.REQUEST}
+
 
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
-        argument_spec={**witness.OPTIONS, "requests": {"type": "list", "elements": "dict", "default": []}},
+        argument_spec={
+            **witness.OPTIONS,
+            "requests": {"type": "list", "elements": "dict", "default": [], "options": REQUEST},
+        },
         supports_check_mode=True,
     )
     looking = witness.Witness(module.params, module.run_command)
