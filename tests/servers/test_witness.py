@@ -113,15 +113,25 @@ def test_a_session_of_a_request_is_seen(
     assert {item["pid"] for item in found.seen} == {service[0]}
 
 
-def test_a_request_is_made_instead(
-    where: tuple[str, int, Server], service: tuple[int, int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    request = {
+def storing(service: tuple[int, int]) -> dict[str, Any]:
+    return {
         "url": f"http://127.0.0.1:{service[1]}", "method": "POST", "path": "/store", "body": {"content": "x"},
         "timeout": 20, "headers": {}, "secret": "", "seconds": 300, "file": "",
     }  # fmt: skip
-    found = look(where, service, monkeypatch, requests=[request, request])
+
+
+def test_a_request_is_made_instead(
+    where: tuple[str, int, Server], service: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = look(where, service, monkeypatch, requests=[storing(service)] * 2)
     assert {item["role"] for item in found.own} == {"postgres"}
+
+
+def test_an_error_of_the_process_that_sends_requests_is_not_hidden(
+    where: tuple[str, int, Server], service: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ChildProcessError, match="the process that sends the requests failed"):
+        look(where, service, monkeypatch, requests=[{**storing(service), "timeout": "20"}])
 
 
 def test_sessions_of_others_are_none_of_the_service(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -34,3 +35,25 @@ def test_every_variable_of_a_role_is_used(role: str) -> None:
     files = [path for place in places for path in place.rglob("*") if path.suffix in (".yml", ".j2", ".sql", ".py")]
     text = "\n".join(path.read_text() for path in files if path.parent.name not in ("meta", "defaults"))
     assert [name for name in variables.specs(role) if not re.search(rf"\b{name}\b", text)] == []
+
+
+def _settable() -> dict[str, str]:
+    """Return the numbers and booleans that an operator can set, as the text of their values in this inventory."""
+    tasks = "\n".join(
+        path.read_text()
+        for directory in ("playbooks", "roles")
+        for path in (variables.ROOT / directory).rglob("*.yml")
+        if path.parent.name in ("playbooks", "tasks")
+    )
+    given, texts = variables.inventory(), {}
+    for role in variables.ROLES:
+        for name, option in variables.specs(role).items():
+            value = given.get(name, option.get("default"))
+            if option["type"] in ("bool", "float", "int") and isinstance(value, (bool, float, int)):
+                texts[name] = json.dumps(value)
+    # A playbook or another role sets the other ones.
+    return {name: text for name, text in texts.items() if not re.search(rf"^ +{name}:", tasks, re.MULTILINE)}
+
+
+def test_a_scenario_sets_every_number_and_boolean_as_a_string() -> None:
+    assert variables.read("molecule/migrate/strings.yml") == _settable()
