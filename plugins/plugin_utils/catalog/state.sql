@@ -184,7 +184,8 @@ key_document AS (
   -- The definition of each unique index and exclusion constraint, field by field.
   SELECT i.indexrelid, jsonb_build_object(
       'elements', e.elements,
-      -- The columns that the elements use. If these use only the tenant column, also those that the predicate uses.
+      -- The columns that the elements use. If the elements use only the tenant column, the list also contains the
+      -- columns that the predicate uses.
       'columns', (
         SELECT coalesce(jsonb_agg(DISTINCT a.attname), '[]')
         FROM pg_attribute a
