@@ -66,8 +66,8 @@ def plan(state: State, model: Model) -> list[Statement]:
 
 
 def plan_install(state: State, model: Model) -> list[Statement]:
-    """Return the statements that create the missing parts of the bridge and its usage record. The setting comes last.
-    """
+    """Return the statements that create the missing parts of the bridge and its usage record. The setting comes
+    last."""
     planned = bridge_record.plan_install(state, model)
     if value(state, model) != model.bridge_value:
         planned.append(
@@ -147,8 +147,8 @@ def rollback(back: Rollback) -> list[Statement]:
 
 
 def rollback_findings(back: Rollback) -> list[Finding]:
-    """Return findings that show whether every role has its original bridge, and whether the usage record is complete.
-    """
+    """Return findings that show whether every role has its original bridge, and whether the usage record is
+    complete."""
     found = []
     if bridge_record.was_kept(back):
         missing = [item["id"] for item in bridge_record.plan_restore(back)]

@@ -1,7 +1,7 @@
 """The kinds of changes to a database, and the parts that a kind can define.
 
-Each kind is one file that ends with its ``CHANGE``. ``registry.CHANGES`` lists the kinds in order. Each part is a
-function with the name of the part. A kind omits the parts that it does not need.
+Each kind is one file that ends with its ``CHANGE``. ``registry.CHANGES`` lists the kinds in order. Most parts are
+functions, named like the fields of ``Change``. A kind omits the parts that it does not need.
 """
 
 from __future__ import annotations

@@ -108,7 +108,7 @@ def unnoted(record: Mapping[str, Any], since: int) -> list[str]:
 
 
 def _owner(use: Use, starts: Sequence[int], startup_seconds: int, asked_at: int | None) -> str:
-    """Return the origin of a use, derived from its time."""
+    """Return the origin of a use, derived from the time and the command of the use."""
     used_at = use["used_at"]
     if any(start - TOLERANCE < used_at <= start + startup_seconds for start in starts):
         return START

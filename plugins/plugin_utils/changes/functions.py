@@ -99,8 +99,8 @@ def _irreplaceable(title: str, kind: str, language: str, function: Function) -> 
 def header(document: Document) -> str:
     """Return the definition of a function without its body.
 
-    The owner of the function chose the names and defaults in the header, so they may contain any text. The body is
-    therefore removed from the end of the definition (PostgreSQL: pg_get_functiondef).
+    The owner of the function chose the names and defaults in the header, so they may contain any text, even the body's
+    delimiter. The body is therefore removed from the end of the definition (PostgreSQL: pg_get_functiondef).
     """
     if not document["body"]:
         return definitions.without_body(document["definition"])[0]

@@ -271,7 +271,7 @@ class _Exchange:
         return self._in_parts() if self.whole.is_partitioned else self._of_table()
 
     def _is_of_a_rollback(self) -> bool:
-        """Return whether a rollback has built this index to restore the key that another index replaced."""
+        """Return whether an interrupted rollback built this index to restore the original key."""
         names_there = [index["name"] for index in self.whole.document["indexes"]]
         return self.index["constraint"] is None and self.index["name"] in map(indexes.original_name, names_there)
 

@@ -67,7 +67,7 @@ def function(schema: str, name: str, types: Sequence[str]) -> Made:
 
 
 def obstacles(state: State, model: Model, statements: Iterable[Statement]) -> list[str]:
-    """Return one sentence, with a remedy, for each existing object that already has a name that a statement creates."""
+    """Return one sentence, with a remedy, for each name in ``statements`` that another object already has."""
     relations = {
         (relation.schema, relation.name): relation
         for table in catalog.tables(state, model)

@@ -28,7 +28,7 @@ TENANT = "%tenant%"
 FORBIDDEN, RAISED = ("update", "delete"), "P0001"
 # The languages of functions that the plan can replace.
 LANGUAGES = ("plpgsql", "sql")
-# The placeholder for tenancy_schema in the body of a function.
+# The placeholder for tenancy_schema in an entry of tenancy_functions.
 SCHEMA = "%schema%"
 # Entries of the model whose variable is not called tenancy_<entry>, each with the variable's name in messages.
 VARIABLES = {

@@ -48,7 +48,7 @@ class TenantType(ABC):
 
     @abstractmethod
     def bridge(self, tenant: Tenant) -> str:
-        """Return the tenant in an equivalent form that no session uses, so that the form identifies the bridge."""
+        """Return the tenant in an equivalent form that identifies the bridge, because no session uses this form."""
 
     @abstractmethod
     def plain(self, spelled: str) -> str:
