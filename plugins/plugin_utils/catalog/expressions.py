@@ -119,8 +119,8 @@ def _varies(node: _Node, calls: _Numbered) -> bool:
     """Return whether an argument can never be simplified to a constant.
 
     A column can never be simplified. The same applies to a call of a built-in function, or of a function in ``calls``.
-    One argument of the call must contain a column, and the others must be constants other than NULL. If one of them is
-    NULL, the planner simplifies the call of a strict function to NULL.
+    At least one argument of the call must contain a column, and the others must be constants other than NULL. If one of
+    them is NULL, the planner simplifies the call of a strict function to NULL.
     """
     if node.kind in ("VAR", "COERCETODOMAINVALUE"):
         return True

@@ -247,9 +247,9 @@ open_sessions AS (
   SELECT usesysid AS role, count(*) AS sessions FROM pg_stat_activity
   WHERE datname = current_database() AND backend_type IN ('client backend', 'walsender') GROUP BY usesysid
 ),
--- Other roles with such privileges, if policies apply to them. PostgreSQL's predefined roles are omitted, but their
--- members are included. Every role has the privileges of PUBLIC. Therefore a role that has only these privileges is
--- listed only if it has open sessions.
+-- Other roles with privileges on the rows, if policies apply to the roles. PostgreSQL's predefined roles are omitted,
+-- but their members are included. Every role has the privileges of PUBLIC. Therefore a role that has only these
+-- privileges is listed only if it has open sessions.
 other_role AS (
   SELECT h.oid, h.rolname AS name, h.rolcanlogin AS login, h.rolreplication AS replication, coalesce(s.sessions, 0) AS
     sessions,

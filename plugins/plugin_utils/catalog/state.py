@@ -225,8 +225,10 @@ def is_true(text: str) -> bool:
 
 
 def printed(name: str) -> tuple[str, ...]:
-    """Return the forms in which PostgreSQL may print an identifier. It has quotes only if the name needs them,
-    or if the version reserves the word."""
+    """Return the forms in which PostgreSQL may print an identifier.
+
+    PostgreSQL adds quotes only if the name needs them, or if its version reserves the word.
+    """
     plain = name.isascii() and name.replace("_", "a").isalnum() and name == name.lower() and not name[0].isdigit()
     return (name, identifier(name)) if plain else (identifier(name),)
 

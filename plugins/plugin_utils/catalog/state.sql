@@ -40,7 +40,7 @@ converted (oid, function, implicit) AS (
   UNION
   SELECT t.oid, c.function, c.implicit FROM converted c JOIN pg_type t ON c.oid IN (t.typbasetype, t.typelem)
 ),
--- The types of the tables' columns, and all types of which these consist.
+-- The types of the tables' columns, and all types that these are composed of.
 used_type (oid) AS (
   SELECT a.atttypid FROM wanted w JOIN pg_attribute a ON a.attrelid = w.relid AND a.attnum > 0 AND NOT a.attisdropped
   UNION
@@ -184,7 +184,8 @@ key_document AS (
   -- The definition of each unique index and exclusion constraint, field by field.
   SELECT i.indexrelid, jsonb_build_object(
       'elements', e.elements,
-      -- The columns that the elements use. If these use only the tenant column, also those that the predicate uses.
+      -- The columns that the elements use. If the elements use only the tenant column, the list also contains the
+      -- columns that the predicate uses.
       'columns', (
         SELECT coalesce(jsonb_agg(DISTINCT a.attname), '[]')
         FROM pg_attribute a
@@ -509,7 +510,7 @@ SELECT json_build_object(
   'server_version_num', current_setting('server_version_num')::int,
   -- Whether definitions qualify the name of every object that is not built in.
   'qualified', current_setting('search_path') ~ '^pg_catalog, ?pg_temp$',
-  -- The row counts include the rows of all transactions before this one. They may lack rows of this and later ones.
+  -- The row counts include the rows of all transactions with lower IDs than this one. They may lack other rows.
   'snapshot_xmin', txid_snapshot_xmin(txid_current_snapshot()),
   'tables', (SELECT json_object_agg(name, document) FROM table_document),
   -- The types whose default operator class for GiST has an equality operator.

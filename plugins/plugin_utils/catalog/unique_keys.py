@@ -46,8 +46,8 @@ def is_surrogate(index: Document, model: Model, table: Table) -> bool:
 
 
 def is_natural(index: Document, model: Model, table: Table) -> bool:
-    """Return whether the model lists a key under natural_keys. A key on the tenant column alone is never listed, and
-    also counts as natural."""
+    """Return whether the model lists a key under natural_keys. A key on the tenant column alone is never listed, but
+    counts as natural."""
     named = columns(index, model.column)
     return not named or named in _sets(table.natural_keys, model)
 
@@ -71,8 +71,7 @@ def is_of_migration(index: Document, model: Model, table: Table) -> bool:
 
 
 def serves(index: Document, model: Model, key: Iterable[str], *, pointed: bool) -> bool:
-    """Return whether an index is the key on these columns and the tenant column, or becomes that key when the plan
-    replaces it.
+    """Return whether an index is a key on exactly the columns ``key``, with or without the tenant column.
 
     ``pointed`` is true if a foreign key references the key. A foreign key can only reference a key on plain columns
     that is neither partial nor deferrable.

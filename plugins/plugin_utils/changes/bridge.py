@@ -4,9 +4,9 @@ The bridge is a setting of the application role in the database. Its value is th
 session uses, such as 01. A tenant from the bridge therefore differs from a tenant that a session set, and
 ``bridge_record`` can record the statements that need the bridge.
 
-The policies do not show whether the service sets the tenant. Once enforce.yml has confirmed that every session does, it
-changes the setting to an empty string, which is not a tenant. The empty string is the mark of enforce.yml. Without the
-mark, a migration installs the bridge.
+The policies do not show whether the service sets the tenant, so enforce.yml leaves a mark. Once enforce.yml has
+confirmed that every session sets its tenant, it changes the setting to an empty string, which is not a tenant. Without
+this mark, a migration installs the bridge.
 """
 
 from __future__ import annotations
@@ -66,7 +66,8 @@ def plan(state: State, model: Model) -> list[Statement]:
 
 
 def plan_install(state: State, model: Model) -> list[Statement]:
-    """Return the statements that create the missing parts of the bridge and its usage record, the setting last."""
+    """Return the statements that create the missing parts of the bridge and its usage record. The setting comes
+    last."""
     planned = bridge_record.plan_install(state, model)
     if value(state, model) != model.bridge_value:
         planned.append(
@@ -98,7 +99,7 @@ def plan_remove_for_good(state: State, model: Model) -> list[Statement]:
 
 
 def plan_keep_removed(state: State, model: Model) -> list[Statement]:
-    """Return the statements that copy the mark of enforce.yml to the service's own login."""
+    """Return the statements that move the mark of enforce.yml from the replaced role to the application role."""
     kept = _plan_empty(model) if state["bridges"].get(model.application_role) != REMOVED else []
     return kept + plan_reset(state, model, model.replaced_role)
 
@@ -146,7 +147,8 @@ def rollback(back: Rollback) -> list[Statement]:
 
 
 def rollback_findings(back: Rollback) -> list[Finding]:
-    """Return findings that show whether every role has its original bridge, and the usage record is complete."""
+    """Return findings that show whether every role has its original bridge, and whether the usage record is
+    complete."""
     found = []
     if bridge_record.was_kept(back):
         missing = [item["id"] for item in bridge_record.plan_restore(back)]

@@ -170,7 +170,7 @@ def plan_remove(state: State, model: Model) -> list[Statement]:
 
 
 def plan_remove_sequences(state: State, model: Model, tables: Iterable[str], reason: str) -> list[Statement]:
-    """Return the statements that drop the sequences of ``tables``. First drop the objects that use the sequences."""
+    """Return the statements that drop the sequences of ``tables``. Objects that use them must be dropped first."""
     ours = {sequence_name(table, command) for table in tables for command in COMMANDS}
     there = state["bridge_watch"]["sequences"]
     return [_drop_sequence(model, name, reason) for name in sorted(ours & {*there})]
@@ -319,7 +319,11 @@ def plan_restore(back: Rollback) -> list[Statement]:
 
 
 def rollback(back: Rollback) -> list[Statement]:
-    """Return the statements that restore the record on its original relations, and remove it from others."""
+    """Return the statements that restore the record on its original relations, and drop the sequences of other tables.
+
+    If the snapshot has no record, return the statements that remove the record. Otherwise, policies.py drops the
+    record's policies on other relations.
+    """
     if not was_kept(back):
         return plan_remove(back.state, back.model)
     # Tables that were added after the snapshot have sequences, unless enforce.yml has removed the record.

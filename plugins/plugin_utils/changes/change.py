@@ -1,7 +1,7 @@
 """The kinds of changes to a database, and the parts that a kind can define.
 
-Each kind is one file that ends with its ``CHANGE``. ``registry.CHANGES`` lists the kinds in order. Each part is a
-function with the name of the part. A kind omits the parts that it does not need.
+Each kind is one file that ends with its ``CHANGE``. ``registry.CHANGES`` lists the kinds in order. Most parts are
+functions, named like the fields of ``Change``. A kind omits the parts that it does not need.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Ended:
     secured: bool = False
 
 
-# The SQLSTATEs of the errors if policies that were created by hand reject a row, or read a setting without a value.
+# The SQLSTATEs of the errors that occur if a policy created by hand rejects a row, or reads a setting without a value.
 HELD_BACK = ("42501", "42704", "22P02")
 MORE_ROWS = "Drop a policy that would show more rows: permissive policies are combined with OR"
 
@@ -90,7 +90,7 @@ class Rollback:
     """
 
     def __init__(self, state: State, model: Model, snapshot: State) -> None:
-        """Compare each relation with its state in the snapshot."""
+        """Find each relation of ``state`` in the snapshot."""
         self.state, self.model, self.snapshot = state, model, snapshot
         # A snapshot taken with an earlier model may lack the tenants table.
         others = [table for table in model.guarded if table not in model.tables]
@@ -190,11 +190,11 @@ def by_place(relations: Iterable[Relation]) -> dict[tuple[str, str], Document]:
 
 
 def made(document: Any) -> Any:
-    """Return the definition of an index or another object, without the fields that describe its use."""
+    """Return the part of an object's document that must be equal in two states for the object to be unchanged."""
     if isinstance(document, Mapping):
         # A snapshot of an earlier version lacks these fields. "root" is the index to which an index is attached.
         found = {"root": None, "enforced": True, "period": False, **document}
-        # Such a snapshot also lacks "casts". "key" repeats parts of the definition.
+        # Such a snapshot also lacks "casts". The field "key" repeats parts of the definition.
         left_out = ("dependents", "valid", "clustered", "casts", "key")
         return {name: value for name, value in found.items() if name not in left_out}
     return document

@@ -25,7 +25,7 @@ def check_name(model: Model, table: Table) -> str:
 def refused_nulls(item: Statement, model: Model) -> list[str]:
     """Return the SQL that raises an error before SET NOT NULL if rows without a tenant exist.
 
-    Return an empty list if ``item`` belongs to another phase.
+    Return an empty list if ``item`` does not set NOT NULL.
     """
     if item["phase"] != "not_null":
         return []
@@ -197,7 +197,7 @@ def findings(state: State, model: Model) -> list[Finding]:
 
 
 def rollback(back: Rollback) -> list[Statement]:
-    """Return the statements that drop the column or its NOT NULL. All rows remain."""
+    """Return the statements that drop the column, or restore its original nullability. All rows remain."""
     # The table comes first, because DROP COLUMN and DROP NOT NULL on the table also apply to its partitions.
     return [
         statement
@@ -237,7 +237,7 @@ def _is_dropped_with_the_table(back: Rollback, item: RelationRollback) -> bool:
 
 
 def rollback_obstacles(back: Rollback) -> list[str]:
-    """Return one obstacle for each object that uses the dropped column but that the migration did not create."""
+    """Return one obstacle for each object that uses the column to be dropped and was not created by the migration."""
     return [
         text
         for item in back.relations

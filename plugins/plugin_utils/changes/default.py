@@ -68,7 +68,7 @@ def rollback(back: Rollback) -> list[Statement]:
 
 
 def rollback_obstacles(back: Rollback) -> list[str]:
-    """Return an obstacle for code owned by ordinary roles that restoring the default would run."""
+    """Return an obstacle for each type that would run an ordinary role's code when the default is restored."""
     found = []
     for item in back.relations:
         now, before = item.now["column"], item.before["column"]

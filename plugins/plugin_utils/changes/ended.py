@@ -1,4 +1,4 @@
-"""The errors of the service that a plan fixes, as data for the module on the server."""
+"""The service's errors that a plan fixes, as input for the smoke test, which tolerates them before the migration."""
 
 from __future__ import annotations
 

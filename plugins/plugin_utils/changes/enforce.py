@@ -1,4 +1,4 @@
-"""Enforcing: remove the bridge from a migrated database, so that every session must set its tenant."""
+"""The removal of the bridge from a migrated database (enforce.yml). Afterwards, every session must set its tenant."""
 
 from __future__ import annotations
 

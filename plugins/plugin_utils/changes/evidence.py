@@ -1,4 +1,4 @@
-"""The evidence that nothing needs the bridge any longer, derived from its usage record.
+"""The evidence of whether anything still needs the bridge, derived from the usage record of the bridge.
 
 A kind of statement is a combination of a table and a command. The record contains the time when each kind last used the
 bridge, and this time shows which code used it. Start-up code uses the bridge only in the first seconds of a service
@@ -24,7 +24,7 @@ START, HEALTH, CALLER = "At the start", "Health check", "Callers"
 OWNERS = {CALLER: "by callers", START: "at the start", HEALTH: "by the health check"}
 # The values of -e enforce_accept, each with the origins that it accepts.
 ACCEPTABLE = {"startup": (START, HEALTH)}
-# The start times of processes and the usage record have a resolution of one second.
+# In seconds. Both the start times of processes and the times in the usage record are rounded to whole seconds.
 TOLERANCE = 2
 # The effect that removing the bridge has on a statement without a tenant.
 AFTERWARDS = {
@@ -108,7 +108,7 @@ def unnoted(record: Mapping[str, Any], since: int) -> list[str]:
 
 
 def _owner(use: Use, starts: Sequence[int], startup_seconds: int, asked_at: int | None) -> str:
-    """Return the origin of a use, derived from its time."""
+    """Return the origin of a use, derived from the time and the command of the use."""
     used_at = use["used_at"]
     if any(start - TOLERANCE < used_at <= start + startup_seconds for start in starts):
         return START

@@ -33,7 +33,7 @@ def of_table(document: Document) -> list[Document]:
 
 
 def of_relations(state: State, model: Model, table: Table) -> list[tuple[Relation, Document]]:
-    """Return the foreign keys of a table, and those that exist only on its partitions."""
+    """Return the foreign keys of a table, and those that exist only on its partitions, each with its relation."""
     return [(one, key) for one in catalog.relations(state, model, table) for key in of_table(one.document)]
 
 
@@ -258,7 +258,8 @@ def findings(state: State, model: Model) -> list[Finding]:
 
 def rollback(back: Rollback) -> list[Statement]:
     """Return the statements that drop the foreign keys with the tenant column, and restore those of the snapshot."""
-    # The table comes first, because its new foreign key would otherwise absorb an equal foreign key of a partition.
+    # The table comes first. Otherwise, PostgreSQL would attach an equal foreign key of a partition to the table's
+    # foreign key.
     return [statement for item in back.from_the_top for statement in _back_of_relation(back, item)]
 
 

@@ -2,8 +2,8 @@
 
 CREATE OR REPLACE keeps the owner and the privileges. Because the plan uses the header from the catalogs, the SECURITY,
 volatility and SET clauses also remain. CREATE OR REPLACE can change neither the argument names nor the result type
-(PostgreSQL manual, "CREATE FUNCTION"). If a body uses other argument names, the plan declares them as aliases. It
-rejects a body for another result type.
+(PostgreSQL manual, "CREATE FUNCTION"). If the model's argument names differ from those in the database, the plan
+declares the model's names as aliases. The plan rejects a body whose result type differs.
 """
 
 from __future__ import annotations
@@ -29,7 +29,11 @@ KINDS = {"p": "a procedure", "a": "an aggregate", "w": "a window function", "f":
 
 
 def wanted_body(function: Function, now: Document | None) -> str:
-    """Return the body that the function should have. ``now`` is the function's document in the state, or None."""
+    """Return the body that the function should have.
+
+    A PL/pgSQL body declares aliases for argument names that differ from those in the database. ``now`` is the
+    function's document in the state, or None if the function does not exist.
+    """
     body = function.body.strip()
     pairs = [
         (wanted, place)
@@ -41,12 +45,12 @@ def wanted_body(function: Function, now: Document | None) -> str:
     if now is None or not pairs or function.language == "sql":
         return body
     aliases = "\n".join(f"  {identifier(wanted)} ALIAS FOR ${place};" for wanted, place in pairs)
-    # Without use_column, an argument in the header that has the name of a column would be ambiguous.
+    # Without use_column, a reference to a column would be ambiguous if an argument in the header has the same name.
     return f"#variable_conflict use_column\nDECLARE\n{aliases}\nBEGIN\n{body.rstrip(';')};\nEND"
 
 
 def is_tenant_aware(state: State, function: Function) -> bool:
-    """Return whether the function exists with the body of the model."""
+    """Return whether the function exists and has the body of the model."""
     now = catalog.function(state, function.name, function.identity)
     return now is not None and now["body"].strip() == wanted_body(function, now)
 
@@ -95,8 +99,8 @@ def _irreplaceable(title: str, kind: str, language: str, function: Function) -> 
 def header(document: Document) -> str:
     """Return the definition of a function without its body.
 
-    The owner of the function chose the names and defaults in the header, so they may contain any text. The body is
-    therefore removed from the end of the definition (PostgreSQL: pg_get_functiondef).
+    The owner of the function chose the names and defaults in the header, so they may contain any text, even the body's
+    delimiter. The body is therefore removed from the end of the definition (PostgreSQL: pg_get_functiondef).
     """
     if not document["body"]:
         return definitions.without_body(document["definition"])[0]
@@ -149,12 +153,12 @@ def rollback(back: Rollback) -> list[Statement]:
         if now is not None and before is None:
             planned.append(statement(f"{identity}.drop", "", "function", f"DROP {function.kind} {signature}", reason))
         if before is not None and (now is None or now["definition"] != before["definition"]):
-            # An SQL-standard body depends on every column of "excluded", so it must be restored after the tenant column
-            # is dropped.
+            # An SQL-standard body with ON CONFLICT depends on every column of the table, through "excluded". It must
+            # therefore be restored after the tenant column is dropped.
             phase = "function" if before["body"] else "restore"
             planned.append(statement(identity, "", phase, before["definition"].strip(), reason))
-            # The role that creates a function, here a superuser, becomes its owner. A SECURITY DEFINER function must
-            # not run with the privileges of a superuser.
+            # The rollback creates a dropped function as a superuser, who then owns it. Without its original owner, a
+            # SECURITY DEFINER function would run with the privileges of a superuser.
             if now is None or now["owner"] != before["owner"]:
                 sql = f"ALTER {function.kind} {signature} OWNER TO {identifier(before['owner'])}"
                 planned.append(statement(f"{identity}.owner", "", phase, sql, reason))
@@ -162,21 +166,21 @@ def rollback(back: Rollback) -> list[Statement]:
 
 
 def rollback_obstacles(back: Rollback) -> list[str]:
-    """Return an obstacle for code owned by ordinary roles that restoring the functions would run."""
+    """Return an obstacle for each type that would run an ordinary role's code when the functions are restored."""
     found = []
     for function in back.model.functions:
         now, before = _now_and_before(back, function)
         if before is not None and (now is None or now["definition"] != before["definition"]):
             what = f"The original function {function.name}"
-            # PostgreSQL parses an SQL-standard body when it restores the function, so the body is searched as well.
+            # PostgreSQL parses an SQL-standard body when the function is created, so this body is searched as well.
             text = header(before) if before["body"] else before["definition"]
             found += definitions.literals(back.state, what, [text], back.path)
     return found
 
 
 def rollback_findings(back: Rollback) -> list[Finding]:
-    """Return findings that show whether every function of the snapshot exists, and no function of the migration
-    remains."""
+    """Return findings that show whether every function of the snapshot exists, and whether functions of the migration
+    remain."""
     has_record = bridge_record.was_kept(back)
     # "granted" depends on the login of the service, which the run may have changed.
     now, before = (

@@ -194,9 +194,10 @@ def _duplicates(state: State, model: Model) -> list[str]:
 
 
 def _is_exchanged(state: State, model: Model, item: Document) -> bool:
-    """Return whether an existing key has the columns of ``item``. The replacement of such a key allows the same rows.
+    """Return whether an existing key has the columns of ``item``. If it does, duplicates are not an obstacle.
 
-    A partial key, or a key of an individual partition, also counts.
+    The plan keeps such a key, or replaces it with a key that allows the existing rows. A partial key, or a key of an
+    individual partition, also counts.
     """
     (table,) = (table for table in model.tables if table.name == item["table"])
     return any(

@@ -78,7 +78,7 @@ def constraint(index: Document, column: str) -> str:
 
 
 def made_with_constraint(index: Document) -> str:
-    """Return the ``scans`` text of an ADD CONSTRAINT that must build its own index."""
+    """Return the ``scans`` text for an ADD CONSTRAINT that must build its own index."""
     kind = "exclusion constraint" if index["constraint_type"] == "x" else "key WITHOUT OVERLAPS"
     return f"builds the {kind} {index['constraint']}"
 
@@ -114,8 +114,8 @@ def _storage(key: Document) -> str:
 def marks(relation: Relation, index: Document, *, shift: int = 0) -> list[tuple[str, str]]:
     """Return the statements that restore the properties of an index, each with the name of the property.
 
-    The properties are its comments, its marks (replica identity and clustering), its statistics targets and its
-    extensions. ``shift`` is the number of columns that were added at the front of the index.
+    The properties of an index are its comments, its marks (replica identity and clustering), its statistics targets,
+    and its dependencies on extensions. ``shift`` is the number of columns that were added at the front of the index.
     """
     name, key = index["name"], index.get("key") or {}
     target = qualified(relation.schema, name)
@@ -207,7 +207,7 @@ def build(identity: str, relation: Relation, sql: str, reason: str, makes: str |
     # PostgreSQL can neither build nor drop an index of a partitioned table CONCURRENTLY.
     steps = [] if relation.is_partitioned else online.concurrently(sql)
     made = [] if makes is None else [names.index(relation, makes)]
-    # The index of a partitioned table attaches the indexes of the partitions, and reads no rows.
+    # CREATE INDEX on a partitioned table attaches the existing indexes of the partitions, and reads no rows.
     scans = "" if relation.is_partitioned or makes is None else f"builds the index {makes}"
     return statement(identity, relation.table.name, "build", sql, reason, steps, made, scans=scans)
 
@@ -240,9 +240,9 @@ class Restored(NamedTuple):
 def recreate(relation: Relation, index: Document) -> list[Restored]:
     """Return the statements that restore an index of a snapshot.
 
-    A constraint uses the index of the same name. The keys of partitions come before the key of the partitioned table,
-    which attaches them. The index of an ordinary table can be built before the transaction. It is built under another
-    name, because a key of the migration may still have the original name.
+    The keys of partitions come before the key of the partitioned table, which attaches them. The index of an ordinary
+    table can be built before the transaction. It is built under another name, because a key of the migration may still
+    have the original name. The index gets its original name when it is renamed or becomes a constraint's index.
     """
     name = index["name"]
     # ADD CONSTRAINT creates the index of an exclusion constraint and of a key WITHOUT OVERLAPS.
@@ -267,7 +267,7 @@ def recreate(relation: Relation, index: Document) -> list[Restored]:
 
 
 def original_name(name: str) -> str:
-    """Return the name of the index that a rollback builds before it restores the index ``name``."""
+    """Return the temporary name under which a rollback builds the original index ``name``."""
     return derived_name(name, "original_key")
 
 

@@ -52,7 +52,7 @@ def obstacles(state: State, model: Model) -> list[str]:
 
 
 def _of_partition_key(state: State, model: Model, relation: Relation) -> list[str]:
-    """Return one obstacle for each new key that lacks a column of the partition key, which PostgreSQL requires."""
+    """Return one obstacle for each new key that lacks a column of the partition key. PostgreSQL rejects such a key."""
     table, name = relation.table, relation.title
     return [
         f"The key ({', '.join(wanted)}) of {model.schema}.{table.name} must contain the columns that partition {name} "
@@ -184,9 +184,9 @@ def _new_keys(state: State, model: Model, table: Table) -> list[tuple[str, ...]]
 
 
 def _serving(state: State, model: Model, table: Table, key: tuple[str, ...]) -> list[Document]:
-    """Return the keys on these columns that contain the tenant column, or that the plan replaces with such a key.
+    """Return the keys on the columns ``key`` that contain the tenant column, or that the plan replaces with such a key.
 
-    A foreign key needs a key of the whole table. Other natural keys may exist only on a partition.
+    A foreign key can only reference a key of the whole table. Any other natural key may exist only on a partition.
     """
     pointed, words = key in _pointed(model, table), _words(model, table, key)
     return [
@@ -271,7 +271,7 @@ class _Exchange:
         return self._in_parts() if self.whole.is_partitioned else self._of_table()
 
     def _is_of_a_rollback(self) -> bool:
-        """Return whether a rollback has built this index to restore the key that another index replaced."""
+        """Return whether an interrupted rollback built this index to restore the original key."""
         names_there = [index["name"] for index in self.whole.document["indexes"]]
         return self.index["constraint"] is None and self.index["name"] in map(indexes.original_name, names_there)
 
@@ -333,8 +333,7 @@ class _Exchange:
         return [*builds, self._drop(self.reason), *takes]
 
     def _above(self, relation: Relation, name: str, part: Document) -> Statement:
-        """Return the statement that creates the key of a partitioned table; the keys of the partitions are
-        attached to it."""
+        """Return the statement that creates the key of a partitioned table, and attaches the keys of its partitions."""
         identity = f"{self.identity}{relation.suffix}"
         if part["constraint"] is None:
             sql = indexes.create(relation.target, name, part, self.column)
@@ -351,7 +350,10 @@ class _Exchange:
         return _key_change(identity, relation, [using], self.reason, makes)
 
     def _part(self, relation: Relation) -> Document | None:
-        """Return the key of a relation that is the replaced key or is attached to it, or None."""
+        """Return the key to replace on a relation: the old key, or a partition's key that is attached to the old key.
+
+        Return None if the partition has no such key.
+        """
         if relation.target == self.whole.target:
             return self.index
         return next((index for index in relation.document["indexes"] if index["root"] == self.index["name"]), None)
@@ -360,7 +362,7 @@ class _Exchange:
         """Return an existing index for the new key: a key that exists only on the partition, or an index without a
         constraint.
 
-        Dropping the new key also drops this index.
+        The index becomes part of the new key, so dropping that key also drops the index.
         """
         own = [
             index
@@ -493,7 +495,7 @@ class _NewKey:
 
 
 def findings(state: State, model: Model) -> list[Finding]:
-    """Return findings that show whether the keys and indexes per tenant exist, and no global key remains."""
+    """Return findings that show whether the keys and indexes per tenant exist, and whether global keys remain."""
     return [item for table in catalog.tables(state, model) for item in _findings_of(state, model, table)]
 
 
@@ -527,8 +529,8 @@ def rollback(back: Rollback) -> list[Statement]:
     """Return the statements that drop the keys and indexes per tenant, and restore those of the snapshot."""
     planned = [statement for item in back.relations for statement in _dropped(back, item)]
     restored = [(item, index) for item in back.relations for index in _of_before(back, item)]
-    # The first equal key of a partition is attached to the key of a table. Therefore each key of a table is restored
-    # together with the keys of its partitions, before the next key.
+    # If a partition has several equal keys, PostgreSQL attaches the first to the key of the table. Therefore each key
+    # of a table is restored together with the keys of its partitions, before the next key.
     wholes = list(dict.fromkeys(_whole(item, index) for item, index in restored))
     for item, index in sorted(restored, key=lambda pair: wholes.index(_whole(*pair))):
         planned += _restored(item, index)
@@ -604,15 +606,15 @@ def _shared(back: Rollback, item: RelationRollback) -> list[str]:
 
 
 def rollback_obstacles(back: Rollback) -> list[str]:
-    """Return an obstacle for code owned by ordinary roles that restored indexes would run, and for rows that violate
-    restored keys."""
+    """Return an obstacle for each object of an ordinary role whose code restored indexes may run, and for rows that
+    violate restored keys."""
     found = [text for item in back.relations for text in _shared(back, item)]
     for item in back.relations:
         for index in _of_before(back, item):
             if index["plain"]:
                 continue
             texts, what = [index["definition"], index["constraint_definition"]], f"The index {index['name']}"
-            # PostgreSQL already evaluates the expressions of an existing key. Only its literals are checked.
+            # PostgreSQL already evaluates the expressions of an existing key, so only the literals are checked.
             judge = definitions.literals if _is_held(item, index) else definitions.expressions
             found += judge(back.state, f"{what} of {item.title}", texts, back.path)
     return found
@@ -627,8 +629,8 @@ def _is_held(item: RelationRollback, before: Document) -> bool:
 
 
 def rollback_findings(back: Rollback) -> list[Finding]:
-    """Return findings that show whether every key and index of the snapshot exists, and none of the migration
-    remains."""
+    """Return findings that show whether every key and index of the snapshot exists, and whether those of the migration
+    remain."""
     found = []
     for item in back.known:
         lost = missing(_kept(item), item.now["indexes"])

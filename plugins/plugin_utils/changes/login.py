@@ -1,4 +1,4 @@
-"""Attempts to become other roles, and to reach rows with COPY or without a tenant, as the service's login."""
+"""Attempts, as the service's login, to become other roles, and to reach rows with COPY or without a tenant."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ NOT_SUPPORTED = ("error 0A000",)
 
 
 def becoming(role: str, bypassing: Iterable[str]) -> list[Attempt]:
-    """Return the attempts by ``role`` to become each role in ``bypassing``. These roles bypass policies."""
+    """Return the attempts by ``role`` to become each of the roles ``bypassing``, which bypass policies.
+
+    The first attempt is a control: it shows that the session runs as ``role``.
+    """
     name = literal(role)
     made = [
         _attempt("login", "", "The session runs as the service's role", ONE,
@@ -57,8 +60,9 @@ def _sessions(state: State, model: Model, tables: Sequence[Table], unused_tenant
     """Return the attempts of Test 1 in the guide: a session counts visible rows without a tenant, with a tenant, and
     after RESET.
 
-    A session that sets no tenant has the tenant of the bridge. The age of a row shows whether the row is newer than the
-    state. While a long transaction runs, every row looks new. Therefore even a new row of another tenant is an error.
+    With the bridge, a session that sets no tenant has the default tenant. The query also counts the rows that are newer
+    than the state, because the state does not count them. While a long transaction runs, every row looks new. Therefore
+    a row of another tenant is an error even if it looks new.
     """
     default = _looked_at(state, model, tables)
     bridged = bridge.value(state, model) is not None
@@ -93,10 +97,9 @@ def _looked_at(state: State, model: Model, tables: Sequence[Table]) -> str:
 
 
 def unnamed(model: Model) -> list[Attempt]:
-    """Return the attempt that uses the bridge with every kind of statement, to test its usage record.
+    """Return the attempt that tests the usage record of the bridge: it records a use for every kind of statement.
 
-    The attempt calls the function of the policies directly, because a statement on a table without rows of the tenant
-    records nothing.
+    The attempt calls the record's function directly. A statement records nothing if the table has no row of the tenant.
     """
     note = qualified(model.schema, bridge_record.NOTE)
     noted = " AND ".join(f"{note}({literal(kind['sequence'])})" for kind in bridge_record.kinds(model))

@@ -67,7 +67,7 @@ def function(schema: str, name: str, types: Sequence[str]) -> Made:
 
 
 def obstacles(state: State, model: Model, statements: Iterable[Statement]) -> list[str]:
-    """Return one sentence, with its remedy, for each existing object with a name that the statements create."""
+    """Return one sentence, with a remedy, for each name in ``statements`` that another object already has."""
     relations = {
         (relation.schema, relation.name): relation
         for table in catalog.tables(state, model)
@@ -138,7 +138,8 @@ def _constraint(state: State, relation: Relation, name: str, gone: Sequence[str]
 
 
 def _policy(relation: Relation, name: str) -> list[str]:
-    # The plan replaces a restrictive policy. It drops a permissive policy only after it has created the new policy.
+    # The plan drops a restrictive policy with this name before it creates the new policy. It would drop a permissive
+    # policy only afterwards.
     if not any(item["name"] == name and item["permissive"] for item in relation.document["policies"]):
         return []
     target = qualified(relation.schema, relation.name)

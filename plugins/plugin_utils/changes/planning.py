@@ -46,12 +46,12 @@ def result(
 
     ``inspected`` has ``state`` and ``audit``. ``wanted`` has ``goal``, ``url_options``, and the values that
     ``strategy.choose`` needs. ``wanted`` also has ``lost_run``, which is true if an earlier run ended without releasing
-    its lock.
+    its lock. ``otherwise_stop`` is true if a live run may stop the service when its sessions cannot be renewed.
 
     The result has ``state``, ``audit``, ``goal``, ``statements``, ``strategy`` (atomic, online or live),
-    ``strategy_reason``, ``backfilling``, ``refusals`` and the ``snapshot`` of a rollback. ``state_before`` keeps its
-    value when ``state`` is read again. ``needed`` is true if the run must do anything, and ``resumes`` is true if it
-    continues a lost run. Raises TenancyError if the goal cannot be reached.
+    ``strategy_reason``, ``may_stop``, ``backfilling``, ``refusals`` and the ``snapshot`` of a rollback.
+    ``state_before`` keeps its value when ``state`` is read again. ``needed`` is true if the run must change
+    anything, and ``resumes`` is true if it continues a lost run. Raises TenancyError if the goal cannot be reached.
     """
     state, goal = inspected["state"], wanted["goal"]
     found = statements(state, model, goal, snapshot, wanted["url_options"])
@@ -103,7 +103,7 @@ def rehearsed(
 
 
 def refusals(entries: Sequence[dict[str, Any]]) -> list[str]:
-    """Return a refusal if a bypass of row security remains after the plan of a migration."""
+    """Return a refusal if a bypass of row security would remain after the migration."""
     left = audit.as_finding([entry for entry in entries if not entry["fixed_by_plan"]])["actual"]
     if not left:
         return []
@@ -116,9 +116,9 @@ def transaction(found: Sequence[Statement], state: State, model: Model, wanted: 
 
     ``wanted`` has ``goal``, ``strategy``, ``lock_timeout`` in PostgreSQL's units, ``url_options``, and the limits
     ``seconds`` for the transaction and ``proof_seconds`` for the proof. In a table with more than ``proof_rows`` rows,
-    the proof uses only some rows. ``counted`` is true if the rows are counted beforehand, and ``careful`` is true if
-    rows of another tenant are refused. ``patience`` is the number of seconds for which the transaction is retried if a
-    lock is not free.
+    the proof uses only some rows. ``counted`` is true if the rows are counted beforehand. ``careful`` is true if a
+    rollback is refused when another tenant has rows. ``patience`` is the number of seconds for which the transaction is
+    retried if a lock is not free.
 
     With the ``live`` strategy, callers wait for the whole transaction. Therefore it counts no rows, and the proof uses
     only some rows of every table.

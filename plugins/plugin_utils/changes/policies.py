@@ -95,7 +95,8 @@ def rollback_of(back: Rollback, item: RelationRollback, names: set[str]) -> list
     snapshot."""
     before = by_name(_of_before(back, item))
     ours, record = names | before.keys(), bridge_record.policy_names(item.table)
-    # bridge_record.py drops and creates the policies of the usage record. Policies that someone created by hand remain.
+    # If the snapshot has no usage record, bridge_record.py drops the record's policies. If the snapshot has the record,
+    # but not on this relation, the record's policies are dropped here. Policies that were created by hand remain.
     if not bridge_record.was_kept(back):
         ours -= record
     elif not bridge_record.is_on(item):
@@ -124,7 +125,7 @@ def _changed(back: Rollback, item: RelationRollback) -> list[Document]:
 
 
 def rollback_obstacles(back: Rollback) -> list[str]:
-    """Return an obstacle for code owned by ordinary roles that restoring the policies would run."""
+    """Return an obstacle for each type that would run an ordinary role's code when the policies are restored."""
     return [
         text
         for item in back.relations
@@ -136,14 +137,15 @@ def rollback_obstacles(back: Rollback) -> list[str]:
 
 
 def rollback_findings(back: Rollback) -> list[Finding]:
-    """Return findings that show whether every policy of the snapshot exists, and no policy of the migration remains."""
+    """Return findings that show whether every policy of the snapshot exists, and whether policies of the migration
+    remain."""
     own = [item for item in back.known if item.table in back.model.tables]
     return [found for item in own for found in rollback_findings_of(back, item, {item.table.policy})]
 
 
 def rollback_findings_of(back: Rollback, item: RelationRollback, names: set[str]) -> list[Finding]:
-    """Return findings that show whether a relation has every policy of the snapshot, and no other policy with one of
-    the ``names``."""
+    """Return findings that show whether a relation has every policy of the snapshot, and whether it has other policies
+    with one of the ``names``."""
     lost = missing(_of_before(back, item), item.now["policies"])
     left = names & by_name(item.now["policies"]).keys() - by_name(item.before["policies"]).keys()
     return [

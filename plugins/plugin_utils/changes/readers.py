@@ -32,7 +32,7 @@ def is_of_others(state: State, policy: Document) -> bool:
 
 
 def applies(state: State, policy: Document) -> bool:
-    """Return whether a policy is permissive and applies to the service. Such a policy shows it more rows."""
+    """Return whether a policy is permissive and applies to the service. Such a policy shows the service more rows."""
     return policy["permissive"] and not is_of_others(state, policy)
 
 
@@ -92,7 +92,7 @@ def _rule(model: Model, reader: Reader) -> str:
 
 
 def _is_wanted(policy: Document, model: Model, reader: Reader) -> bool:
-    """Return whether a policy, as PostgreSQL prints it, equals that of the reader."""
+    """Return whether a policy, as PostgreSQL prints it, is the one that the model requires for the reader."""
     if reader.tenant is None:
         command, texts, check = "SELECT", ["true"], policy["check"] is None
     else:
@@ -111,8 +111,8 @@ def _is_wanted(policy: Document, model: Model, reader: Reader) -> bool:
 
 
 def findings(state: State, model: Model) -> list[Finding]:
-    """Return findings that show whether each role in tenancy_readers has its policy, and no other role still has such a
-    policy."""
+    """Return findings that show whether each role in tenancy_readers has its policy, and whether policies of former
+    readers remain."""
     found = []
     for table in catalog.tables(state, model):
         lacking, ours = set(), set()
@@ -133,7 +133,7 @@ def findings(state: State, model: Model) -> list[Finding]:
 
 
 def rollback(back: Rollback) -> list[Statement]:
-    """Return the statements that drop the policies of readers."""
+    """Return the statements that drop the readers' policies that the snapshot does not have."""
     return [
         drop_policy(item.relation, name, "Drop the policies of tenancy_readers")
         for item in back.relations
@@ -142,7 +142,7 @@ def rollback(back: Rollback) -> list[Statement]:
 
 
 def rollback_findings(back: Rollback) -> list[Finding]:
-    """Return findings that show whether the policies of readers have been dropped."""
+    """Return findings that show whether readers' policies remain that the snapshot does not have."""
     return [
         finding(f"policies{item.where} of tenancy_readers that are left", item.table.name, [], left)
         for item in back.known

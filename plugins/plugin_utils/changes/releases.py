@@ -47,7 +47,8 @@ def _after(before: State, now: State, model: Model) -> dict[str, Any]:
         document = catalog.required(now, table.name)
         if catalog.table(before, table.name) is not None:
             tables[table.name] = _table(tables[table.name], document, model, table)
-        # The migration enables row security. If it is enabled, the snapshot does not show the table's original form.
+        # The migration enables row security. If the snapshot already has it, the snapshot does not show the table's
+        # original form.
         elif not document["rls"]["enabled"]:
             tables[table.name] = document
     return {
@@ -115,7 +116,7 @@ def _created(model: Model, relation: Relation) -> set[str]:
 
 
 def _links(before: Sequence[Document], now: Sequence[Document], model: Model) -> list[Document]:
-    """Return the foreign keys of ``now``, with those that the migration replaced in their original form."""
+    """Return the foreign keys of ``now``. Each key that the migration replaced has its original form."""
     links = _merged(before, now, lambda key: model.column in key["columns"])
     # Of several equal foreign keys, the migration replaces one and drops the others.
     exchanged = [_meaning(key) for key in links if key in before]
@@ -142,8 +143,10 @@ def _merged(
 
 
 def _of_release(index: Document, model: Model) -> list[Document]:
-    """Return the key of a release without its first column, the tenant column. Return an empty list for other
-    indexes."""
+    """Return a list with the key that a release created, but without the tenant column.
+
+    The list is empty if the index is not a key whose first column is the tenant column.
+    """
     key = index["key"]
     front = re.compile(rf"\((?:{'|'.join(map(re.escape, catalog.printed(model.column)))})(?: WITH =)?, ")
     texts = {part: index[part] for part in ("definition", "constraint_definition") if index[part] is not None}

@@ -1,4 +1,7 @@
-"""Row security on the tenant tables and their partitions. It is enabled, and FORCE applies it to the owner as well."""
+"""Row security on the tenant tables, their partitions and the tenants table.
+
+The plan enables row security, and forces it, so that it also applies to the owner of the table.
+"""
 
 from __future__ import annotations
 

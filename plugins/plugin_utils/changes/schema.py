@@ -31,8 +31,8 @@ def build(state: State, model: Model, snapshot: State, *, lone: bool = True) -> 
     """Return the statements that turn ``state`` into the schema of ``snapshot``, a state document from before the
     migration.
 
-    Raises UnsafeStateError if other objects use the tenant column. With ``lone``, also raises it if tenants other than
-    the default tenant have rows.
+    Raises UnsafeStateError with all obstacles, such as other objects that use the tenant column. With ``lone``, rows of
+    tenants other than the default tenant are also an obstacle.
     """
     is_old, snapshot = not snapshot.get("qualified"), snapshots.upgraded(snapshot, state, model)
     obstacles = _obstacles(state, model, snapshot, lone=lone)
@@ -46,10 +46,11 @@ def build(state: State, model: Model, snapshot: State, *, lone: bool = True) -> 
 
 
 def findings(state: State, model: Model, snapshot: State, rows_before: Mapping[str, Any]) -> list[Finding]:
-    """Return findings that show whether the schema of ``snapshot`` is restored, and all rows still exist.
+    """Return findings that show whether the schema of ``snapshot`` is restored, and whether all rows still exist.
 
     ``rows_before`` maps the name of a table to its number of rows before the rollback. It is empty if the service runs
-    during the rollback, because the rows are then not counted. Newer objects that do not use the tenant column remain.
+    during the rollback, because the rows are then not counted. No finding reports objects that were created after the
+    snapshot and do not use the tenant column, because the rollback keeps such objects.
     """
     snapshot = snapshots.upgraded(snapshot, state, model)
     back, found = Rollback(state, model, snapshot), []

@@ -55,8 +55,8 @@ def _plain(text: str, model: Model) -> str:
 def under_its_path(item: Statement, model: Model) -> Statement:
     """Return a statement from an old snapshot with the search path that its unqualified names need.
 
-    pg_catalog comes first in the path, so that PostgreSQL finds built-in names first. Printed expressions contain
-    explicit casts, which determine the types of their arguments.
+    pg_catalog comes first in the path, so that PostgreSQL finds built-in names first. PostgreSQL still finds overloaded
+    functions of the schema, because the explicit casts in printed expressions determine the argument types.
     """
     if item["phase"] not in QUOTING:
         return item

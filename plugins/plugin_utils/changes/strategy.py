@@ -70,8 +70,11 @@ def _live(wanted: Mapping[str, Any]) -> str:
 
 
 def _stopping(state: State, goal: str, wanted: Mapping[str, Any]) -> str:
-    """Return the strategy with which the service is stopped. A rollback is one transaction, and so is the change of
-    enforce.yml."""
+    """Return the strategy for a run that stops the service: atomic or online.
+
+    A rollback and enforce.yml are always atomic. A migration uses the requested strategy if it is atomic or online.
+    Otherwise, the number of rows determines the strategy.
+    """
     asked = wanted["strategy"]
     if goal != "migrate":
         return ATOMIC

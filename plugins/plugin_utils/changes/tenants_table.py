@@ -24,8 +24,10 @@ OWN, EVERYBODY = "own", "true"
 
 
 def wanted(tenants: Tenants) -> list[dict[str, Any]]:
-    """Return the name, the command, and the ``using`` and ``check`` of each policy. OWN restricts rows to the session's
-    tenant."""
+    """Return the model's policies for the tenants table, each with name, command, using and check.
+
+    OWN stands for the predicate that restricts rows to the session's tenant.
+    """
     table = tenants.table
     if tenants.policy == "own":
         return [{"name": table.policy, "command": "ALL", "using": OWN, "check": OWN}]
@@ -121,8 +123,8 @@ def _of_relation(state: State, relation: Relation, model: Model, tenants: Tenant
 
 
 def findings(state: State, model: Model) -> list[Finding]:
-    """Return findings that show whether the tenants table has only the permissive policies of the model, and row
-    security is enabled."""
+    """Return the findings about the tenants table: its policies, its row security, and privileges that bypass row
+    security."""
     if model.tenants is None:
         return []
     found = []
@@ -154,7 +156,8 @@ def rollback(back: Rollback) -> list[Statement]:
 
 
 def rollback_findings(back: Rollback) -> list[Finding]:
-    """Return findings that show whether every policy of the snapshot exists, and no policy of the migration remains."""
+    """Return findings that show whether every policy of the snapshot exists, and whether policies of the migration
+    remain."""
     return [found for one, names in _of_tenants(back) for found in policies.rollback_findings_of(back, one, names)]
 
 

@@ -1,4 +1,4 @@
-"""The model: the tables to which the migration adds the tenant column, with their keys, and their policies."""
+"""The model, which is the required definition of the database, parsed from the ``tenancy_*`` variables."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ TENANT = "%tenant%"
 FORBIDDEN, RAISED = ("update", "delete"), "P0001"
 # The languages of functions that the plan can replace.
 LANGUAGES = ("plpgsql", "sql")
-# The placeholder for tenancy_schema in the body of a function.
+# The placeholder for tenancy_schema in an entry of tenancy_functions.
 SCHEMA = "%schema%"
-# The variables, as named in messages, that set entries of the model but are not called tenancy_<entry>.
+# Entries of the model whose variable is not called tenancy_<entry>, each with the variable's name in messages.
 VARIABLES = {
     "database": "database_name",
     "application_role": "tenancy_app_role (or the user of DATABASE_URL)",
@@ -47,7 +47,7 @@ class IndexColumn:
 
     @property
     def sql(self) -> str:
-        """Return the column as it stands in CREATE INDEX."""
+        """Return the SQL for the column in CREATE INDEX."""
         return identifier(self.name) + (" DESC" if self.descending else "")
 
 

@@ -48,7 +48,7 @@ class TenantType(ABC):
 
     @abstractmethod
     def bridge(self, tenant: Tenant) -> str:
-        """Return the tenant in an equivalent form, which no session uses, so that it marks the bridge."""
+        """Return the tenant in an equivalent form that identifies the bridge, because no session uses this form."""
 
     @abstractmethod
     def plain(self, spelled: str) -> str:
@@ -146,7 +146,7 @@ class Uuid(TenantType):
 
 
 class Text(TenantType):
-    """A tenant that is a string. Any string is a tenant, but leading spaces are not part of the tenant."""
+    """A tenant that is a string. Any string that is not blank is a tenant, without its leading spaces."""
 
     def tenant(self, value: Any) -> Tenant:
         """Return ``value``, which must be a non-empty string that does not start with a space."""
@@ -158,7 +158,7 @@ class Text(TenantType):
         return value
 
     def session(self, setting: str) -> str:
-        """Return SQL for the session's tenant without leading spaces. The bridge's form of a tenant has one."""
+        """Return SQL for the session's tenant without leading spaces. The bridge's form starts with a space."""
         return f"nullif(ltrim(current_setting({literal(setting)}, true)), '')"
 
     def printed_session(self, setting: str) -> str:
@@ -178,7 +178,7 @@ class Text(TenantType):
         return (f"isolation proof {number}" for number in itertools.count(1))
 
     def invalid_settings(self) -> list[InvalidSetting]:
-        """Return a setting of spaces, because any other string is a tenant."""
+        """Return a setting that consists of spaces. Any other non-empty string is a tenant."""
         return [("blank", "A session whose tenant is blank", "  ", ())]
 
 
