@@ -46,7 +46,7 @@ def functions(described: Described) -> list[dict[str, Any]]:
 def by_hand(described: Described) -> list[dict[str, Any]]:
     """Return the changes to make by hand, each with why, decision, sql, ``commented`` and ``function``.
 
-    ``commented`` is whether the SQL is commented out, and ``function`` is whether it changes a function.
+    ``commented`` is whether the SQL is commented out, and ``function`` is whether the change affects a function.
     """
     return [*_extensions(described), *_functions_by_hand(described), *_relations(described)]
 

@@ -1,8 +1,8 @@
 """Order the rows that the proof stores: if possible, a row comes after the rows that it references.
 
 In a cycle, one foreign key references a row that is stored later. If one of the cycle's keys may be NULL, the row with
-that key is stored with NULL. Otherwise, one of the keys must be deferrable: a single attempt stores all rows of the
-cycle, and PostgreSQL checks the deferred key at the end.
+that key is stored with NULL. Otherwise, one of the keys must be deferrable. A single attempt then stores all rows of
+the cycle, and PostgreSQL checks the deferred key at the end.
 """
 
 from __future__ import annotations

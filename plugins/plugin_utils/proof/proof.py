@@ -185,8 +185,8 @@ class Means:
     def is_single(self, table: Table, *seen: str) -> bool:
         """Return whether each tenant can have only one row in a table.
 
-        This is the case if each column of a unique key, other than the tenant column, references a table in which the
-        tenant has only one row.
+        This is the case if all columns of a unique key, except the tenant column, reference tables in which the tenant
+        has only one row.
         """
         pointing = {
             name
@@ -363,7 +363,8 @@ def _content_attempt(state: State, model: Model, table: Table, max_rows: int, pr
 def _content(state: State, model: Model, table: Table, max_rows: int, probed: int, *, as_owner: bool = True) -> str:
     """Return the query that counts the default tenant's rows.
 
-    With ``as_owner``, the query counts every row of that tenant. Otherwise, it counts the rows that the tenant reads.
+    With ``as_owner``, the query counts every row of that tenant. Otherwise, it counts the rows that the tenant reads,
+    and those of other tenants among them.
     """
     tenant = catalog.known_tenant(model, catalog.required(state, table.name))
     target, default = qualified(model.schema, table.name), literal(str(tenant))

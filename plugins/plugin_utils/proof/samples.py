@@ -278,7 +278,7 @@ class _Deriving:
         return None
 
     def _look_up(self) -> None:
-        """Reference the session's tenant in the tenants table, and an existing row in each referenced shared table."""
+        """Make foreign keys reference the session's tenant in the tenants table, and existing rows in shared tables."""
         tenants = self.model.tenants
         for key in self.document.get("foreign_keys", []) if tenants is not None else []:
             name = key["columns"][0]
@@ -307,7 +307,7 @@ class _Deriving:
             self.missing |= dict.fromkeys(set(names) & set(self.attributes), why)
 
     def _derive(self) -> None:
-        """Choose values for the remaining columns that have the right type and satisfy the CHECKs."""
+        """For the remaining columns, choose values that have the right type and satisfy the CHECKs."""
         rules = self._rules()
         needed = [name for name in self.attributes if self._is_needed(name) and name not in self.missing]
         # A nullable column gets a value only if a CHECK requires one.
