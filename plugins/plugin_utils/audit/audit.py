@@ -31,8 +31,8 @@ Entry = dict[str, Any]
 def query() -> str:
     """Return one read-only query for all rules that read the catalogs.
 
-    Its result is one column, ``audit``, which maps rules to their subjects. The query takes the named arguments of
-    catalog.sql.
+    Its result is one JSON document in the column ``audit``, which maps each rule to the subjects that the rule found.
+    The query takes the named arguments of catalog.sql.
     """
     found = "\n  UNION ALL\n".join(
         f"  SELECT '{name}', subject::text FROM (\n{_escaped(rule.sql.strip())}\n  ) AS r (subject)"
@@ -61,9 +61,9 @@ def statements_query() -> str:
 def collect(facts: Mapping[str, Sequence[str]], state: State, model: Model, url_options: str = "") -> list[Entry]:
     """Return the audit's entries, errors first. Each has rule, severity, subject, why, remedy and fixed_by_plan.
 
-    ``facts`` contains the results of both queries. ``url_options`` is the options parameter of DATABASE_URL.
-    ``fixed_by_plan`` is true if the plan fixes the entry. Raises TenancyError if ``facts`` contains an unknown rule,
-    whose findings would otherwise be lost.
+    ``facts`` maps rules to the subjects that both queries found. ``url_options`` is the options parameter of
+    DATABASE_URL. ``fixed_by_plan`` is true if the plan fixes the entry. Raises TenancyError if ``facts`` contains an
+    unknown rule, whose findings would otherwise be lost.
     """
     read = {name for name, rule in RULES.items() if rule.sql or rule.service_statement}
     unknown = sorted(facts.keys() - read)

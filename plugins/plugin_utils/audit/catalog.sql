@@ -1,8 +1,8 @@
 -- Common table expressions for the rules of the audit. The query only reads. Named arguments: schema, tables (a JSON
 -- list of names), column, setting, application_role, natural_keys (a JSON list of {table, columns}), and readable. The
 -- readable argument is a JSON list of the other relations, as schema.name, that the application role can read. Percent
--- signs are doubled here because the query has named arguments. They are not doubled in the rules: audit.py doubles
--- them there.
+-- signs are doubled here because the query has named arguments. The rules contain single percent signs, which audit.py
+-- doubles.
 WITH RECURSIVE
 -- The model: one row.
 given AS (

@@ -67,8 +67,8 @@ class Rule:
 
     At least one of ``sql``, ``service_statement`` and ``judge`` detects it:
 
-    * ``sql`` is a query that returns one column: the subjects. It reads the catalogs and the common table expressions
-      of ``catalog.sql``, and takes no arguments.
+    * ``sql`` is a query that returns one column: the subjects, such as the names of tables or roles. It reads the
+      catalogs and the common table expressions of ``catalog.sql``, and takes no arguments.
     * ``service_statement`` is an SQL condition on ``query``, a statement of the service. ``title`` is a pattern that
       matches a tenant table's name, and ``lacks_column`` is true if the table has no tenant column. The subjects are
       the tables for which the condition is true.

@@ -11,7 +11,7 @@ _NAME = r"""'(^|[^\w$])' || regexp_replace(a.attname, '([][!$()*+.:<=>?\\^{|}-])
 
 
 def condition(text: str, title: str, key: str, column: str) -> str:
-    r"""Return the SQL condition that ``text`` uses ON CONFLICT with the columns of a key that lacks the tenant column.
+    r"""Return an SQL condition: ``text`` uses ON CONFLICT with the columns of a key that lacks the tenant column.
 
     All arguments are SQL expressions. ``title`` is a pattern that matches the table's name. ``key`` is a row with the
     fields relid and columns (a text array) of a natural key. ``column`` is the tenant column.

@@ -100,7 +100,7 @@ def line(body: str, place: int) -> str:
 def with_tenant(
     body: str, schema: str, keys: Mapping[str, Sequence[tuple[str, ...]]], column: str, tenant: str
 ) -> Proposal:
-    """Return the body with the tenant added to each statement that writes to a tenant table.
+    """Return a proposed body with the tenant added to each statement that writes to a tenant table.
 
     ``keys`` contains the natural keys of the tenant tables, and ``tenant`` is the tenant as an SQL expression.
     """
@@ -202,7 +202,7 @@ def _end(text: str, start: int, ending: re.Pattern[str]) -> int:
 
 
 def _closing(text: str, start: int) -> int | None:
-    """Return the position after the closing parenthesis for the one that opens before ``start``, or None."""
+    """Return the position after the parenthesis that closes the one just before ``start``, or None."""
     depth = 1
     for place in range(start, len(text)):
         depth += {"(": 1, ")": -1}.get(text[place], 0)
@@ -214,14 +214,14 @@ def _closing(text: str, start: int) -> int | None:
 def _masked_depth(text: str, start: int, end: int) -> str:
     """Return the text between two positions, with the contents of parentheses replaced by spaces.
 
-    The text ends with a semicolon in place of a closing parenthesis that was opened before ``start``.
+    If a parenthesis closes one that was opened before ``start``, the result ends there with a semicolon.
     """
     depth = 0
     shown: list[str] = []
     for character in text[start:end]:
         depth -= character == ")"
         if depth < 0:
-            # This parenthesis was opened before the statement.
+            # This parenthesis closes one that was opened before the statement.
             return "".join(shown) + ";"
         shown.append(" " if depth else character)
         depth += character == "("

@@ -49,7 +49,7 @@ class Table:
         return self.has_tenant and bool(SESSION.search(self.columns[str(self._column)]["default"] or ""))
 
     def tenant_reference(self) -> tuple[str, str] | None:
-        """Return title and key of the table that a foreign key of only the tenant column references, or None."""
+        """Return the title and the key column of the table that the tenant column alone references, or None."""
         keys = [item for item in self.document["foreign_keys"] if item["columns"] == [self._column]]
         return (keys[0]["references"], keys[0]["key"][0]) if keys else None
 

@@ -1,5 +1,5 @@
 -- Return the relations and functions of a database as one JSON document. The query needs no model and no arguments. It
--- reads only the catalogs, and runs no code that an ordinary role owns.
+-- reads only the catalogs and the statistics views, and runs no code that an ordinary role owns.
 WITH
 -- Relations that are not members of an extension.
 relation AS (
@@ -41,8 +41,8 @@ index_list AS (
         SELECT json_agg(a.attname ORDER BY k)
         FROM generate_series(1, i.indnkeyatts) AS k
         LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k - 1]),
-      -- The columns that the index elements use. If they use none, the columns that the predicate uses. A pg_node_tree
-      -- contains the numbers of columns.
+      -- The columns that the index elements use. If they use none, the columns that the predicate uses. In a
+      -- pg_node_tree, the number of a column follows :varattno.
       'reads', (
         SELECT coalesce(json_agg(a.attname ORDER BY a.attnum), '[]')
         FROM pg_catalog.pg_attribute a
@@ -92,7 +92,7 @@ trigger_list AS (
   SELECT t.tgrelid AS relid, json_agg(json_build_object(
       'name', t.tgname,
       'function', t.tgfoid::bigint,
-      -- TRIGGER_TYPE_ROW.
+      -- pg_trigger.h: TRIGGER_TYPE_ROW.
       'row', t.tgtype & 1 = 1,
       -- pg_trigger.h: TRIGGER_TYPE_INSERT, _DELETE and _UPDATE.
       'events', array_remove(ARRAY[

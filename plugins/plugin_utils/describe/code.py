@@ -46,7 +46,7 @@ def functions(described: Described) -> list[dict[str, Any]]:
 def by_hand(described: Described) -> list[dict[str, Any]]:
     """Return the changes to make by hand, each with why, decision, sql, ``commented`` and ``function``.
 
-    ``commented`` is whether the SQL is commented out, and ``function`` whether the change is one of a function.
+    ``commented`` is whether the SQL is commented out, and ``function`` is whether the change affects a function.
     """
     return [*_extensions(described), *_functions_by_hand(described), *_relations(described)]
 
@@ -79,7 +79,7 @@ def _replaceable_body(function: Document, described: Described) -> str | None:
 def _tenant_of_row(function: Document, described: Described) -> str | None:
     """Return SQL for the tenant of the trigger's row, or None.
 
-    Only row triggers of tenant tables may call the function.
+    The tenant is known only if all triggers that call the function are row triggers of tenant tables.
     """
     if not function["trigger"]:
         return None

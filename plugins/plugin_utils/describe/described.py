@@ -53,7 +53,7 @@ class Described:
         """Return the tenant column as a dict with name, type, setting, tenant, tenant_name, tables and shared.
 
         ``tables`` is the number of tables that have the column. ``shared`` counts the tables for each other column that
-        most tables have. Raises TenancyError for an unsupported type, or for a default tenant that is not a tenant.
+        most tables have. Raises TenancyError for an unsupported type, or for an invalid default tenant.
         """
         there = [table.columns[self.column] for table in self.tables.values() if self.column in table.columns]
         types = [name for name, _ in Counter(item["type"] for item in there).most_common() if name in TENANT_TYPES]

@@ -1,6 +1,6 @@
 """Find the differences between a database and its model after a release of the application.
 
-This module drafts a new model, with the schema and the tenant column of the existing one, and compares both.
+This module drafts a new model with the schema and the tenant column of the existing one, and compares the two models.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def _difference(say: str, variable: str, entry: str = "", field: str = "", add: 
 
 
 def _new_tables(draft: Draft, source: Model, tables: Mapping[str, Table]) -> Iterator[Difference]:
-    """Yield the tables that are not in the model. A table comes after the tables that it references."""
+    """Yield a difference for each table that is not in the model. A table comes after the tables that it references."""
     known = {entry["name"] for entry in source["tables"]} | {(source.get("tenants") or {}).get("table")}
     for item in draft["tables"]:
         name, entry = item["entry"]["name"], dict(item["entry"])
@@ -79,7 +79,7 @@ def _of_table(entry: Mapping[str, Any], draft: Draft, table: Table | None) -> It
 
 
 def _gone(entry: Mapping[str, Any], described: Mapping[str, Any], table: Table) -> Iterator[Difference]:
-    """Yield the keys, foreign keys and columns that the entry names but the table does not have."""
+    """Yield a difference for each key, foreign key or column that the entry names but the table does not have."""
     name = entry["name"]
     there = [set(key) for key in table.unique_keys()]
     for kind in KINDS:
@@ -110,7 +110,7 @@ def _indexed(entry: Mapping[str, Any]) -> list[str]:
 
 
 def _relations(draft: Draft, source: Model, relations: Mapping[str, Document]) -> Iterator[Difference]:
-    """Yield new views, new relations without tenants' rows, and relations in the model that do not exist."""
+    """Yield a difference for each new view, new relation without tenants' rows, and missing relation of the model."""
     readable = source.get("readable", ())
     views = {view["name"] for view in source.get("views", ())}
     for item in draft["views"]:
@@ -134,14 +134,14 @@ def _is_in_model(title: str, source: Model) -> bool:
 
 
 def _functions(draft: Draft, source: Model) -> Iterator[Difference]:
-    """Yield the functions that write to tenant tables without the tenant and that are not in the model."""
+    """Yield a difference for each function outside the model that writes to tenant tables without the tenant."""
     known = {(item["name"], item["identity"]) for item in source.get("functions", ())}
     for item in draft["functions"]:
         entry = item["entry"]
         if (entry["name"], entry["identity"]) not in known:
             say = f"The function {item['title']} is new. {item['decision']}"
             yield _difference(say, "tenancy_functions", add=entry)
-    # Of the changes by hand, report only those of functions. The audit reports relations that no policy filters.
+    # Report only the functions to change by hand. The audit reports relations that no policy filters.
     for item in draft["before"]:
         if item["function"]:
             yield _difference(f"{item['why']} {item['decision']}", "by hand")

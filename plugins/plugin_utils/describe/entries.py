@@ -177,7 +177,7 @@ def _chosen(table: Table) -> list[str]:
 
 
 def _upserts(described: Described, table: Table) -> list[str]:
-    """Return a decision for each ON CONFLICT of the service that names the columns of a natural key.
+    """Return a decision for each ON CONFLICT in the service's statements that names the columns of a natural key.
 
     The migration adds the tenant column to this key.
     """

@@ -19,8 +19,8 @@ WIDTH = 120
 TEMPLATE = re.compile(r"\{\{|\{%|\{#")
 DECIDE = "# DECIDE"
 SETTINGS = """\
-# Settings for the terminal: copy this file to the directory in which you run ansible-playbook. The playbooks configure
-# the connections to the hosts themselves.
+# Settings for the terminal: copy this file to the directory in which you run ansible-playbook. The playbooks themselves
+# configure the connections to the hosts.
 [defaults]
 stdout_callback = aimemory.tenancy.terminal
 callback_result_format = yaml
@@ -34,7 +34,7 @@ class _Unsafe(str):
 
 
 class _Dumper(yaml.SafeDumper):
-    """Write each value on one line."""
+    """A YAML dumper that writes each value on one line."""
 
 
 def _represented(dumper: _Dumper, value: str) -> yaml.ScalarNode:

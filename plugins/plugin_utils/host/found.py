@@ -1,4 +1,4 @@
-"""Derive the facts about a host that a run needs from the result of the inspect_host module."""
+"""From the result of the inspect_host module, derive the facts about a host that a run needs."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _result(inspected: Mapping[str, Any], service: Mapping[str, Any], wanted: Ma
         "app_role": server["app_role"],
         "bypassing_roles": server["bypassing_roles"],
         "other_logins": _other_logins(inspected["logins"], wanted),
-        # The settings of the administrator's sessions that are added to the fixed settings.
+        # The settings that the administrator's sessions need in addition to the fixed settings.
         "session_settings": inspected["postgresql"]["session_settings"],
         "server_version": server["version"],
         "server_version_num": server["version_num"],

@@ -9,7 +9,7 @@ Transactions = Sequence[Mapping[str, Any]]
 
 
 def refusals(found: Transactions, wanted: Mapping[str, Any]) -> list[str]:
-    """Return a sentence about the prepared transactions that stop a run, because PostgreSQL never ends them.
+    """Return a sentence about the prepared transactions that stop a run. PostgreSQL itself never ends them.
 
     ``found`` contains the transactions from the other_clients module. ``wanted`` contains database and strategy. The
     online steps wait for every prepared transaction. LOCK TABLE waits only for those with locks on the tables.

@@ -57,7 +57,10 @@ def of_route(verdict: Found, attempts: Found, database_url: Found, wanted: Found
 
 
 def of_attempts(findings: Iterable[Found]) -> list[str]:
-    """Return why a login is refused: ``findings`` show that it can use a role that bypasses row security."""
+    """Return why a login is refused.
+
+    ``findings`` may show that the login can use a role that bypasses row security. If not, the result is empty.
+    """
     reached = [finding["sentence"] for finding in findings if not finding["ok"]]
     return (
         [f"The service's login can bypass row security: {'; '.join(reached)}. Revoke that role from the login."]
@@ -70,7 +73,7 @@ def of_new_login(environment: str, state: Found, wanted: Found) -> list[str]:
     """Return why the run cannot give the service a separate login.
 
     ``environment`` is the text of the service's environment file. ``state`` comes from the service role. ``wanted``
-    contains service, file (its path), role, mark and existing_role. ``mark`` is the comment on roles that this runbook
+    contains service, file (the path), role, mark and existing_role. ``mark`` is the comment on roles that this runbook
     created. ``existing_role`` is the existing role of that name, with its comment, or None.
     """
     found = []

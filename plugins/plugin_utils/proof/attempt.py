@@ -14,7 +14,7 @@ Row = tuple[str, str, str, Outcomes]
 # A needed privilege: the table, the privilege and the columns. Without columns, the privilege on any column is enough.
 Need = tuple[Table, str, Sequence[str]]
 
-# Outcomes in the form that proof.sql reports. For error codes, see the PostgreSQL manual, appendix A.
+# Outcomes, in the format of module_utils/outcomes.py. For error codes, see the PostgreSQL manual, appendix A.
 NOTHING, ONE = ("0 rows",), ("1 rows",)
 REFUSED, POINTS_NOWHERE, IS_THERE = ("error 42501",), ("error 23503",), ("error 23505",)
 NOTHING_OR_REFUSED = (*NOTHING, *REFUSED)
@@ -22,14 +22,15 @@ NO_PARTITION: Outcomes = ("error 23514",)
 REFUSED_WITHOUT_TENANT = (*REFUSED, "error 23502")
 # Attempts use the search path of the service's login, in which an unqualified operator might not be the built-in one.
 EQUAL = "OPERATOR(pg_catalog.=)"
-# A condition for all rows, because extensions such as safeupdate refuse an UPDATE or DELETE without a condition.
+# A condition that every row meets. Extensions such as safeupdate refuse an UPDATE or DELETE without a condition.
 EVERY = " WHERE true"
 
 
 def made(table: Table | View, tenant: str | None, found: Iterable[Row], *, keep: bool = False) -> list[Attempt]:
     """Return the attempts of a tenant on a table or view, built from the parts in ``found``.
 
-    If ``tenant`` is None, the session resets the setting. ``keep`` is whether later attempts see the stored rows.
+    If ``tenant`` is None, the session resets the tenant setting. ``keep`` is whether later attempts see the stored
+    rows.
     """
     return [
         {

@@ -1,8 +1,8 @@
 """Evaluate a CHECK or a partition bound for a row, without a database.
 
 PostgreSQL prints every type in these expressions, and qualifies every name that is not built in. An unqualified name is
-therefore built in. This module supports only common operators and functions. With any other, the result is UNKNOWN.
-Times are in UTC.
+therefore built in. This module supports only common operators and functions. For any other operator or function, the
+result is UNKNOWN. Times are in UTC.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ def _elements(text: str) -> list[str]:
 def holds(expression: str, row: Mapping[str, Any]) -> bool | Unknown:
     """Return whether a CHECK accepts ``row``, which maps columns to values.
 
-    PostgreSQL rejects a row only if the CHECK is false.
+    PostgreSQL rejects a row only if the CHECK is false. Return UNKNOWN if the value of the CHECK cannot be determined.
     """
     found = evaluate(expression, row)
     return found if isinstance(found, Unknown) else found is not False
@@ -403,7 +403,7 @@ def _cast(type_name: str, given: Any) -> Any:
     if isinstance(given, str):
         if type_name.endswith("[]"):
             return [value(text, type_name.removesuffix("[]").strip()) for text in _elements(given)] or UNKNOWN
-        # For any other type, the string is a label of an enum, or a value of a domain over text.
+        # For any other type, the string itself is the value: text, an enum label, or a value of a domain over text.
         is_plain = type_name in _NUMBERS | _TIMES | _SPANS | _DOCUMENTS | {"boolean"}
         return value(given, type_name) if is_plain else given
     if isinstance(given, Decimal) and type_name in _NUMBERS:

@@ -1,8 +1,8 @@
 """Order the rows that the proof stores: if possible, a row comes after the rows that it references.
 
-In a cycle, one foreign key references a row that is stored later. If one of the keys may be NULL, its row is stored
-with NULL. Otherwise, one of the keys must be deferrable: a single attempt stores all rows of the cycle, and PostgreSQL
-checks that key at the end.
+In a cycle, one foreign key references a row that is stored later. If one of the cycle's keys may be NULL, the row with
+that key is stored with NULL. Otherwise, one of the keys must be deferrable. A single attempt then stores all rows of
+the cycle, and PostgreSQL checks the deferred key at the end.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ Document = Mapping[str, Any]
 class Order:
     """The tables in the order in which their rows are stored.
 
-    ``left`` contains, by table name, the foreign keys to later tables that remain NULL. ``deferred`` contains the keys
-    that must have a value when the row is stored. ``twice`` contains the names of the tables in which each tenant has
-    two rows.
+    ``left`` and ``deferred`` contain, by table name, the foreign keys to later tables. Keys in ``left`` remain NULL.
+    Keys in ``deferred`` must have a value when the row is stored, although the referenced row does not exist yet.
+    ``twice`` contains the names of the tables in which each tenant has two rows.
     """
 
     tables: tuple[Table, ...]
@@ -39,7 +39,11 @@ class Order:
         return [key for key in table.foreign_keys if key not in self.left[table.name]]
 
     def pointers(self, names: Sequence[str]) -> list[Table]:
-        """Return the named tables and all tables that reference them, even indirectly, in the order of deletion."""
+        """Return the named tables and all tables that reference them, even indirectly.
+
+        The tables are in the order in which their rows can be deleted: a table comes before the tables that it
+        references.
+        """
         found = set(names)
         while more := {
             table.name
@@ -52,7 +56,8 @@ class Order:
     def circle(self, table: Table) -> list[Table]:
         """Return, in order, the tables whose rows the same attempt stores.
 
-        These are the tables in a cycle with ``table`` that needs deferred keys, or otherwise only ``table``.
+        If ``table`` is part of a cycle that needs deferred keys, these are all tables of the cycle. Otherwise, it is
+        only ``table``.
         """
         reached = {one.name: {other.name for other in self.pointers([one.name])} for one in self.tables}
         members = [one for one in self.tables if one.name in reached[table.name] and table.name in reached[one.name]]
@@ -65,8 +70,9 @@ def of(model: Model, documents: Mapping[str, Document]) -> Order:
     while waiting:
         there = {table.name for table in stored}
         lacking = {table.name: _lacking(table, there) for table in waiting}
-        # Choose a table whose referenced tables are all stored. Without one, prefer a table whose other foreign keys
-        # remain NULL to a table with deferrable keys. Among equals, choose a table that no trigger writes to.
+        # Choose a table whose referenced tables are all stored. If there is none, prefer a table whose other foreign
+        # keys may be NULL, then a table whose other keys are deferrable. Among equals, choose a table into which the
+        # triggers of the waiting tables do not write.
         written = {name for table in waiting for name in table.sample_writes if name != table.name}
         chosen = min(
             waiting,

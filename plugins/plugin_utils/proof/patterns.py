@@ -1,6 +1,7 @@
 """Match strings against PostgreSQL's regular expressions, and generate strings that match.
 
-This module supports the syntax that Python shares (PostgreSQL manual, 9.7.3 "POSIX Regular Expressions").
+This module supports the syntax that PostgreSQL and Python have in common (PostgreSQL manual, 9.7.3 "POSIX Regular
+Expressions").
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ CLASSES = {
     "xdigit": "0-9A-Fa-f", "word": r"\w", "blank": r" \t", "punct": r"!-/:-@\[-`{-~",
 }  # fmt: skip
 SHORTHANDS = "dDwWsS"
-# Anchors at the start and the end of the string, and at word boundaries.
+# PostgreSQL's escapes for the start and end of a string and for word boundaries, each with its equivalent in Python.
 ANCHORS = {"A": r"\A", "Z": r"\Z", "m": r"\b", "M": r"\b", "y": r"\b"}
 _REPEATED = re.compile(r"(?:[*+?]|\{(\d+)(,(\d*))?\})\??")
 

@@ -59,8 +59,8 @@ def lacks(document: Document, privilege: str, columns: Sequence[str] = ()) -> bo
     """Return whether the application role lacks ``privilege`` on the table that ``document`` describes.
 
     With ``columns``, the role must have the privilege on all of them. Without ``columns``, it must have the privilege
-    on any column. A role that does not exist yet lacks no privilege, because the plan grants the required privileges
-    before the service uses the role.
+    on at least one column. A role that does not exist yet lacks no privilege, because the plan grants the required
+    privileges before the service uses the role.
     """
     if document["rights"] is None or document["rights"][privilege] is True:
         return False
@@ -102,11 +102,11 @@ class Means:
         return document is not None and lacks(document, privilege, columns)
 
     def allows(self, outcomes: Outcomes, *needs: Need) -> Outcomes:
-        """Return ``outcomes``, or only "permission denied" if the role lacks one of the privileges ``needs``."""
+        """Return ``outcomes``, or only "permission denied" if the role lacks one of the privileges in ``needs``."""
         return REFUSED if any(self.lacks(*need) for need in needs) else outcomes
 
     def pointing(self, table: Table, key: ForeignKey) -> Mapping[str, str]:
-        """Return the columns of a sample row that references another row with the foreign key ``key``."""
+        """Return the columns of a sample row whose foreign key ``key`` is not NULL, each with its value as SQL."""
         return self._other_sample(table, pointing=key).values
 
     def variant(self, table: Table, columns: Sequence[str]) -> dict[str, str]:
@@ -134,7 +134,7 @@ class Means:
         return [(table, "INSERT", sorted(self.values(table))), *parents]
 
     def stores(self, table: Table, *seen: str) -> bool:
-        """Return whether the role can store the sample row of a table and the rows that it references.
+        """Return whether the role can store the sample row of a table and the rows that this row references.
 
         ``seen`` contains the names of the tables that have already been checked.
         """
@@ -185,7 +185,8 @@ class Means:
     def is_single(self, table: Table, *seen: str) -> bool:
         """Return whether each tenant can have only one row in a table.
 
-        This is so if the columns of a unique key all reference tables in which the tenant has only one row.
+        This is the case if all columns of a unique key, except the tenant column, reference tables in which the tenant
+        has only one row.
         """
         pointing = {
             name
@@ -203,7 +204,7 @@ class Means:
         return not self.writers(parent) or self.is_single(parent, *seen)
 
     def replaces(self, table: Table) -> bool:
-        """Return whether the sample row of a table replaces an earlier row with the same key, which a trigger wrote."""
+        """Return whether the sample row of a table replaces a row with the same key that a trigger wrote earlier."""
         tenants = self.model.tenants
         by_tenants = tenants is not None and table.name in tenants.sample_writes
         return self.is_single(table) and (by_tenants or bool(self.writers(table)))
@@ -323,7 +324,7 @@ def document(
 
     ``seconds`` limits the total time of all attempts. ``url_options`` are the options of the service's DATABASE_URL.
     In a table with more than ``max_rows`` rows, the proof reads only ``probed`` rows of the default tenant instead of
-    counting them all.
+    counting all its rows.
     """
     means = _means(state, model)
     compared = [
@@ -362,7 +363,8 @@ def _content_attempt(state: State, model: Model, table: Table, max_rows: int, pr
 def _content(state: State, model: Model, table: Table, max_rows: int, probed: int, *, as_owner: bool = True) -> str:
     """Return the query that counts the default tenant's rows.
 
-    With ``as_owner``, the query counts every row of that tenant. Otherwise, it counts the rows that the tenant reads.
+    With ``as_owner``, the query counts every row of that tenant. Otherwise, it counts the rows that the tenant reads,
+    and those of other tenants among them.
     """
     tenant = catalog.known_tenant(model, catalog.required(state, table.name))
     target, default = qualified(model.schema, table.name), literal(str(tenant))
@@ -395,8 +397,8 @@ def attempts(
     """Return the attempts of two tenants that have no rows, in order.
 
     An attempt is a dict with id, table, sentence, tenant, sql, expected and keep. If tenant is None, the session resets
-    the setting. expected contains the allowed outcomes. keep is whether later attempts see the rows. Some attempts have
-    ``theirs``, a query that runs first as another tenant. Its result is the parameter $1 of sql.
+    the tenant setting. expected contains the allowed outcomes. keep is whether later attempts see the stored rows. Some
+    attempts have ``theirs``, a query that runs first as another tenant. Its result is the parameter $1 of sql.
 
     ``parted`` contains the partitions of partitioned tables, and ``types`` the types in the state. ``documents``
     contains the documents of the tables in the state, with the application role's privileges. If the role lacks a
@@ -445,7 +447,10 @@ def _stored(means: Means, table: Table, one: str, other: str) -> list[Attempt]:
 
 
 def _replaced(means: Means, table: Table) -> list[Table]:
-    """Return the tables in which the sample row replaces rows that triggers wrote, in the order of deletion."""
+    """Return the tables in which the sample row replaces rows that triggers wrote.
+
+    Their rows can be deleted in the order of these tables.
+    """
     if not means.replaces(table):
         return []
     return [one for one in means.order.pointers([table.name]) if one is table or means.writers(one)]
@@ -553,7 +558,7 @@ def _upsert(means: Means, table: Table, key: tuple[str, ...]) -> str:
 
 
 def _upserted(means: Means, table: Table, key: tuple[str, ...]) -> str:
-    """Return the column that an upsert changes: one of the key, or the tenant column if the key is generated."""
+    """Return the column that an upsert changes: a column of the key, or the tenant column if the key is generated."""
     attributes = means.documents.get(table.name, {}).get("attributes", [])
     generated = {item["name"] for item in attributes if item["generated"]}
     return next((name for name in key if name not in generated), means.model.column)
@@ -563,7 +568,7 @@ def _own(model: Model, means: Means, table: Table) -> list[Row]:
     """Return the positive controls: attempts of a tenant on its own rows."""
     target, name = qualified(model.schema, table.name), means.updated(table)
     column, every = identifier(name), _every(means, table)
-    # Delete the rows that reference these rows first.
+    # First delete the rows that reference the rows of this table.
     gone = means.order.pointers([table.name])
     delete = "; ".join(room.delete(means, gone))
     deleted = _every(means, gone[-1])
@@ -735,7 +740,10 @@ def _pointing(means: Means, table: Table, key: ForeignKey, made_room: Room) -> R
 
 
 def _theirs(means: Means, key: ForeignKey, made_room: Room) -> str:
-    """Return the query for a key of the other tenant. Its result is JSON, by name of the referencing column."""
+    """Return the SQL that the other tenant runs: it deletes rows if necessary, and reads a key of that tenant.
+
+    The result is a JSON object that maps each referencing column to the value in the key.
+    """
     pairs = ", ".join(
         part
         for column, pointed in zip(key.columns, key.key, strict=True)

@@ -26,9 +26,9 @@ class Room:
     """The changes to make before a row references another tenant's row.
 
     ``deleted`` lists the tables from which the tenant deletes its rows, and ``deleted_by_other`` those from which the
-    other tenant deletes its rows. Rows that the referencing row needs must remain: ``released`` lists their foreign key
-    columns to set to NULL. ``changed`` contains new values for the tenant's row in the referenced table. ``values``
-    contains the values of the referencing row that differ from the sample, by column.
+    other tenant deletes its rows. Rows that the referencing row needs must remain: ``released`` lists their tables,
+    each with the foreign key columns to set to NULL. ``changed`` contains new values for the tenant's row in the
+    referenced table. ``values`` contains the values of the referencing row that differ from the sample, by column.
     """
 
     deleted: Sequence[Table] = ()
@@ -143,9 +143,10 @@ def _lacks_rows(means: Means, table: Table, key: ForeignKey, deleted: Sequence[T
 
 
 def _apart(means: Means, table: Table, key: ForeignKey) -> dict[str, str]:
-    """Return NULL, by column, for the other columns of foreign keys that share a column with ``key``.
+    """Return NULL for columns of the other foreign keys that share a column with ``key``.
 
-    Without NULL, those foreign keys reject the row before ``key`` can.
+    The result contains only nullable columns that are not part of ``key``. Without NULL, the other foreign keys reject
+    the row before ``key`` can.
     """
     document = means.documents.get(table.name, {})
     return {

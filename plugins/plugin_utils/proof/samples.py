@@ -24,7 +24,7 @@ Document = Mapping[str, Any]
 # The maximum number of combinations of values to try for columns that CHECKs compare.
 TRIED = 5_000
 RANDOM = "pg_catalog.replace(pg_catalog.gen_random_uuid()::pg_catalog.text, '-', '')"
-# A random number near the maximum of integer, which a sequence is unlikely to reach.
+# A random number in the upper half of the range of integer, which a sequence is unlikely to reach.
 RANDOM_NUMBER = "pg_catalog.int4mi(2147483647, pg_catalog.int4and(pg_catalog.hashtext({}), 1073741823))".format(
     "pg_catalog.gen_random_uuid()::pg_catalog.text"
 )
@@ -278,7 +278,7 @@ class _Deriving:
         return None
 
     def _look_up(self) -> None:
-        """Set foreign keys to the tenants table to the session's tenant, and those to shared tables to a key there."""
+        """Make foreign keys reference the session's tenant in the tenants table, and existing rows in shared tables."""
         tenants = self.model.tenants
         for key in self.document.get("foreign_keys", []) if tenants is not None else []:
             name = key["columns"][0]
@@ -307,7 +307,7 @@ class _Deriving:
             self.missing |= dict.fromkeys(set(names) & set(self.attributes), why)
 
     def _derive(self) -> None:
-        """Choose values for the remaining columns that have the right type and satisfy the CHECKs."""
+        """For the remaining columns, choose values that have the right type and satisfy the CHECKs."""
         rules = self._rules()
         needed = [name for name in self.attributes if self._is_needed(name) and name not in self.missing]
         # A nullable column gets a value only if a CHECK requires one.
@@ -355,7 +355,7 @@ class _Deriving:
         self.missing |= dict.fromkeys(lacking, f"CHECK {refusing}")
 
     def _unnamed(self, name: str) -> Any:
-        """Return the value of a column for CHECKs: its known value, its default, or NULL."""
+        """Return a column's value for the evaluation of CHECKs: its known value, its default, NULL, or UNKNOWN."""
         if name in self.known:
             return self.known[name]
         attribute = self.attributes[name]
@@ -445,7 +445,7 @@ class _Deriving:
 
 
 def _accepts(rule: str, row: Mapping[str, Any], given: set[str]) -> bool:
-    """Return whether a rule accepts a row. An unknown result also counts if the rule uses no column in ``given``."""
+    """Return whether a rule accepts a row. An unknown result counts as yes if the rule uses no column in ``given``."""
     return _holds(rule, row) or (checks.holds(rule, row) is not False and given.isdisjoint(checks.mentioned(rule)))
 
 
@@ -611,7 +611,7 @@ def lacking(
 ) -> list[str]:
     """Return a sentence for each value that the operator must add to the table's sample in the model.
 
-    ``may`` returns whether the role can store a column. The other parameters are those of ``of``.
+    ``may`` returns whether the role can store a value in a column. The other parameters are those of ``of``.
     """
     deriving = _Deriving(model, table, document, types, others)
     missing = deriving.sample().missing

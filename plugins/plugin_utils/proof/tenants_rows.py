@@ -1,7 +1,7 @@
 """The rows that the proof's tenants need in the tenants table, and the attempts to reach other rows of that table.
 
 The service's login stores these rows if it has the privilege. Otherwise, a function that runs with the privileges of
-the table's owner stores them. The rows are rolled back after the proof.
+the table's owner stores them. After the proof, a rollback removes the rows.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Document = Mapping[str, Any]
 def sample(means: Means, tenants: Tenants) -> samples.Sample:
     """Return the sample row of the tenants table, without its key.
 
-    The other unique keys are unique across all tenants, so their columns get random values.
+    Columns of other unique keys have random values, because these keys must be unique across all tenants.
     """
     document = means.documents.get(tenants.name, {})
     keys = [tuple(index["names"]) for index in document.get("indexes", []) if index["unique"] and index["plain"]]

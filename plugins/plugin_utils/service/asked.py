@@ -65,8 +65,9 @@ def judge(witness: Mapping[str, Any], files: Iterable[Mapping[str, Any]], wanted
     symbolic links resolved. ``wanted`` has service, database, port, and role (the login that the run provides).
 
     ``pending`` means that PostgreSQL did not respond, so no verdict is possible yet. ``confirmed`` means that sessions
-    of a running service match the claim, or that the service is not running. Otherwise, a note describes what is
-    missing. ``sentence`` describes the problem and the remedy, or the result. Only ``url`` contains the password.
+    of a running service match the claim. It is also true if the service is not running, or if its sessions may
+    be hidden. Some kernels do not report the peers of Unix sockets. Otherwise, a note describes what is missing.
+    ``sentence`` describes the problem and the remedy, or the result. Only ``url`` contains the password.
     """
     claims = _claims(witness, files)
     try:

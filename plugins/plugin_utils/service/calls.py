@@ -27,7 +27,8 @@ def after(result: Document, call: Document) -> dict[str, Any]:
         found["journal_since"] = call["journal_since"]
     if "renewed" in call:
         found["renewed"] = renewed(call["renewed"])
-    # If the service was already healthy before the call, callers did not wait for the end of the call.
+    # If the service was already healthy before the call, callers did not wait for the end of the call. The earlier time
+    # then remains.
     if "health_said" in call and (call["started"] or "healthy_at" not in result):
         found["healthy_at"] = ended
     return {**result, **found}

@@ -24,8 +24,8 @@ def requests(
     """Return the requests for the model's endpoints, as input for the service_request module.
 
     ``caller`` replaces ``%(user_id)s`` in a path and in the strings of a body. ``own``, if set, replaces both the
-    placeholder and ``caller``. ``claims`` are the claims of the token; an endpoint with ``token: false`` gets no token.
-    If ``method`` is set, only requests with this method are returned.
+    placeholder and ``caller``. ``claims`` are the claims of the token. An endpoint with ``token: false`` is called
+    without claims. If ``method`` is set, only requests with this method are returned.
     """
     found = []
     for endpoint in endpoints:

@@ -49,8 +49,9 @@ def of_witness(
                 "main_pid": unit["main_pid"],
                 "user": unit["user"],
                 "listeners": witness["listeners"],
-                # The file from which systemd reads the URL, or how the unit sets it. A run may be able to rewrite it.
+                # The file from which systemd reads the URL, or how the unit sets it.
                 "url_set_by": next_environment["set_by"],
+                # Whether a new URL in the environment file takes effect at the next start.
                 "url_rewritable": witness["rewritable"],
                 "database_url": database_url.parse(url) if url else {},
             },

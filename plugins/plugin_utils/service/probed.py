@@ -11,7 +11,7 @@ Document = Mapping[str, Any]
 def wanted(requests: Sequence[Document], smoke: str, *, probe: bool) -> dict[str, Any]:
     """Return the ``request`` of the probes, and the ``obstacle``: why no probes are sent, or "".
 
-    ``requests`` are the read-only requests, as ``api_requests`` returns them; ``smoke`` is service_smoke.
+    ``requests`` are the read-only requests, as ``api_requests`` returns them. ``smoke`` is service_smoke.
     """
     if not probe:
         obstacle = "service_probe is false"

@@ -81,7 +81,7 @@ def _refused(sentence: str, verdict: str) -> Answer:
 
 
 def _elsewhere(own: Mapping[str, Any], administrator: Mapping[str, Any], wanted: Mapping[str, Any], where: str) -> str:
-    """Return a sentence if the service's session is on another server or database than the administrator's, else ""."""
+    """Return a sentence if the service's session is not in the administrator's server and database, else ""."""
     if own["system_identifier"] != administrator["system_identifier"]:
         return (
             f"The service's own route ({where}) leads to a different server than this run (system identifier"

@@ -50,7 +50,7 @@ def sampled(watched: Document, journal: Document, health: Document, about: Docum
 def unnamed(record: Document, *, is_watched: bool) -> str:
     """Return a phrase about the last session that set no tenant.
 
-    ``record`` is the bridge's usage record. It is used only if ``is_watched`` is true.
+    ``is_watched`` is whether the bridge's usage record exists. If so, ``record`` is that usage record.
     """
     if not is_watched:
         return "sessions that set no tenant see no rows"

@@ -39,7 +39,7 @@ def of_postgresql(text: str, unit: str) -> str:
 
 
 def raw_journal(text: str) -> str:
-    """Return the journal's lines unchanged."""
+    """Return the lines of a journal in journalctl's JSON, with their unchanged text, in the format short-iso."""
     return "".join(f"{line.whole}\n" for line in journal.lines(text.split("\n")))
 
 

@@ -60,7 +60,10 @@ def runs(directory_of_runs: str, host: str, count: int | str, raw: bool) -> list
 
 
 def newest_log(files: Iterable[Mapping[str, Any]], directory: str) -> str:
-    """Return the path of the newest log in ``files`` (from the find module), or a pattern if ``files`` is empty."""
+    """Return the path of the newest log in ``files`` (from the find module).
+
+    If ``files`` is empty, return a pattern that matches the logs in ``directory``.
+    """
     newest = max(files, key=lambda file: file["mtime"], default={"path": f"{directory}/*.log"})
     return str(newest["path"])
 

@@ -9,7 +9,8 @@ from ..rule import ERROR, Inspected, Rule, ServiceStatement
 def _fixed_by_plan(inspected: Inspected) -> list[str]:
     """Return every tenant table if the model has no bridge, and no table otherwise.
 
-    Without the bridge, the current release sets the tenant. An earlier release ran the statements that the rule finds.
+    Without the bridge, the current release sets the tenant. The statements that the rule finds are then assumed to come
+    from an earlier release.
     """
     return [] if inspected.model.bridge else [table.name for table in inspected.model.tables]
 

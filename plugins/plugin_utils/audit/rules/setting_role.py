@@ -21,7 +21,7 @@ def _judge(inspected: Inspected) -> list[str]:
 RULE = Rule(
     severity=ERROR,
     why="The session runs as another role, which has no policy and which the proof does not test.",
-    remedy="Reset the listed setting, and grant that role's privileges to the service's login.",
+    remedy="Reset the listed setting, and grant the privileges of the role that it names to the service's login.",
     sql="""
 SELECT format('%s = %s for %s', p.name, p.value, p.place) FROM preset p, given
 WHERE p.name IN ('role', 'session_authorization') AND p.value NOT IN ('none', lower(given.application_role))

@@ -25,7 +25,7 @@ RULE = Rule(
     why="Errors raised by a key without the tenant column reveal one tenant's values to another.",
     remedy="Add the key's columns to natural_keys in tenancy_tables, and migrate.",
     judge=_judge,
-    # The plan rejects keys that are not in the model, before the audit is evaluated.
+    # The plan fixes every key that is left: before the audit is evaluated, the plan rejects keys outside the model.
     fixed_by_plan=_judge,
     bad=Sql("CREATE UNIQUE INDEX one_per_caller ON caller_profiles (user_id);"),
     good=Sql("""
