@@ -83,8 +83,7 @@ UNREHEARSED = (
 REMEDIES = {
     "The journal shows failures": (
         "The service is running on the changed database. Read the lines. If callers are affected, roll back. If the "
-        "lines "
-        "are harmless, the run is complete, which `playbooks/verify.yml` confirms."
+        "lines are harmless, confirm with `playbooks/verify.yml` that the run is complete."
     ),
     "The API shows less than before": (
         "The change was rolled back. Check which role and setting the service uses, and whether its rows belong to the "
@@ -99,9 +98,9 @@ REMEDIES = {
         "again."
     ),
     "… of … findings do not hold": (
-        "Run the playbook that made the change again, with `--check` first: the dry run shows the missing statements. For "
-        "a finding of [the audit](audit.md), see the remedy of its rule. If callers are affected in the meantime, roll "
-        "back."
+        "Run the playbook that made the change again, with `--check` first: the dry run shows the missing statements. "
+        "For a finding of [the audit](audit.md), see the remedy of its rule. If callers are affected in the meantime, "
+        "roll back."
     ),
     "The original schema was not fully restored": (
         "`rollback.yml -e rollback_mode=schema --check` shows the remaining statements, or the obstacles; "
