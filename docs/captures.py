@@ -1,6 +1,7 @@
 """Capture the terminal output of runs on a lab host: python docs/captures.py DIRECTORY [run-80 …].
 
-Each capture is a file with the command after a prompt, and the whole output on a terminal of the given width.
+Each capture is a file with the command after a prompt, and the whole output. The number in the capture's name is the
+width of the terminal.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ HOST = "lab17"
 WIDTHS = (80, 60)
 MIGRATE = ("ansible-playbook", "migrate.yml", "--limit", HOST)
 CONFIRMED = (*MIGRATE, "-e", "migrate_confirm=YES")
-# By name of the capture: the command, its exit status, and a fault on the host. With the fault faulty_release, the
-# next start of the service runs a release that cannot retrieve memories.
+# By name of the capture: the command, its expected exit status, and a context manager that prepares the host. With
+# faulty_release, the next start of the service runs a release that cannot retrieve memories.
 RUNS: dict[str, tuple[tuple[str, ...], int, Callable[[Host], AbstractContextManager[object]]]] = {
     "dry-run": ((*MIGRATE, "--check"), 0, contextlib.nullcontext),
     "run": (CONFIRMED, 0, contextlib.nullcontext),

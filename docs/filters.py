@@ -105,7 +105,7 @@ def _strings(value: Any) -> Iterator[str]:
 
 
 def _texts() -> Iterator[str]:
-    """Yield the strings of the roles and playbooks that may use filters."""
+    """Yield the texts that may use filters: the strings in YAML files, and the lines of templates."""
     for pattern in USES:
         for path in sorted(ROOT.glob(pattern)):
             yield from path.read_text().splitlines() if path.suffix == ".j2" else _strings(_read(path))

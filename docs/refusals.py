@@ -19,8 +19,8 @@ PAGE = ROOT / "docs/refusals.md"
 HEAD = """# Every message that ends a run
 
 Each message says what is wrong and what to do. If a message gives no remedy, this page adds one in italics. `…` stands
-for names, numbers and the output of programs. A run that ends before the phase *stop* does not affect callers. Later
-messages also describe the state of the database and the service ([when something
+for names, numbers and the output of programs. A run that ends before the phase *cutover* or *stop* does not affect
+callers. Messages from these phases onward also describe the state of the database and the service ([when something
 fails](../README.md#when-something-fails)). [Troubleshooting](troubleshooting.md) explains the most common messages.
 
 `make docs` generates this page from the playbooks, the roles and the collection. This page omits the messages of
@@ -83,8 +83,7 @@ UNREHEARSED = (
 REMEDIES = {
     "The journal shows failures": (
         "The service is running on the changed database. Read the lines. If callers are affected, roll back. If the "
-        "lines "
-        "are harmless, the run is complete, which `playbooks/verify.yml` confirms."
+        "lines are harmless, confirm with `playbooks/verify.yml` that the run is complete."
     ),
     "The API shows less than before": (
         "The change was rolled back. Check which role and setting the service uses, and whether its rows belong to the "
@@ -99,8 +98,9 @@ REMEDIES = {
         "again."
     ),
     "… of … findings do not hold": (
-        "Run the playbook that made the change again, with `--check` first: it plans the missing statements. A rule of "
-        "[the audit](audit.md) gives its remedy. If callers are affected in the meantime, roll back."
+        "Run the playbook that made the change again, with `--check` first: the dry run shows the missing statements. "
+        "For a finding of [the audit](audit.md), see the remedy of its rule. If callers are affected in the meantime, "
+        "roll back."
     ),
     "The original schema was not fully restored": (
         "`rollback.yml -e rollback_mode=schema --check` shows the remaining statements, or the obstacles; "
@@ -145,12 +145,12 @@ REMEDIES = {
     "The program that serves": "Correct `database_admin_user`: it must be the system user that the server runs as.",
     "systemd does not start": "Nothing was changed. `journalctl -e` on the server shows the cause.",
     "The system user": (
-        "Remove the user from its groups, or choose another user with `-e rehearse_system_user=...`, which the run "
-        "creates."
+        "Remove the user from its groups, or set `-e rehearse_system_user=...` to another name. The run creates that "
+        "user."
     ),
     "No pg_restore on this server": "Install the client programs of the PostgreSQL version that made the dump.",
     "The dump contains an object that this runbook": (
-        "Report the message, with the line that it names. Meanwhile, restore by hand."
+        "Report the message, with the line that it names. Meanwhile, restore the dump manually."
     ),
     "The test restore failed": "This run changed no table. Fix the named problem (often disk space), and run again.",
     "Table ….… does not exist": "Correct `tenancy_tables`, or restore the table with `rollback_mode=restore`.",
@@ -210,8 +210,8 @@ REMEDIES = {
         "`tenancy_proof_timeout`, `tenancy_transaction_timeout` or `tenancy_online_step_timeout`."
     ),
     "The isolation proof failed": (
-        "The transaction was rolled back. Each named attempt accessed a row of another tenant, or could not access its "
-        "own: check that table's policies, triggers and privileges."
+        "The transaction was rolled back. Each named attempt accessed a row of another tenant, or failed to access a "
+        "row of its own tenant. Check that table's policies, triggers and privileges."
     ),
 }
 
@@ -308,7 +308,7 @@ def of_python(files: list[Path]) -> Iterator[str]:
 
 
 def of_sql(files: list[Path]) -> Iterator[str]:
-    """Yield the messages that SQL files raise. Errors without a message are caught in the same file."""
+    """Yield the messages that SQL files raise. Omit errors without a message, because the same file catches them."""
     for file in files:
         for text in RAISED.findall(file.read_text()):
             yield _tidy(re.sub("%%?", lambda sign: GAP if sign[0] == "%" else "%", text.replace("''", "'")))

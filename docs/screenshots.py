@@ -26,7 +26,7 @@ BESIDE, ABOVE = 6, 4
 
 
 def write(name: str, page: Page, image: bytes) -> None:
-    """Reduce a screenshot of ``page``, and write it to the file of this name."""
+    """Reduce a screenshot of ``page``, and write it to ``name``.png in this directory."""
     (HERE / f"{name}.png").write_bytes(smaller(page, image))
 
 

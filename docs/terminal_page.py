@@ -27,7 +27,7 @@ pre {{ margin: 0; padding: 12px 14px; width: {columns}ch; font: 13.288px/17px "D
 
 
 def lines(written: str) -> list[str]:
-    """Return the lines of an output, as they finally look on the terminal, as HTML.
+    """Return the lines of an output as HTML, in their final state on the terminal.
 
     A carriage return moves to the start of the line, so that later characters overwrite earlier ones. ``ESC [2K``
     clears the line. Any control sequence other than these and colors raises ValueError.

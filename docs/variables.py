@@ -17,9 +17,10 @@ PAGE = ROOT / "docs/variables.md"
 HEAD = """# Variables
 
 Set variables in `inventory/group_vars/ai_memory/`, for one host in `inventory/host_vars/`, or for one run with
-`-e name=value`. A run checks the types and limits in the last column before it contacts the host. Another application
-needs its own `tenancy.yml`: its tables with their natural and surrogate keys, its tenant column and its functions. No
-role contains the name of a table. `make docs` generates this page from `roles/*/meta/argument_specs.yml`.
+`-e name=value`. A run checks the types, and the limits in the last column, before it contacts the host. Another
+application needs its own `tenancy.yml`: its tables with their natural and surrogate keys, its tenant column and its
+functions. No role contains the name of a table. `make docs` generates this page from
+`roles/*/meta/argument_specs.yml`.
 """
 TABLE = ("| variable | type | value in this inventory | meaning |", "|---|---|---|---|")
 
