@@ -7,9 +7,9 @@ from typing import Any
 
 from . import expected
 
-# The share of a stage that must be done before the remaining time is estimated.
+# The share of a stage that must be done after the first reading before the remaining time is estimated.
 LEAST = 0.02
-# Without a terminal, a line is printed at the start of each stage and after each of this number of parts.
+# Without a terminal, a line is printed at the start of each stage and after each of its TENTHS equal parts.
 TENTHS = 10
 
 
