@@ -132,8 +132,8 @@ prepare: ## install and build everything that make test needs
 scenarios: lab .lab/browser .lab/postgresql-16.tar.gz ## run the scenarios on the lab hosts
 	lab/run-scenarios
 
-# Run this target before every commit. It needs no lab host. It runs two jobs, because ansible-lint and each test
-# process keep one core busy.
+# Run this target before every commit. It needs no lab host. It runs two jobs, because ansible-lint and the tests
+# each keep one core busy.
 check: setup $(SERVERS:%=.lab/postgresql-%.tar.gz) ## run lint, unit tests and tests on servers
 	$(MAKE) --jobs 2 --output-sync=target lint unit servers
 

@@ -27,7 +27,7 @@ CONFIRM = "confirm"
 
 
 def earlier(directory: Path, facts: Facts) -> dict[str, Record | None]:
-    """Return the newest matching records of the host and database in ``facts``. Each is None if none matches.
+    """Return the newest records of two kinds for the host and database in ``facts``. Each may be None.
 
     ``run`` is the record of a successful run that did the same work, and ``rehearsal`` that of a run with a rehearsal.
     ``directory`` contains the directories of runs, whose names begin with their times. Unreadable records are skipped.
@@ -157,7 +157,7 @@ def command(facts: Facts, given: Iterable[str]) -> str:
 
 
 def given_options(arguments: Iterable[str], names: Iterable[str]) -> list[str]:
-    """Return those of the extra variables in ``arguments`` that have the form name=value with a name in ``names``."""
+    """Return the extra variables in ``arguments`` that have the form name=value and a name in ``names``."""
     known = set(names)
     found = (re.fullmatch(r"([a-z_]+)=([\w./%-]+)", str(text).strip()) for text in arguments)
     return [match[0] for match in found if match and match[1] in known]

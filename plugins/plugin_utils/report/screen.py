@@ -62,7 +62,7 @@ def columns() -> int:
 def wrapped(text: str, width: int, *, boxed: bool = False) -> list[str]:
     """Return the lines of a text. Break long lines between words, and indent the continuation lines.
 
-    A word that is longer than a line is broken only in a box (``boxed``). Elsewhere, it remains easy to copy.
+    A word that is longer than a line is broken only in a box (``boxed``). Elsewhere, it stays whole and easy to copy.
     """
     lines = []
     for line in text.splitlines():
