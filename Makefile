@@ -125,15 +125,15 @@ oldest: ## run the unit tests with Python 3.11 and the oldest ansible-core, if i
 oldest-setup: ## create the environment for Python 3.11
 	$(if $(OLDEST),$(MAKE) VENV=.venv-3.11 PYTHON=$(OLDEST) setup)
 
-# Run two jobs, because each of the first three prerequisites keeps one core busy.
+# Run two jobs, because images, setup and oldest-setup each keep one core busy.
 prepare: ## install and build everything that make test needs
 	$(MAKE) --jobs 2 --output-sync=target images setup oldest-setup .lab/browser $(SERVERS:%=.lab/postgresql-%.tar.gz)
 
 scenarios: lab .lab/browser .lab/postgresql-16.tar.gz ## run the scenarios on the lab hosts
 	lab/run-scenarios
 
-# Run this target before every commit. It needs no lab host. It runs two jobs, because ansible-lint and each test keep
-# one core busy.
+# Run this target before every commit. It needs no lab host. It runs two jobs, because ansible-lint and the tests
+# each keep one core busy.
 check: setup $(SERVERS:%=.lab/postgresql-%.tar.gz) ## run lint, unit tests and tests on servers
 	$(MAKE) --jobs 2 --output-sync=target lint unit servers
 

@@ -94,7 +94,7 @@ def _worked(record: Record) -> list[str]:
 
 
 def _checked(record: Record) -> list[str]:
-    """Return a sentence that explains the numbers of findings and attempts; empty without findings."""
+    """Return a list with a sentence that explains the numbers of findings and attempts; empty without findings."""
     found = record["findings"]
     if not found:
         return []
@@ -170,7 +170,10 @@ def _where(record: Record) -> str:
 
 
 def _counted(record: Record) -> list[str]:
-    """Return a sentence that compares the row counts before and after the run."""
+    """Return a list with a sentence that compares the row counts before and after the run.
+
+    The list is empty if the run left no change, or if no table was counted both times.
+    """
     before, after = record["tables"]["before"], record["tables"]["after"]
     both = [name for name in before if (after.get(name) or {}).get("rows") is not None]
     pairs = [(name, before[name]["rows"], after[name]["rows"]) for name in both if before[name].get("rows") is not None]

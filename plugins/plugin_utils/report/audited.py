@@ -11,7 +11,10 @@ INDENT = " " * 8
 
 
 def lines(entries: Sequence[Mapping[str, Any]], *, has_plan: bool) -> list[str]:
-    """Return the lines that show the audit. ``has_plan`` is whether the run has a plan, which may fix errors."""
+    """Return the lines that show the audit.
+
+    ``has_plan`` is true if the run has a plan with statements, because such a plan may fix entries of the audit.
+    """
     said = ["AUDIT:"]
     for severity in ("error", "warning"):
         found = [entry for entry in entries if entry["severity"] == severity]

@@ -30,7 +30,8 @@ def sentence(callers: Callers | None) -> str:
 def bars(callers: Callers | None) -> list[dict[str, Any]]:
     """Return a bar for each interval, with x, width and height in thousandths, and failed.
 
-    The height is relative to the longest wait. If a request failed, the bar has at least a quarter of the full height.
+    The height is relative to the longest wait. The bar of an interval with a failed request has at least a
+    quarter of the full height.
     """
     slices = callers and callers["slices"]
     if not callers or not slices:
@@ -46,7 +47,10 @@ def bars(callers: Callers | None) -> list[dict[str, Any]]:
 
 
 def _reasons(reasons: Mapping[str, int]) -> str:
-    """Return why reads failed. If no read got a connection, the service was stopped."""
+    """Return the reasons for failed reads as the end of a sentence.
+
+    If every failed read got no connection, the reason is that the service was stopped.
+    """
     if set(reasons) == {NO_CONNECTION}:
         return " while the service was stopped"
     return f" ({', '.join(f'{number} {reason}' for reason, number in reasons.items())})"

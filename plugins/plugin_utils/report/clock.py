@@ -37,7 +37,7 @@ def time(moment: str) -> str:
 def shown(moment: str, *, day: bool = False) -> str:
     """Return ``moment`` as readable text in UTC, to the second; ``day`` adds the date.
 
-    ``moment`` has the format of ``ago``, or additionally an offset from UTC.
+    ``moment`` has the format of ``ago``, optionally followed by an offset from UTC.
     """
     found = datetime.datetime.fromisoformat(moment)
     if found.tzinfo is not None:

@@ -35,7 +35,7 @@ def following(start: str, kind: str, mode: str = "") -> list[dict[str, str]]:
     """Return the commands, each with label and command, that are possible after a run that changed the database.
 
     ``start`` is the ansible-playbook command with inventory and limit. ``kind`` is the kind of the run, and ``mode`` is
-    its rollback mode. Raises KeyError for a run without following commands.
+    its rollback mode. Raises KeyError for any other kind or mode.
     """
     first = ("Migrate:", "migrate") if kind == "rollback" else ("Verify:", "verify")
     commands, rollback = [(first[0], installed.playbook(first[1]))], installed.playbook("rollback")

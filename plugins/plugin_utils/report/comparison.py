@@ -14,7 +14,7 @@ ROW = "{:<28} {:>11} {:>11} {}"
 
 
 def written_since_query(tables: Iterable[Mapping[str, Any]], schema: str) -> str:
-    """Return SQL that counts the rows written after %(created)s, with the columns name and written.
+    """Return a query that counts each table's rows written after %(created)s; its columns are name and written.
 
     Return "" if no table has written_at.
     """

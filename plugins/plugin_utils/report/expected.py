@@ -27,8 +27,9 @@ CONFIRM = "confirm"
 
 
 def earlier(directory: Path, facts: Facts) -> dict[str, Record | None]:
-    """Return the newest records of a host and database: ``run`` (same work, SUCCESS) and ``rehearsal``, or None.
+    """Return the newest records of two kinds for the host and database in ``facts``. Each may be None.
 
+    ``run`` is the record of a successful run that did the same work, and ``rehearsal`` that of a run with a rehearsal.
     ``directory`` contains the directories of runs, whose names begin with their times. Unreadable records are skipped.
     """
     found: dict[str, Record | None] = {"run": None, "rehearsal": None}
@@ -43,7 +44,7 @@ def earlier(directory: Path, facts: Facts) -> dict[str, Record | None]:
 
 
 def _records(directory: Path, facts: Facts) -> Iterator[Record]:
-    """Yield the readable records of a host and database, newest first. The name of a run ends with its host."""
+    """Yield the readable records of a host and database, newest first. A run's name ends with its host."""
     for path in sorted(directory.glob(f"*-{glob.escape(facts['host'])}/run.json"), reverse=True):
         found = _read(path)
         if found.get("version", 1) == 1 and all(found.get(name) == facts[name] for name in ("host", "database")):
@@ -59,7 +60,7 @@ def _read(path: Path) -> Record:
 
 
 def _is_same(record: Record, facts: Facts) -> bool:
-    """Return whether a record describes a successful run that did the same work."""
+    """Return whether a record describes a successful run that did the same work as the run in ``facts``."""
     options = ("rollback_mode", "migrate_rehearse", "tenancy_strategy")
     return (
         record.get("kind") == facts["kind"]
@@ -76,7 +77,9 @@ def _has_worked(record: Record) -> bool:
 
 
 def durations(directory: Path, facts: Facts) -> dict[str, float]:
-    """Return the seconds of each phase in the newest successful run of the same kind on a host; empty without one.
+    """Return the seconds of each phase, by name, in the newest successful run of the same kind; empty without one.
+
+    The confirmation is omitted.
 
     ``facts`` contains kind, host and database. Dry runs, and runs that found nothing to do, do not count.
     """
@@ -115,8 +118,8 @@ def _as_before(run: Record) -> list[str]:
 def _as_rehearsed(record: Record) -> list[str]:
     measured = record["rehearsal"]
     work = measured["apply_seconds"] + measured["verify_seconds"]
-    # The rehearsal restores a backup, and makes and rolls back the change in the copy. Then the run makes the change in
-    # the real database.
+    # The estimate allows for two restores. The run makes the change twice, first in the copy and then in the real
+    # database, and rolls it back in the copy.
     whole = FIXED_SECONDS + 2 * measured.get("restore_seconds", 0) + 2 * work + measured["revert_seconds"]
     source = f"according to the rehearsal of {clock.shown(record['phases'][0]['started'], day=True)}"
     return [
@@ -154,7 +157,7 @@ def command(facts: Facts, given: Iterable[str]) -> str:
 
 
 def given_options(arguments: Iterable[str], names: Iterable[str]) -> list[str]:
-    """Return those extra variables that have the form name=value, if their name is in ``names``."""
+    """Return the extra variables in ``arguments`` that have the form name=value and a name in ``names``."""
     known = set(names)
     found = (re.fullmatch(r"([a-z_]+)=([\w./%-]+)", str(text).strip()) for text in arguments)
     return [match[0] for match in found if match and match[1] in known]

@@ -46,8 +46,8 @@ RESULTS: dict[str, tuple[str, Any]] = {
 def pick(variables: Mapping[str, Any], template: Callable[[Any], Any]) -> dict[str, Any]:
     """Return the facts for ``record.build`` from the variables of a host.
 
-    ``template`` renders the value of an inventory variable. The results of roles contain no templates, so they are not
-    rendered. To render one result takes a tenth of a second.
+    ``template`` renders the value of an inventory variable. The results of roles contain no templates, and
+    rendering one takes a tenth of a second, so they are not rendered.
     """
 
     def setting(name: str, default: Any = "") -> Any:

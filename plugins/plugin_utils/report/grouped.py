@@ -9,7 +9,7 @@ from .answers import words
 
 Item = Mapping[str, Any]
 
-# A row that covers all tables shows their names only if there are at most this number of tables.
+# A row that covers all tables shows their names only if there are at most this many tables.
 SEVERAL = 2
 # The labels of a rehearsal's facts, whose values are numbers, seconds, strings or lists.
 REHEARSED = {
@@ -54,7 +54,7 @@ def judged(items: Sequence[Item]) -> list[dict[str, Any]]:
 
 
 def _named(found: Collection[str], names: Collection[str]) -> str:
-    """Return the names of tables, or only their number if they are all tables, and more than SEVERAL."""
+    """Return the names in ``found``, or only their number if they are all ``names``, and more than SEVERAL."""
     return f"all {len(names)} tables" if len(found) == len(names) > SEVERAL else ", ".join(found)
 
 

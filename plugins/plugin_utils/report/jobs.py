@@ -7,9 +7,9 @@ from typing import Any
 
 from . import expected
 
-# The share of a stage that must be done before the remaining time is estimated.
+# The remaining time is estimated once at least this share of a stage is done since the stage was first read.
 LEAST = 0.02
-# Without a terminal, a line is printed at the start of each stage and after each of this number of parts.
+# Without a terminal, a line is printed at the start of each stage and after each fraction 1/TENTHS of the stage.
 TENTHS = 10
 
 

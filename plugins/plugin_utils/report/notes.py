@@ -68,7 +68,10 @@ def _is_migrated(state: State, item: Document, model: Model) -> bool:
 
 
 def _upserts(state: State, model: Model) -> list[str]:
-    """Return a note about keys that the service's INSERTs may name. It is needed if no statements are recorded."""
+    """Return a list with a note about the keys that the service's INSERTs may name.
+
+    The list is empty if the database records statements, because the audit then reads them, or if no key changes.
+    """
     if state["hazards"]["records_statements"]:
         return []
     exchanged = [
@@ -88,7 +91,10 @@ def _upserts(state: State, model: Model) -> list[str]:
 
 
 def _adopted(state: State, model: Model) -> list[str]:
-    """Return a note for each existing column whose only tenant is the default one. This may be a coincidence."""
+    """Return a note for each existing tenant column that contains no value except the default tenant.
+
+    The column may have another meaning and contain this value by coincidence.
+    """
     return [
         f"{model.schema}.{table.name}.{model.column} already exists and contains "
         f"{model.default_tenant if document['column']['tenants'] else 'nothing'} in all {document['rows']} rows: the "

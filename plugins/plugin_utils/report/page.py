@@ -95,7 +95,7 @@ def compared(record: Record) -> list[dict[str, Any]]:
 
 
 def _table(document: Record) -> dict[str, Any]:
-    # The document of a missing table contains no other facts.
+    # The document of a table that does not exist lacks these facts.
     column, rls = document.get("column"), document.get("rls")
     return {
         "rows": document.get("rows"),
@@ -156,7 +156,7 @@ def code(text: str) -> Markup:
 
 
 def block(lines: Iterable[str]) -> Markup:
-    """Return the lines as an indented Markdown code block. Unlike a fence, no text in a line can end this block."""
+    """Return the lines as an indented Markdown code block, which no text in a line can end, unlike a fenced one."""
     return Markup("\n".join(f"    {messages.visible(text, lines=True)}" for text in "\n".join(lines).split("\n")))
 
 

@@ -21,7 +21,7 @@ DONE = {
 def lines(plan: Mapping[str, Any], model: Model, service: str, *, verbose: bool = False) -> list[str]:
     """Return the lines that show ``plan``, the result of the plan role. ``verbose`` adds the SQL.
 
-    ``service`` is the name of the systemd unit. An audit error that the plan does not fix stops the run.
+    ``service`` is the name of the systemd unit.
     """
     is_migration, statements = plan["goal"] == "migrate", plan["statements"]
     noted = notes.of_plan(plan["state"], model) if is_migration and statements else []

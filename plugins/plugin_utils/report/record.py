@@ -16,8 +16,8 @@ VERSION = 1
 def build(facts: Facts) -> dict[str, Any]:
     """Return the record of a run, with hidden characters as escapes.
 
-    ``facts`` is the result of ``facts.pick``, in which unknown facts are None or empty. Of a refused run, only the name
-    may be known. A run is finished if its result has an outcome. Raises KeyError if a fact is missing.
+    ``facts`` is the result of ``facts.pick``, in which unknown facts are None or empty. For a refused run, only the
+    name may be known. A run is finished if its result has an outcome. Raises KeyError if a fact is missing.
     """
     result, found = facts["result"], facts["preflight"]
     record = {

@@ -60,9 +60,9 @@ def columns() -> int:
 
 
 def wrapped(text: str, width: int, *, boxed: bool = False) -> list[str]:
-    """Return the lines of a text. Break long lines between words, and indent their continuation.
+    """Return the lines of a text. Break long lines between words, and indent the continuation lines.
 
-    Only in a box (``boxed``) is a word broken that is longer than a line. Elsewhere, it remains easy to copy.
+    A word that is longer than a line is broken only in a box (``boxed``). Elsewhere, it stays whole and easy to copy.
     """
     lines = []
     for line in text.splitlines():
@@ -119,7 +119,7 @@ class Foot:
             pass
 
     def __enter__(self) -> None:
-        """Remove the line, and do not draw it again until the caller has printed in its place."""
+        """Remove the line, and do not draw it before ``__exit__``, so that the caller can print in its place."""
         self._lock.acquire()
         if self._drawn:
             self._write("\r\x1b[2K")
@@ -140,5 +140,5 @@ class Foot:
 
     @staticmethod
     def _write(text: str) -> None:
-        """Write without Python's buffer. A process that is forked meanwhile inherits the locked buffer forever."""
+        """Write without Python's buffer. A process forked while its lock is held would wait for that lock forever."""
         os.write(sys.stdout.fileno(), text.encode(sys.stdout.encoding or "utf-8", "replace"))

@@ -10,7 +10,7 @@ from typing import Any
 from ...module_utils import messages
 from . import files
 
-# The json module itself escapes control characters below U+0020.
+# Matches characters outside printable ASCII. The json module itself escapes control characters below U+0020.
 _SPECIAL = re.compile(r"[^\n -~]")
 
 

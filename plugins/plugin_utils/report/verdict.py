@@ -1,4 +1,4 @@
-"""Build the document of verify.yml for monitoring, whose format docs/verify.schema.json describes."""
+"""Build the document in which verify.yml reports to monitoring; docs/verify.schema.json describes its format."""
 
 from __future__ import annotations
 

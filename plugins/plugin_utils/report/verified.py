@@ -1,4 +1,4 @@
-"""Show a verification to the operator: a line for each table, and one for each finding that does not hold."""
+"""Show a verification to the operator: the tables, the facts about the database, and the findings that do not hold."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ FIRST = "This verification counts as the first one."
 
 
 def result_of(document: Document) -> dict[str, Any]:
-    """Return the part of a host's document whose change triggers a message. It contains no values and times."""
+    """Return the part of a host's document whose change triggers a message. That part contains no values or times."""
     failed = document["failure"]
     return {
         "verdict": document["verdict"],
@@ -48,7 +48,7 @@ class State:
     """The state of a host, which earlier verifications stored in the file at ``path``."""
 
     def __init__(self, path: Path) -> None:
-        """Read the state file. An unreadable file counts as missing, and ``problem`` is a sentence about the reason."""
+        """Read the state file. An unreadable file counts as missing, and ``problem`` then states the reason."""
         self.path, self.problem = path, ""
         self.told: dict[str, Any] | None = None
         self.last_success: str | None = None
@@ -78,7 +78,7 @@ class State:
     def keep(self, document: Document, completed: str, *, is_told: bool) -> None:
         """Store the document of a host. Raises OSError.
 
-        ``is_told`` is whether the operators were notified of the result. If not, the next verification notifies them.
+        ``is_told`` is true if the operators know the result. If it is false, the next verification notifies them.
         """
         if is_told:
             self.told = result_of(document)
@@ -94,7 +94,7 @@ def message(document: Document, told: Mapping[str, Any] | None) -> str:
     """Return the message for the webhook. ``told`` is the result that the last message reported, or None.
 
     The message contains only the names of checks, rules and the model's tables. It contains no error message and no
-    other name from the database, because the database's owner chooses those.
+    other name from the database, because the database's owner controls their text.
     """
     name = f"{document['host']}: verification of {document['database']}"
     if document["verdict"] == verdict.UNCHECKED:
@@ -124,7 +124,7 @@ def _some(names: list[str]) -> str:
 
 
 def report(document: Document, settings: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Notify the webhook of the hosts whose result changed, and write their states and the metrics.
+    """Notify the webhook of each host whose result changed, and write the states of all hosts and the metrics.
 
     ``document`` is the document of a run. ``settings`` contains, by host, ``verify_state_directory``,
     ``verify_metrics_file``, ``report_webhook_url`` and ``report_webhook_timeout``. Returns a sentence per failure.
