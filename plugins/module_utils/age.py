@@ -1,4 +1,4 @@
-"""Encrypt each backup into one archive with age, and decrypt it. age reads the key only from its standard input."""
+"""Encrypt each backup into one archive with age, and decrypt it. The key reaches age only through standard input."""
 
 from __future__ import annotations
 

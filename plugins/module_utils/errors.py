@@ -10,7 +10,7 @@ class TenancyError(ValueError):
 
 
 class ModelError(TenancyError):
-    """The model (group_vars) is invalid: nothing was read from or sent to a database."""
+    """The model (group_vars) is invalid, so no statement is planned."""
 
 
 class UnsafeStateError(TenancyError):

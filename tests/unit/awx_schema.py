@@ -25,7 +25,7 @@ RULES = ("type", "elements", "choices", "required", "default", "suboptions")
 
 
 class _ReadError(Exception):
-    """Ends a module as soon as its argument spec is built."""
+    """Raised to end a module as soon as it has built its argument spec."""
 
 
 def installed() -> bool:

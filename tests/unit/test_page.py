@@ -129,7 +129,7 @@ def record(**other: Any) -> dict[str, Any]:
 
 
 class Reader(HTMLParser):
-    """The content of a page: its tags with their attributes, and its text."""
+    """The contents of a page: its tags with their attributes, and its text."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
