@@ -7,7 +7,7 @@ The ``verdict`` on a response is one of
 * **database**: the response contains a PostgreSQL error, with any status;
 * **unavailable**: ``success`` is false because of another service (a language model), or the status is 429, or there
   was no response in time;
-* **broken**: ``success`` is false for an unknown reason, any other status, or no response at all.
+* **broken**: any other result, such as another status, a lost connection, or ``success`` false for an unknown reason.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import Any
 from . import cgroups, logged, messages, processes, systemctl, tokens, unit_environment
 
 OK, REFUSED, DATABASE, UNAVAILABLE, BROKEN = "ok", "refused", "database", "unavailable", "broken"
-# Words that applications use for causes outside the database. Without one of them, the change may be the cause.
+# Words that applications use for causes outside the database. The change may cause an error without these words.
 _OTHER_CAUSES = re.compile(
     r"connection (?:error|refused|reset|timed out)|(?:refused|reset) (?:the|by) |time(?:d)?[ -]?out|name resolution"
     r"|rate limit|too many requests|quota|overloaded|temporarily unavailable|service unavailable|bad gateway"
@@ -38,7 +38,7 @@ SHOWN, _MAX_BYTES = 300, 4 * 2**20
 # The minimum length of a value that identifies a row, such as a caller's number, an id or a sentence.
 _MIN_IDENTIFYING = 12
 _REMOVED = "[removed]"
-# Shorter secrets are not redacted, because an ordinary word could then disappear from all strings.
+# Shorter secrets are not redacted, because they may be ordinary words.
 _MIN_SECRET = 8
 
 
@@ -159,7 +159,7 @@ def secret_in(name: str, sources: Iterable[Mapping[str, str]]) -> str:
 
 
 def environments(run: Callable[..., str], unit: str, file: str) -> Iterator[Mapping[str, str]]:
-    """Yield the variables of each process of a unit, the variables for its next start, and the variables in ``file``.
+    """Yield the variables of each of a unit's processes, of the unit's next start, and in ``file``, each as a mapping.
 
     ``file`` is a file that the unit's program may read itself, or "". Raises OSError if systemctl fails.
     """
@@ -201,7 +201,7 @@ def token_kind(name: str, secret: str) -> str:
 
 
 def judged(answer: Answer, names: Names) -> tuple[str, str]:
-    """Return the verdict on a response, and the SQLSTATE of the database error in the response, or ""."""
+    """Return the verdict on a response, and the SQLSTATE of its database error, or "" if there is none."""
     document = answer.document
     failed = isinstance(document, Mapping) and document.get("success") is False
     if answer.status in _SUCCESS and not failed:
@@ -261,7 +261,7 @@ def answered(conversation: Conversation, caller: Caller, names: Names, request: 
     headers = caller.headers(request["claims"])
     answer = conversation.ask(request["method"], request["path"], request["body"], headers)
     verdict, code = judged(answer, names)
-    # Callers' data is private, so text is returned only if the request failed or the response should contain a marker.
+    # Callers' data is private, so text is returned only if the request failed or the response is searched for a marker.
     told = verdict != OK or request["marker"]
     return {
         "name": request["name"], "verdict": verdict, "code": code, "said": shown(answer, caller) if told else "",

@@ -100,8 +100,8 @@ def changes(
     ``before`` is the result of ``read`` at the snapshot. ``written`` counts the rows that were added or changed in
     between. ``gone`` counts the rows of the snapshot that were changed or deleted. ``rewritten`` lists, as schema.name,
     the tables in which the caller has changed every row. For these tables, ``written`` and ``gone`` are None: the
-    caller's row versions hide earlier changes by other sessions. ``written`` excludes the changes of the transaction
-    and its subtransactions, because the IDs of subtransactions are higher than ``until``.
+    caller's row versions hide earlier changes by other sessions. ``written`` excludes changes by the transaction
+    and its subtransactions, because their IDs are not lower than ``until``.
 
     Raises psycopg2.Error, also for a table that row security would filter.
     """

@@ -1,8 +1,8 @@
 """Hold the connections that a process of a service has accepted, until the process has closed them.
 
 A process that ends closes its connections. The kernel resets a connection whose data has not been read, and the
-caller's request fails. To prevent this, the run duplicates the descriptor, which requires Linux 5.6 or later. The
-connection then stays open when the process closes its own descriptor. If the process has read nothing from the
+caller's request fails. To prevent this, a Handover duplicates the descriptor, which requires Linux 5.6 or later.
+The connection then stays open when the process closes its own descriptor. If the process has read nothing from the
 connection, the data is forwarded to another process of the service. Otherwise, the unread data could be the middle of a
 request, so the connection is not held.
 """
@@ -227,7 +227,7 @@ class Handover:
 
 
 def _address(of: socket.socket) -> Address:
-    """Return a key that a listening socket shares with its connections: the TCP port, or the name of another socket."""
+    """Return a key that a listening socket shares with its connections: the TCP port, or the name in other families."""
     name = of.getsockname()
     # A TCP listener's address can be a wildcard.
     return ("tcp", name[1]) if of.family in INTERNET else (str(of.family), name)

@@ -85,8 +85,8 @@ def read(unit: str, *when: str) -> Iterator[Line]:
         "journalctl", f"--unit={unit}", "--no-pager", "--quiet", "--output=json", f"--output-fields={','.join(FIELDS)}",
         *when,
     ]  # fmt: skip
-    # journalctl's errors go to memory, because the disk may be full. A full pipe would block journalctl, because
-    # its errors are read only at the end.
+    # journalctl's errors go to memory, because the disk may be full. A pipe could fill up and block journalctl, because
+    # the errors are read only at the end.
     with open(os.memfd_create("errors"), "w+", encoding="utf-8", errors="replace") as errors:
         try:
             with subprocess.Popen(

@@ -4,9 +4,9 @@ A word that also occurs in success messages (a table, a column, a driver's name)
 
 * **quiet** (info) if it has a level such as INFO, DEBUG or NOTICE in the usual place (the rest is then ignored);
 * an **error** if that level is ERROR or worse;
-* a **failure** if it is not quiet and contains a PostgreSQL error of a kind that a change to a schema, policies,
-  privileges or a login may cause. The last line of a traceback has no level, so its exception alone makes the line
-  a failure.
+* a **failure** if it is not quiet and contains a PostgreSQL error of a relevant kind. The relevant kinds are those that
+  a change to a schema, policies, privileges or a login may cause. The last line of a traceback has no level, so its
+  exception alone makes the line a failure.
 
 The kind of an error is its SQLSTATE. It is derived from the client's name for the error, from a code in the line, or
 from PostgreSQL's English message. If a line contains only the word for ERROR in another language, the kind is unknown,
@@ -153,7 +153,7 @@ _SENTENCES = tuple(
         ("stack depth", "54001", r"stack depth limit exceeded"),
     )
 )
-# Exceptions of libraries that wrap the driver. They have the names of the DB API and do not name the SQLSTATE.
+# Libraries that wrap the driver raise exceptions with the names of the DB API, without the SQLSTATE.
 _WRAPPERS = ("sqlalchemy.exc.", "django.db.utils.")
 _WRAPPED = re.compile(
     r"\b(?:sqlalchemy\.exc|django\.db\.utils)\.(ProgrammingError|NotSupportedError|InternalError|IntegrityError)\b"

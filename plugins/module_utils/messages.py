@@ -120,7 +120,7 @@ def _tells_no_value(diag: Any, code: str) -> bool:
 
 
 def _raised(diag: Any) -> bool:
-    """Return whether code of a procedural language raised the error (pl_exec.c belongs to PL/pgSQL)."""
+    """Return whether code in a procedural language raised the error (pl_exec.c belongs to PL/pgSQL)."""
     return str(diag.source_file or "").startswith("pl")
 
 

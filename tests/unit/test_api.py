@@ -240,7 +240,7 @@ class Shop(http.server.BaseHTTPRequestHandler):
     tenant = 0
 
     def do_GET(self) -> None:
-        """Show the row of the session's tenant; /apart requires a token, but /open and /always do not."""
+        """Show the row of the session's tenant. /open ignores the token, and /always shows the row of tenant 1."""
         token = self.headers["Authorization"]
         if token and self.path != "/open":
             type(self).tenant = decoded(token.split(".")[1])["customer_id"]

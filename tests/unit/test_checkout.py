@@ -19,7 +19,7 @@ UNSET = [[], *LEFT_OUT[:1], LEFT_OUT[2]]
 
 
 def met(options: list[list[str]]) -> list[tuple[str, list[str]]]:
-    """Return pairs of playbook and options: all pairs with TESTS=all, otherwise pairs that include each at least once."""
+    """Return pairs of a playbook and options: all pairs with TESTS=all, otherwise pairs that include each one once."""
     if turns.ALL:
         return list(itertools.product(PLAYBOOKS, options))
     count = max(len(PLAYBOOKS), len(options))
