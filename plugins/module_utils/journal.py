@@ -143,7 +143,7 @@ def _of_entry(fields: Mapping[str, Any]) -> Iterator[Line]:
 
 @functools.lru_cache(maxsize=16)
 def _time(second: int) -> str:
-    """Return a time as text; cache it, because many lines have the same second."""
+    """Return a Unix time as text. The result is cached, because many lines have the same time."""
     return datetime.datetime.fromtimestamp(second, datetime.UTC).isoformat()
 
 

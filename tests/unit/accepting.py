@@ -1,4 +1,4 @@
-"""Two processes of a service: a worker that accepts connections on request, and a thread that acts as its successor."""
+"""Stand-ins for processes of a service: a worker that accepts connections on request, and a thread as its successor."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def _taken_by(name: str) -> dict[str, Any]:
 
 
 def read() -> dict[str, Any]:
-    """Return the argument specs by module."""
+    """Return the argument spec of each module in the installed collection."""
     return {name: _taken_by(name) for name in MODULES}
 
 

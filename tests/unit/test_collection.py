@@ -97,7 +97,7 @@ def test_a_checkout_finds_one_copy_of_the_collection_and_it_is_its_own() -> None
 
 
 def test_the_bundle_contains_the_collections_in_the_pinned_versions() -> None:
-    """requirements.yml has the versions in Python 3.12's ansible package. Each lock file contains a package's hash."""
+    """requirements.yml has the versions in the ansible package for Python 3.12, whose hash is in the lock file."""
     pinned = {
         entry["name"]: entry["version"]
         for entry in yaml.safe_load((ROOT / "requirements.yml").read_text())["collections"]
