@@ -1,4 +1,4 @@
-"""Encrypt each backup into one archive with age, and decrypt it. age reads the key only from its standard input."""
+"""Encrypt a backup into one archive with age, and decrypt the archive. age reads the key only from standard input."""
 
 from __future__ import annotations
 

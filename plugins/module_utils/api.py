@@ -1,12 +1,13 @@
-"""Send requests to a service's API on this host, signed with the service's secret and without a proxy.
+"""Send requests to the API of a service on this host, without a proxy. Tokens are signed with the service's secret.
 
 The ``verdict`` on a response is one of
 
 * **ok**: 2xx, and ``success`` is not false;
 * **refused**: 401 or 403, which a change to the database never causes;
 * **database**: the response contains a PostgreSQL error, with any status;
-* **unavailable**: ``success`` is false because of another service (a language model), or the response is late or 429;
-* **broken**: ``success`` is false for an unknown reason, any other status, or no response.
+* **unavailable**: ``success`` is false because of another service (a language model), or the status is 429, or there
+  was no response in time;
+* **broken**: any other result, such as another status, a lost connection, or ``success`` false for an unknown reason.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from typing import Any
 from . import cgroups, logged, messages, processes, systemctl, tokens, unit_environment
 
 OK, REFUSED, DATABASE, UNAVAILABLE, BROKEN = "ok", "refused", "database", "unavailable", "broken"
-# Words that applications use for causes outside the database. Any other error may be a result of the change.
+# Words that applications use for causes outside the database. The change may cause an error without these words.
 _OTHER_CAUSES = re.compile(
     r"connection (?:error|refused|reset|timed out)|(?:refused|reset) (?:the|by) |time(?:d)?[ -]?out|name resolution"
     r"|rate limit|too many requests|quota|overloaded|temporarily unavailable|service unavailable|bad gateway"
@@ -37,7 +38,7 @@ SHOWN, _MAX_BYTES = 300, 4 * 2**20
 # The minimum length of a value that identifies a row, such as a caller's number, an id or a sentence.
 _MIN_IDENTIFYING = 12
 _REMOVED = "[removed]"
-# Shorter secrets are not redacted, because an ordinary word could then disappear from all strings.
+# Shorter secrets are not redacted, because they may be ordinary words.
 _MIN_SECRET = 8
 
 
@@ -87,7 +88,7 @@ class Conversation:
         self._connection = kind(parts.hostname or "", parts.port, timeout=timeout)
 
     def ask(self, method: str, path: str, body: Any, headers: Mapping[str, str]) -> Answer:
-        """Make one request; ``body`` is sent as JSON unless it is None."""
+        """Make one request and return the response; ``body`` is sent as JSON unless it is None."""
         given = dict(headers) if body is None else {"Content-Type": "application/json", **headers}
         content = None if body is None else json.dumps(body).encode()
         kept, began = self._connection.sock is not None, time.monotonic()
@@ -114,7 +115,7 @@ class Conversation:
 
     @property
     def port(self) -> int:
-        """Return the port of this end of the connection, or 0 if it is closed."""
+        """Return the local port of the connection, or 0 if the connection is closed."""
         opened = self._connection.sock
         return int(opened.getsockname()[1]) if opened is not None else 0
 
@@ -153,14 +154,14 @@ class Caller:
 
 
 def secret_in(name: str, sources: Iterable[Mapping[str, str]]) -> str:
-    """Return the first value of a variable in ``sources``, or "" if none contains it."""
+    """Return the first non-empty value of the variable ``name`` in ``sources``, or "" if there is none."""
     return next((source[name] for source in sources if source.get(name)), "")
 
 
 def environments(run: Callable[..., str], unit: str, file: str) -> Iterator[Mapping[str, str]]:
-    """Yield the variables of a unit's program: those of each process, those for its next start, and those in ``file``.
+    """Yield the variables of each of a unit's processes, of the unit's next start, and in ``file``, each as a mapping.
 
-    ``file`` is a file that the program may read itself, or "". Raises OSError if systemctl fails.
+    ``file`` is a file that the unit's program may read itself, or "". Raises OSError if systemctl fails.
     """
     shown = unit_environment.show(run, unit)
     for process in processes.read(cgroups.processes(shown.get("ControlGroup", ""))):
@@ -173,7 +174,7 @@ def environments(run: Callable[..., str], unit: str, file: str) -> Iterator[Mapp
 
 
 def caller(module: Any) -> tuple[str, Caller]:
-    """Return the kind of token for requests, and the sender, for a module with OPTIONS; fail the module on an error."""
+    """Return the kind of token and the Caller that a module's options describe; fail the module on an error."""
     wanted, run = module.params, systemctl.Systemctl(module.run_command).run
     try:
         sources = environments(run, f"{wanted['unit']}.service", wanted["file"]) if wanted["secret"] else []
@@ -200,7 +201,7 @@ def token_kind(name: str, secret: str) -> str:
 
 
 def judged(answer: Answer, names: Names) -> tuple[str, str]:
-    """Return the verdict on a response, and the SQLSTATE of the error in it, or "" if it is unknown."""
+    """Return the verdict on a response, and the SQLSTATE of its database error, or "" if there is none."""
     document = answer.document
     failed = isinstance(document, Mapping) and document.get("success") is False
     if answer.status in _SUCCESS and not failed:
@@ -229,12 +230,12 @@ def texts(document: Any) -> Iterator[str]:
 
 
 def values(document: Any) -> frozenset[str]:
-    """Return the strings in a document that identify one row."""
+    """Return the strings in a document that are long enough to identify a row."""
     return frozenset(text for text in texts(document) if len(text) >= _MIN_IDENTIFYING)
 
 
 def filled(document: Any) -> list[str]:
-    """Return the non-empty parts of a document: its top-level keys, or "" for a list."""
+    """Return the top-level keys of a document's non-empty lists and mappings; [""] stands for a non-empty list."""
     if isinstance(document, list):
         return [""] if document else []
     if not isinstance(document, Mapping):
@@ -260,7 +261,7 @@ def answered(conversation: Conversation, caller: Caller, names: Names, request: 
     headers = caller.headers(request["claims"])
     answer = conversation.ask(request["method"], request["path"], request["body"], headers)
     verdict, code = judged(answer, names)
-    # Callers' data is private: the text of a response is returned only if it is needed.
+    # Callers' data is private, so text is returned only if the request failed or the response is searched for a marker.
     told = verdict != OK or request["marker"]
     return {
         "name": request["name"], "verdict": verdict, "code": code, "said": shown(answer, caller) if told else "",

@@ -10,7 +10,8 @@ from .quoting import derived_name, identifier, literal
 MARK = "made by the tenancy runbook for a backfill"
 POLICY = "tenancy_backfill"
 ATTRIBUTES = "LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS NOINHERIT CONNECTION LIMIT 1"
-# The number of pages that one transaction updates. Other sessions that update rows on these pages wait for its end.
+# The number of pages that one transaction updates. Other sessions that update rows on these pages wait for
+# the transaction to end.
 BATCH_PAGES = 100
 
 

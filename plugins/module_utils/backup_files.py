@@ -1,4 +1,4 @@
-"""Backups on the server's disk: remove leftovers, write the manifest, name a complete backup, remove old ones."""
+"""Manage the backups on the server's disk: write manifests, rename complete backups, remove old and partial ones."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def remove_leftovers(directory: str) -> None:
 
 
 def put_in_place(manifest: Mapping[str, Any], user: str) -> None:
-    """Write the manifest, then rename the directory; only a complete backup has its final name. Raises OSError."""
+    """Write the manifest, then rename the directory to its final name, without PARTIAL. Raises OSError."""
     path = manifest["path"]
     put(f"{path}{PARTIAL}/manifest.json", manifest, user)
     with acting_as(user):
@@ -93,7 +93,7 @@ def manifests(directory: str, database: str, asked: str, *, proven: bool) -> lis
     """Return the paths of the manifests that a restore may use, the preferred one last. Raises OSError.
 
     ``asked`` is the path of a backup or of a directory of backups. If it is empty, the database's own backups in
-    ``directory`` are used. If ``proven`` is also true, only those that passed a test restore are used.
+    ``directory`` are used. With ``proven``, only those of them that passed a test restore are used.
     """
     if not asked:
         found = listed(directory, database) if os.path.isdir(directory) else []
@@ -103,7 +103,7 @@ def manifests(directory: str, database: str, asked: str, *, proven: bool) -> lis
 
 
 def damage(manifest: Mapping[str, Any], user: str, identity: str) -> list[str]:
-    """Return how a backup differs from its manifest, according to the SHA-256 checksums. Raises OSError.
+    """Return the differences between a backup and its manifest, found with SHA-256 checksums. Raises OSError.
 
     If the backup is encrypted, age itself detects a changed or truncated archive.
     """

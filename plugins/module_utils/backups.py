@@ -11,8 +11,8 @@ from typing import Any
 def own(paths: Iterable[str], directory: str, database: str) -> list[str]:
     """Return the paths that belong to backups of ``database`` in ``directory``, oldest first.
 
-    The name of a backup contains its database and the time. Backups of a database whose name only begins with
-    ``database`` are excluded.
+    The name of a backup consists of its database's name and a UTC timestamp. Backups of a database whose name only
+    begins with ``database`` are excluded.
     """
     name = re.compile(re.escape(f"{directory}/{database}") + r"-[0-9]{8}T[0-9]{6}Z(/.*)?")
     return sorted(path for path in paths if name.fullmatch(path))

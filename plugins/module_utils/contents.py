@@ -73,7 +73,7 @@ def differences(found: list[Contents], wanted: list[Contents]) -> list[str]:
 
 
 def read(cursor: Any, hash_max_bytes: int) -> list[Contents]:
-    """Return the schema, name, partitioned, rows and hash of every table, as the cursor's transaction sees them.
+    """Return {schema, name, partitioned, rows, hash} of every table, as the cursor's transaction sees the tables.
 
     ``hash`` is the sum of 64-bit hashes of the rows as text; unlike XOR, a sum detects pairs of equal rows. It is None
     for a table of more than ``hash_max_bytes``. It is also None for a ``partitioned`` table: its rows are counted, and
@@ -94,14 +94,14 @@ def read(cursor: Any, hash_max_bytes: int) -> list[Contents]:
 def changes(
     cursor: Any, since: int, until: int, before: list[Contents], rewritten: Collection[str] = ()
 ) -> list[Contents]:
-    """Return schema, name, written and gone of each table that changed between a snapshot and a transaction.
+    """Return {schema, name, written, gone} of each table that changed between a snapshot and a transaction.
 
     ``since`` is the ID of the oldest transaction that was running at the snapshot. ``until`` is the transaction's ID.
     ``before`` is the result of ``read`` at the snapshot. ``written`` counts the rows that were added or changed in
     between. ``gone`` counts the rows of the snapshot that were changed or deleted. ``rewritten`` lists, as schema.name,
-    the tables in which the caller has changed every row. For these tables, ``written`` and ``gone`` are None, because
-    changes by other sessions cannot be told apart from the caller's. (A changed row is a new row version, and a
-    subtransaction has a higher ID than its parent.)
+    the tables in which the caller has changed every row. For these tables, ``written`` and ``gone`` are None: the
+    caller's row versions hide earlier changes by other sessions. ``written`` excludes changes by the transaction
+    and its subtransactions, because their IDs are not lower than ``until``.
 
     Raises psycopg2.Error, also for a table that row security would filter.
     """

@@ -1,7 +1,7 @@
 """The properties of a database that a dump does not contain, as statements that restore them in another database.
 
-CREATE DATABASE sets owner, encoding and locale. Further statements set privileges, connection limit, comment and
-settings.
+CREATE DATABASE sets the owner, the encoding and the locale. Further statements set the privileges, the connection
+limit, the comment and the settings.
 """
 
 from __future__ import annotations

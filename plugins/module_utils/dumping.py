@@ -58,7 +58,7 @@ class Dump:
             self._program(
                 ["pg_dumpall", "--globals-only", f"--port={self.port}", f"--file={self.path}/globals.sql"], cursor
             )
-            # The next statement takes the dump's snapshot.
+            # End the transaction, so that the next statement takes a new snapshot, which the dump uses.
             connection.rollback()
             found = self._dump(cursor)
         missing = lacking(found["tables"], self._program(["pg_restore", "--list", f"{self.path}/database"]))

@@ -1,4 +1,4 @@
-"""Errors that the planner raises: each message names the cause and the remedy."""
+"""Errors that the collection raises. Each message is for the operator, and names the cause and the remedy."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from .messages import visible
 
 
 class TenancyError(ValueError):
-    """Base class of all errors that the planner raises itself."""
+    """Base class of errors that the collection's filters and modules report to the operator."""
 
 
 class ModelError(TenancyError):
-    """The model (group_vars) is invalid: nothing was read from or sent to a database."""
+    """The model (group_vars) is invalid, so no statement is planned."""
 
 
 class UnsafeStateError(TenancyError):

@@ -1,6 +1,7 @@
-"""Forward a caller's connection to the service, because the process that accepted the connection is ending.
+"""Forward a caller's connection to the service when the process that accepted the connection is ending.
 
-The service reads the same bytes from the same address. The caller receives the response on the original connection.
+Another process of the service receives the caller's bytes, from the caller's address. The caller receives the response
+on the original connection.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from ipaddress import ip_address
 
 from . import sockets
 
-# The seconds that a connected caller has to send its first bytes.
+# The time limit for the first bytes of a connected caller, in seconds.
 FIRST = 5.0
 # The service itself closes an idle persistent connection. A busy connection is closed here after BUSY seconds, as soon
 # as the service has responded and no data follows for SHORT seconds.

@@ -2,7 +2,8 @@
 
 For each worker, gunicorn creates a file ``wgunicorn-*`` and immediately deletes it. The master and the worker keep the
 file open. The worker changes the file for the first time after it has booted (gunicorn/workers/workertmp.py). The
-master closes the file after the worker has ended. This method does not depend on the program's name or settings.
+master closes the file after the worker has ended. These files identify masters and workers, regardless of the
+program's name and settings.
 """
 
 from __future__ import annotations

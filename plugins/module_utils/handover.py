@@ -1,10 +1,10 @@
 """Hold the connections that a process of a service has accepted, until the process has closed them.
 
 A process that ends closes its connections. The kernel resets a connection whose data has not been read, and the
-caller's request fails. A second descriptor of the connection, which needs Linux 5.6 or later, prevents this. With it,
-the connection stays open when the process closes its own descriptor. If the process has read nothing from the
+caller's request fails. To prevent this, a Handover duplicates the descriptor, which requires Linux 5.6 or later.
+The connection then stays open when the process closes its own descriptor. If the process has read nothing from the
 connection, the data is forwarded to another process of the service. Otherwise, the unread data could be the middle of a
-request, and the connection is not held.
+request, so the connection is not held.
 """
 
 from __future__ import annotations
@@ -129,9 +129,9 @@ class Handover:
         os.close(self._process)
 
     def is_idle(self) -> bool:
-        """Return whether the process can now close all its connections without a failed request.
+        """Return whether the process can now close all its connections without making a request fail.
 
-        Connections from which the process has read are released, so that it can close them.
+        Connections that cannot be forwarded are no longer held, so the process itself can close them.
         """
         self._others.clear()
         self._hold()
@@ -180,7 +180,7 @@ class Handover:
         try:
             return self._look()
         except (FileNotFoundError, ProcessLookupError, PermissionError):
-            # Not even the user of an exiting process can read it.
+            # Not even the user of an exiting process can read its descriptors.
             return set(self._connections)
 
     def _look(self) -> set[str]:
@@ -206,7 +206,7 @@ class Handover:
     def _second(self, descriptor: int, inode: str) -> socket.socket | None:
         """Return a second descriptor of a socket, or None if the process has closed the first one. Raises OSError.
 
-        The result is also None if this process has too many open descriptors.
+        The result is also None if too many descriptors are open, or if Python does not support the address family.
         """
         try:
             number = _system_call(PIDFD_GETFD, self._process, descriptor, 0)
@@ -227,6 +227,7 @@ class Handover:
 
 
 def _address(of: socket.socket) -> Address:
-    """Return a key for a socket: the port for TCP, because the address can be a wildcard, or otherwise the name."""
+    """Return a key that a listening socket shares with its connections: the TCP port, or the name in other families."""
     name = of.getsockname()
+    # A TCP listener's address can be a wildcard.
     return ("tcp", name[1]) if of.family in INTERNET else (str(of.family), name)

@@ -1,4 +1,4 @@
-"""Collect the facts about a host that a run needs before it starts, except those about the service.
+"""Collect the facts about a host that a run needs before it starts, except those that witness.py collects.
 
 The functions return failures as data instead of raising errors.
 """

@@ -72,20 +72,21 @@ class Wanted:
 
 
 class JournalError(Exception):
-    """The journal cannot be read; the message says why."""
+    """The journal cannot be read; the message gives the reason."""
 
 
 def read(unit: str, *when: str) -> Iterator[Line]:
     """Yield a unit's lines in the period given by journalctl's options ``when``, oldest first.
 
-    The journal of an hour can have hundreds of megabytes, so a line is read only when the caller needs it. Raises
+    An hour's journal can be hundreds of megabytes long, so a line is read only when the caller needs it. Raises
     JournalError.
     """
     command = [
         "journalctl", f"--unit={unit}", "--no-pager", "--quiet", "--output=json", f"--output-fields={','.join(FIELDS)}",
         *when,
     ]  # fmt: skip
-    # Its messages go to memory, because the disk may be full, and to no pipe, because nobody reads it meanwhile.
+    # journalctl's errors go to memory, because the disk may be full. A pipe could fill up and block journalctl, because
+    # the errors are read only at the end.
     with open(os.memfd_create("errors"), "w+", encoding="utf-8", errors="replace") as errors:
         try:
             with subprocess.Popen(
@@ -120,7 +121,7 @@ def since_start(found: list[Line]) -> list[Line]:
 
 
 def without_requests(found: Iterable[Line], requests: Iterable[Mapping[str, str]]) -> Iterator[Line]:
-    """Yield the lines without the access log's lines about ``requests`` (method and path) from this host."""
+    """Yield all lines except the access log's entries for ``requests`` (method and path) from this host."""
     asked = "|".join(re.escape(f"{request['method']} {request['path']}") for request in requests)
     # Without requests, the pattern matches nothing.
     pattern = re.compile(rf'(?<![\d.])(?:127\.\d+\.\d+\.\d+|::1)(?!\d).*"(?:{asked or "(?!)"}) HTTP/')
@@ -142,7 +143,7 @@ def _of_entry(fields: Mapping[str, Any]) -> Iterator[Line]:
 
 @functools.lru_cache(maxsize=16)
 def _time(second: int) -> str:
-    """Return a time as text; cache it, because many lines have the same second."""
+    """Return a Unix time as text. The result is cached, because many lines have the same time."""
     return datetime.datetime.fromtimestamp(second, datetime.UTC).isoformat()
 
 
@@ -177,11 +178,11 @@ def _of_service(line: Line, wanted: Wanted) -> list[str]:
 
 
 def summary(found: Sequence[Line], before: Iterable[Line], wanted: Wanted, last: int) -> dict[str, Any]:
-    """Return the summary of the lines since the start and of those before the stop, which are read only once.
+    """Return a summary of ``found``, the lines since the start, and ``before``, the lines before the stop.
 
     ``total``, ``own`` (not systemd's), ``errors``, ``requests`` and ``refused`` count lines since the start.
     ``errors_before`` and ``refused_before`` count lines before the stop. ``lines`` describes the ``last`` lines, and
-    ``failures`` the first lines with a failure.
+    ``failures`` the first MAX_FAILURES lines with a failure. ``before`` is iterated only once.
     """
     errors = 0
     failures: list[str] = []

@@ -2,11 +2,11 @@
 
 A word that also occurs in success messages (a table, a column, a driver's name) is ignored. A line is
 
-* **quiet** (info) if it has a level such as INFO, DEBUG or NOTICE in the usual place: the rest of the line is ignored;
+* **quiet** (info) if it has a level such as INFO, DEBUG or NOTICE in the usual place (the rest is then ignored);
 * an **error** if that level is ERROR or worse;
-* a **failure** if it is not quiet and contains a PostgreSQL error of a relevant kind. A change to a schema, policies,
-  privileges or a login may cause these kinds. The last line of a traceback has no level, so its exception alone
-  makes the line a failure.
+* a **failure** if it is not quiet and contains a PostgreSQL error of a relevant kind. The relevant kinds are those that
+  a change to a schema, policies, privileges or a login may cause. The last line of a traceback has no level, so its
+  exception alone makes the line a failure.
 
 The kind of an error is its SQLSTATE. It is derived from the client's name for the error, from a code in the line, or
 from PostgreSQL's English message. If a line contains only the word for ERROR in another language, the kind is unknown,
@@ -35,7 +35,8 @@ CHANGE_CLASSES = ("0A", "21", "25", "28", "38", "39", "3D", "3F", "42", "44", "5
 CHANGE_CODES = frozenset(("23000", "23502", "23503", "23505", "22P02", "22023"))
 # Codes in the classes above that do not count, because timeouts and locks can occur at any time. For the same reason,
 # other classes are not listed above. Examples are a lost connection (08, and 57P01: the run itself ends old sessions),
-# a deadlock (40) and a full disk (53). Errors in callers' data that do not concern a key (22, 23514) do not count.
+# a deadlock (40) and a full disk (53). Errors in callers' data that do not concern a key (22, 23514) do not count
+# either.
 OTHER_CODES = frozenset(("25P03", "25P04", "55P03"))
 
 _WORDS = {
@@ -77,7 +78,7 @@ _SQLSTATES: dict[str, str] = {
     for name, code in vars(errorcodes).items()
     if name.isupper() and isinstance(code, str) and len(code) == len("00000")
 }
-# The SQLSTATEs by the names of exceptions in psycopg, Ruby's PG and asyncpg (whose names end with Error).
+# The SQLSTATE for each exception name in psycopg, Ruby's PG and asyncpg (whose names end with Error).
 _OF_NAME = {name.replace("_", "").lower(): code for code, name in _SQLSTATES.items()}
 _CLIENTS = ("psycopg", "asyncpg", "PG::")
 _NAMED = re.compile(r"\b(?:psycopg2?\.errors\.|asyncpg\.exceptions\.|PG::)(\w+)")
@@ -99,7 +100,7 @@ _CODED = _forms(
     ("FATAL", r"\bFATAL:?\s+([0-9A-Z]{5})(?::| \()"),
     ("PostgresException", r"\bPostgresException[^:]*: ([0-9A-Z]{5}):"),
 )
-# The word must begin PostgreSQL's message, so 'memory type "x" does not exist' does not match.
+# The kind of object must be the message's first word, so 'memory type "x" does not exist' does not match.
 _BEGINS = r"(?:^|[^\w\s][\"']?)\s*"
 _NAME = r"(?:\"[^\"]+\"|[\w.]+)"
 _GONE = "does not exist(?!, skipping)"
@@ -152,7 +153,7 @@ _SENTENCES = tuple(
         ("stack depth", "54001", r"stack depth limit exceeded"),
     )
 )
-# Exceptions of libraries that wrap the driver. They have the names of the DB API and do not name the SQLSTATE.
+# Libraries that wrap the driver raise exceptions with the names of the DB API, without the SQLSTATE.
 _WRAPPERS = ("sqlalchemy.exc.", "django.db.utils.")
 _WRAPPED = re.compile(
     r"\b(?:sqlalchemy\.exc|django\.db\.utils)\.(ProgrammingError|NotSupportedError|InternalError|IntegrityError)\b"
@@ -183,7 +184,7 @@ class Said:
 
 
 def level(text: str, priority: int | None = None) -> str | None:
-    """Return the level of a line; ``priority`` is the priority in the journal, by default 6 for a program's output."""
+    """Return the level of a line; ``priority`` is its priority in the journal, usually 6 for a program's output."""
     document = _document(text)
     found = _level(_plain(text)) if document is None else _level_of_document(document)
     return ERROR if found is None and priority is not None and priority <= _ERROR_PRIORITY else found
@@ -285,7 +286,7 @@ def _codes(text: str, *, coded: bool) -> Iterator[str]:
 
 
 def _wrapped(text: str) -> Iterator[str]:
-    """Yield the generic SQLSTATEs of the wrapper exceptions in a line that contains no specific SQLSTATE."""
+    """Yield the generic SQLSTATEs of the wrapper exceptions in a line, for use if the line has no specific SQLSTATE."""
     if any(needle in text for needle in _WRAPPERS):
         yield from (_OF_WRAPPER[found[1]] for found in _WRAPPED.finditer(text))
 

@@ -61,9 +61,9 @@ def _escape(character: str) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
-# Classes of SQLSTATEs (PostgreSQL manual, appendix A) whose first sentence quotes names but no values. Class 22 (data
-# exceptions) is excluded because it quotes the value. P0, HV and any classes that code in the database invents are
-# excluded because their messages may contain anything.
+# Classes of SQLSTATEs (PostgreSQL manual, appendix A) whose messages quote names but no values in the first sentence.
+# Class 22 (data exceptions) is excluded because its messages quote the value. P0, HV and any classes that code in the
+# database invents are excluded because their messages may contain anything.
 _OF_NAMES = frozenset(
     ("08", "0A", "0B", "21", "23", "25", "26", "28", "2B", "34", "3D", "3F", "40", "42", "44", "53", "54", "55", "57")
 )
@@ -120,7 +120,7 @@ def _tells_no_value(diag: Any, code: str) -> bool:
 
 
 def _raised(diag: Any) -> bool:
-    """Return whether code of a procedural language raised the error (pl_exec.c belongs to PL/pgSQL)."""
+    """Return whether code in a procedural language raised the error (pl_exec.c belongs to PL/pgSQL)."""
     return str(diag.source_file or "").startswith("pl")
 
 

@@ -1,4 +1,4 @@
-"""Two processes of a service: a worker that accepts connections on request, and a thread that acts as its successor."""
+"""Stand-ins for processes of a service: a worker that accepts connections on request, and a thread as its successor."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def worker(listener: socket.socket | None = None) -> Iterator[Worker]:
 
 
 class Successor:
-    """A thread in the place of another process of the service. It responds with ``served`` and the received bytes."""
+    """A thread that stands in for another process of the service. It responds ``served`` and the received bytes."""
 
     def __init__(self, listener: socket.socket) -> None:
         """Accept connections from now on."""

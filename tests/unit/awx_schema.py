@@ -25,7 +25,7 @@ RULES = ("type", "elements", "choices", "required", "default", "suboptions")
 
 
 class _ReadError(Exception):
-    """Ends a module as soon as its argument spec is built."""
+    """Raised to end a module as soon as it has built its argument spec."""
 
 
 def installed() -> bool:
@@ -68,7 +68,7 @@ def _taken_by(name: str) -> dict[str, Any]:
 
 
 def read() -> dict[str, Any]:
-    """Return the argument specs by module."""
+    """Return the argument spec of each module in the installed collection."""
     return {name: _taken_by(name) for name in MODULES}
 
 

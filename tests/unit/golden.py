@@ -60,7 +60,7 @@ def cases() -> list[tuple[str, str]]:
     A case is a directory that contains catalog.json and one file for each goal.
     """
     names = sorted(path.name for path in DIRECTORY.iterdir())
-    # Only a migrated database can be enforced, and only a partly or fully migrated database can be rolled back.
+    # Only a migrated database can be enforced. Only a partly or fully migrated one can return to its original schema.
     # The cases "rental" and "projects" are states of other applications.
     return [
         (name, goal)

@@ -183,7 +183,7 @@ def _policy(state: State, node: Any) -> None:
 
 
 def _predicate(node: Any, written: Any) -> str | None:
-    """Return a policy's predicate as PostgreSQL prints it. Restrictive policies belong to the bridge's usage record."""
+    """Return a policy's predicate as PostgreSQL prints it. A restrictive policy records the bridge's use."""
     if written is None:
         return None
     if node.permissive:

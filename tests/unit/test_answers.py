@@ -19,7 +19,7 @@ LOST = "the run was interrupted, or lost its connection, in phase start."
 
 
 def answered(**other: Any) -> dict[str, str]:
-    """Return a report's answers by question. ``other`` are fields of the run's record."""
+    """Return a report's answers by question. ``other`` contains fields of the run's record."""
     return {item["question"]: " ".join(item["lines"]) for item in answers.of(record(**other))}
 
 

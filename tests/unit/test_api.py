@@ -86,7 +86,7 @@ def test_a_token_claims_what_it_is_told_and_is_signed_with_the_secret() -> None:
 
 
 def test_the_published_example_is_signed_as_others_sign_it() -> None:
-    # RFC 7515, appendix A.1, orders and spaces its example differently. Other implementations encode claims like this.
+    # Other implementations encode claims like this. RFC 7515, appendix A.1, has another key order and other spacing.
     assert tokens.signed({"a": 1}, "secret").startswith("eyJhbGciOiAiSFMyNTYiLCAidHlwIjogIkpXVCJ9.eyJhIjogMX0.")
 
 
@@ -240,7 +240,7 @@ class Shop(http.server.BaseHTTPRequestHandler):
     tenant = 0
 
     def do_GET(self) -> None:
-        """Show the row of the session's tenant; /apart requires a token, /open and /always do not."""
+        """Show the row of the session's tenant. /open ignores the token, and /always shows the row of tenant 1."""
         token = self.headers["Authorization"]
         if token and self.path != "/open":
             type(self).tenant = decoded(token.split(".")[1])["customer_id"]

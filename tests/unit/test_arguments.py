@@ -7,7 +7,7 @@ import pytest
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.changes import functions
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.model.model import Function
 
-# For each title: the arguments, their types, and the argument names of the existing function. No name needs an alias.
+# Arguments by case: their text, their types, and their names in the existing function. No name needs an alias.
 ARGUMENTS = {
     "a default with a comma": (
         "a integer DEFAULT LEAST(1, 2), b integer, c integer", "integer, integer, integer", ["a", "b", "c"]

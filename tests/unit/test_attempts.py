@@ -11,7 +11,7 @@ class Cursor:
     """A cursor that returns one given row."""
 
     def __init__(self, *row: int) -> None:
-        """Set the row, which contains the numbers of all rows, newer rows, and forbidden rows."""
+        """Set the row: the counts of all rows, of newer rows and of forbidden rows."""
         self._row = row
 
     def execute(self, statement: str) -> None:

@@ -59,7 +59,7 @@ def found(*names: str, proven: str = "", snapshot: str = "") -> list[dict[str, o
         # The last tested backup is kept if no later backup was tested.
         (found("a", "b", "c", "d", proven="ab"), 1, [], ["a", "c"]),
         (found("a", "b", "c", proven="abc"), 1, [], ["a", "b"]),
-        # A migration needs its backup for as long as it can be rolled back.
+        # The backup of a migration is kept for as long as the migration can be rolled back.
         (found("a", "b", "c", snapshot="a"), 1, [], ["b"]),
         (found("a", "b", "c"), 1, ["b", "elsewhere"], ["a"]),
     ],

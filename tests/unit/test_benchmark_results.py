@@ -1,4 +1,4 @@
-"""The benchmarks write each result immediately. A run that is refused because of its load is also a result."""
+"""The benchmarks write each result immediately. A run that is refused because of the load is also a result."""
 
 from __future__ import annotations
 
@@ -188,7 +188,7 @@ def test_an_error_leaves_the_rows_of_the_cells_before_it(results: Path, monkeypa
 
 
 class Cluster:
-    """A stand-in for a server, which does nothing."""
+    """A stand-in for a server, with methods that do nothing."""
 
     def copy(self, template: str, name: str) -> None:
         pass

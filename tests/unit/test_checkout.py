@@ -19,7 +19,7 @@ UNSET = [[], *LEFT_OUT[:1], LEFT_OUT[2]]
 
 
 def met(options: list[list[str]]) -> list[tuple[str, list[str]]]:
-    """Return pairs of a playbook and its options: all pairs with TESTS=all, otherwise each item at least once."""
+    """Return pairs of a playbook and options: all pairs with TESTS=all, otherwise pairs that include each one once."""
     if turns.ALL:
         return list(itertools.product(PLAYBOOKS, options))
     count = max(len(PLAYBOOKS), len(options))
@@ -46,7 +46,7 @@ def test_every_playbook_checks_the_checkout_first(path: Path) -> None:
 @pytest.mark.parametrize(("playbook", "options"), met(UNSET))
 def test_a_run_without_the_projects_settings_is_refused(playbook: str, options: list[str], tmp_path: Path) -> None:
     words = refusal(playbook, str(ROOT / "inventory/lab.yml"), *options, config="", directory=tmp_path)
-    # A playbook in the root directory finds the collection beside it. With options, the run is refused for the options.
+    # For a playbook in the root directory, Ansible finds the filters but not the roles, and checks the options first.
     if not (options and "/" not in playbook):
         assert "Ansible cannot find the collection aimemory.tenancy or its roles." in words
         assert f"chmod o-w {ROOT}" in words

@@ -97,7 +97,10 @@ def test_a_checkout_finds_one_copy_of_the_collection_and_it_is_its_own() -> None
 
 
 def test_the_bundle_contains_the_collections_in_the_pinned_versions() -> None:
-    """pip checks the bundle's hash against each Python version's lock file. requirements.yml matches that of 3.12."""
+    """requirements.yml has the versions in the ansible package for Python 3.12.
+
+    The lock file of each Python version contains the hash of that version's package.
+    """
     pinned = {
         entry["name"]: entry["version"]
         for entry in yaml.safe_load((ROOT / "requirements.yml").read_text())["collections"]

@@ -13,7 +13,7 @@ import yaml
 from ansible_collections.aimemory.tenancy.plugins.action.connection_settings import KEEP_ALIVE, is_kept_alive
 from production import ROOT
 
-# A later play calls ssh with the settings from the checkout. The connection fails, because nothing listens on port 1.
+# The second play calls ssh with the settings that the first one made. Nothing listens on port 1, so ssh fails.
 PLAYBOOK = """
 - import_playbook: aimemory.tenancy.checkout
 - hosts: ai_memory

@@ -262,7 +262,7 @@ def test_an_existing_column_is_adopted_with_the_tenants_table() -> None:
     entries = {entry["name"]: entry for entry in found["tenancy_tables"]}
     assert entries.keys() >= {"notes", "pages", "lines", "loose", "people", "remarks"}
     assert entries["lines"]["tenant_from"] == ["note_id"]
-    # The table lines takes its tenant from notes. The table remarks cannot take its tenant from people, which has none.
+    # The table lines takes its tenant from notes. The table remarks takes it from lines, because people has no tenant.
     assert entries["remarks"]["tenant_from"] == ["line_id"]
     assert entries["notes"] == {"name": "notes", "surrogate_keys": [["id"]]}
     decisions = {item["entry"]["name"]: item["decision"] for item in draft.build(document)["tables"]}

@@ -67,7 +67,7 @@ def parsed(words: list[str]) -> Command:
         elif word.startswith(("-e", "--extra-vars=")):
             text = word.removeprefix("--extra-vars=").removeprefix("-e") or next(rest)
             given = json.loads(text) if text.startswith("{") else [text.split("=", 1)]
-            # The operator chooses the elements of a list, so any list is equal.
+            # The operator chooses the elements of a list, so the comparison ignores them.
             variables |= {name: value if isinstance(value, str) else "" for name, value in dict(given).items()}
         elif not word.startswith("-"):
             playbooks.append(word)

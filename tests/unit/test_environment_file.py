@@ -1,4 +1,4 @@
-"""The environment file keeps its attributes when its content changes. A file that cannot keep them is rejected."""
+"""The environment file keeps its attributes when its contents change. A file that cannot keep them is rejected."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.aimemory.tenancy.plugins.modules import environment_file
 
 ACL = "system.posix_acl_access"
-# Format: version 2, then the tag, permissions and id of each entry. See acl(5), and posix_acl_xattr.h of the kernel.
+# Format: version 2, then the tag, permissions and id of each entry. See acl(5), and posix_acl_xattr.h in the kernel.
 ANYBODY = 0xFFFFFFFF
 ENTRIES = [(0x01, 6, ANYBODY), (0x02, 4, 65534), (0x04, 0, ANYBODY), (0x10, 4, ANYBODY), (0x20, 0, ANYBODY)]
 READABLE_BY_NOBODY = struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in ENTRIES)

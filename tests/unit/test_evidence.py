@@ -53,7 +53,7 @@ def judged(made: dict[str, Any], *accept: str, ages: tuple[int, ...] = (), asked
         # Used since the last start, no matter how long ago.
         (START_UP + 1, 2 * DAY, "needed"),
         (4000, 4090, "needed"),
-        # The times of the start and of the use have a resolution of one second, so a use 1 s earlier is ambiguous.
+        # Times have a resolution of one second, so a use 1 s before the start may have followed the start.
         (-1, DAY, "known"),
         (-2, DAY, "done"),
         # Used during the service's start-up.

@@ -1,4 +1,4 @@
-"""The execution environment has the dependencies of a laptop, and ansible-navigator's settings are valid."""
+"""The execution environment contains all dependencies of a run, and ansible-navigator's settings are valid."""
 
 from __future__ import annotations
 

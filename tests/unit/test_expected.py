@@ -52,7 +52,7 @@ def test_the_newest_successful_run_of_the_same_work_is_the_measure(tmp_path: Pat
     found = expected.earlier(tmp_path, dry())
     assert found["run"] is not None
     assert found["run"]["run"] == "same"
-    # The rehearsal of a failed run may have succeeded.
+    # A failed run's rehearsal also counts, because the rehearsal itself may have succeeded.
     assert found["rehearsal"] is not None
     assert found["rehearsal"]["outcome"] == "FAILED"
     assert expected.earlier(tmp_path / "none", dry()) == NOTHING

@@ -35,7 +35,7 @@ def handed_over(process: Worker) -> Iterator[Successor]:
 
 @contextlib.contextmanager
 def ended(process: Worker, held: Handover) -> Iterator[Successor]:
-    """End the process, and yield a successor while the held connections are forwarded. Wait until it ends."""
+    """End the process, and yield a successor while the held connections are forwarded. Wait for the forwarding."""
     process.process.kill()
     process.process.wait()
     successor = Successor(process.listener)

@@ -12,8 +12,8 @@ from ansible_collections.aimemory.tenancy.plugins.plugin_utils.service import fo
 
 URL = "postgresql://alice:s3cret@localhost:5432/ai_memory"
 ENVIRONMENT = "/opt/ai-memory/.env"
-# The time on this machine at the call and at the result, in seconds. The server's clock was read 2 s after the call
-# and 1 s before the result.
+# The time on this machine at the call and at the result, in seconds. The server's clock was read at least 2 s after the
+# call and at least 1 s before the result.
 ASKED, ANSWERED = 1000.0, 1004.0
 SOUND = {"exists": True, "is_directory": True, "is_link": False, "writable": True}
 MISSING = dict.fromkeys(SOUND, False)

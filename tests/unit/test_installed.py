@@ -62,7 +62,7 @@ def test_a_command_of_an_archive_names_inventory_host_and_playbook(archive: Path
 
 
 def test_no_inventory_of_an_archive_is_the_default_one(archive: Path) -> None:
-    """A command must name the inventory, even if the file is named like the repository's default inventory."""
+    """A command must name the inventory, even if the file has the name of the repository's default inventory."""
     found = facts.called(VARIABLES | {"ansible_inventory_sources": [str(archive / "inventory/production.yml")]})
     assert "-i inventory/production.yml -l db1" in commands.playbook({**found, "host": "db1"})
     found = facts.called(VARIABLES | {"ansible_inventory_sources": [str(archive)]})

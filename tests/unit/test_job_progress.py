@@ -1,4 +1,4 @@
-"""The state of a job is read from the file of Ansible's async wrapper, and its progress becomes one text."""
+"""A job's state comes from the file of Ansible's async wrapper, and the job's progress is returned as one string."""
 
 from __future__ import annotations
 

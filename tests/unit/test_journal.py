@@ -208,7 +208,7 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
 
 def test_a_journal_of_any_size_is_read_line_by_line(tmp_path: Path, program: Callable[[str], None]) -> None:
     (tmp_path / "entry").write_text(f"{entry('ready')}\n")
-    # The second line exists only after the first one was read.
+    # The second line is written only after the first one has been read.
     program("cat entry; timeout 60 sh -c 'until [ -e is_read ]; do sleep 0.01; done' && cat entry")
     read = journal.read("ai-memory.service")
     assert next(read).text == "ready"

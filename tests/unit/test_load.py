@@ -201,7 +201,7 @@ def test_another_status_fails(status: int, caller: Caller) -> None:
 def test_writes_that_would_disturb_each_other_go_to_different_callers() -> None:
     callers, calling = Callers(SETTINGS), []
     for _ in range(300):
-        # This test never acknowledges the writes of calls.
+        # This test acknowledges memories, but never calls.
         request = callers.request(tenant_aware=False)
         # Until a caller's first write is acknowledged, no other request from this caller is sent.
         assert request.caller.opened or request.caller.touches == 1

@@ -1,7 +1,7 @@
-"""Records of earlier releases are read, and records of later releases are rejected with a sentence.
+"""Records of earlier releases are read, and records of later releases are rejected with a reason.
 
 The documents in ``older`` have the formats of 2026-11-25. The files run.json and schema.json come from the tests of
-the commit 109ca0a. The file manifest.json has the format that the backup role of this commit wrote.
+the commit 109ca0a. The file manifest.json has the format that the backup role wrote at this commit.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The order in which the proof stores its rows, even if foreign keys form a cycle."""
+"""The proof stores its rows in an order that the foreign keys allow, even if they form a cycle."""
 
 from __future__ import annotations
 

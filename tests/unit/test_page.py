@@ -65,7 +65,7 @@ def state(column: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def record(**other: Any) -> dict[str, Any]:
-    """Return the record of a migration with four phases. It took ten seconds, and stopped the service for two."""
+    """Return the record of a migration with four phases, which took ten seconds and stopped the service for two."""
     return {
         "version": 1, "run": "20261125T175131Z-db1", "kind": "migrate", "host": "db1", "database": "ai_memory",
         "service": "ai-memory", "tenant": "Peterson Insurance", "tenant_column": "customer_id",
@@ -129,7 +129,7 @@ def record(**other: Any) -> dict[str, Any]:
 
 
 class Reader(HTMLParser):
-    """The content of a page: its tags with their attributes, and its text."""
+    """The contents of a page: its tags with their attributes, and its text."""
 
     def __init__(self, html: str) -> None:
         super().__init__()

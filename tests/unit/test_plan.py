@@ -108,7 +108,7 @@ def test_only_new_parts_of_the_usage_record_are_early(wanted: model.Model) -> No
     kinds = {" ".join(item["sql"].split()[:2]) for item in early}
     assert kinds == {"CREATE SEQUENCE", "GRANT UPDATE", "CREATE OR", "GRANT EXECUTE", "ALTER ROLE"}
     assert len([item for item in early if item["sql"].startswith("CREATE SEQUENCE")]) == 4 * len(TABLES)
-    # If policies already call an earlier release's function, the statement that replaces it is not an early one.
+    # If policies already call an earlier release's function, it is replaced in the transaction, not in an early step.
     migrated = run(blank_state(), planned)
     (note,) = (item for item in migrated["functions"] if item["name"] == "tenancy_bridge_note")
     note |= {"body": "BEGIN RETURN true; END", "returns": "boolean"}

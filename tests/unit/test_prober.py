@@ -1,4 +1,4 @@
-"""The prober, against a service that fails in every way: it runs as it does on the server, and counts correctly."""
+"""The prober runs here as on the server, against a service that fails in every way, and counts correctly."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def service() -> Iterator[Service]:
 def probing(
     service: Service, place: Path, alive: float | None = None, **other: Any
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the bundled prober as the systemd unit does; ``alive`` is the time of the run's last sign of life."""
+    """Run the bundled prober as the systemd unit does; ``alive`` is the time of the run's last heartbeat."""
     url = f"http://127.0.0.1:{service.server_port}"
     configuration = {
         "url": url, "timeout": 60, "headers": {"X-Given": GIVEN}, "secret": SECRET, "seconds": 300,
@@ -206,10 +206,10 @@ def test_a_header_that_cannot_be_sent_fails_and_is_not_written(service: Service,
 
 def test_the_prober_ends_by_itself(service: Service, tmp_path: Path) -> None:
     with probing(service, tmp_path, alive=time.time() + 3600, limit=0.3) as process:
-        # The prober runs for longer than its limit, because the run's last sign of life is in the future.
+        # The prober runs for longer than its limit, because the run's last heartbeat is in the future.
         until(lambda: len(samples(tmp_path).reads) >= 40)
         assert process.poll() is None
-        # Once the last sign of life is the current time, the prober ends after its limit.
+        # After a heartbeat with the current time, the prober ends at its limit.
         job_progress.touch(str(tmp_path / prober.ALIVE))
         assert process.wait(60) == 0
     found = samples(tmp_path)

@@ -10,7 +10,8 @@ from production import production_source
 def test_the_plan_of_productions_model_is_the_accepted_one() -> None:
     state = golden.catalog("unmigrated")
     source = production_source(state["database"])
-    # Omit tables that this state lacks, because production gets them later. A wrong name would omit statements.
+    # Omit tables that this state lacks, because production gets them later. A misspelled table is also omitted, so the
+    # comparison then fails.
     source["tables"] = [table for table in source["tables"] if table["name"] in state["tables"]]
     planned = golden.sql(golden.GOALS["migrate"](state, model.parse(source)))
     assert planned == golden.expected("unmigrated", "migrate").read_text()

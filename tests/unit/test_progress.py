@@ -32,7 +32,7 @@ LISTED = """;
         ([], {}, 0.0),
         ([], {"public.memories": 150}, 0.45),
         (["public.calls"], {"public.memories": 150}, 0.55),
-        # A table that is still being copied counts with its copied rows, although its file already exists.
+        # While a table is being copied, only its copied rows count, although its file already exists.
         (["public.calls", "public.memories"], {"public.memories": 30}, 0.19),
         # The statistics are outdated: the table has more rows.
         (["public.calls"], {"public.memories": 9000}, 1.0),
@@ -149,7 +149,7 @@ def test_the_status_line_shows_the_time_and_the_progress_of_a_job(monkeypatch: p
     foot = callback._foot_line()
     assert foot.endswith(" backup 2 s: dump 45%, memories")
     assert len(foot.split()[1]) == len("15:20:31")
-    # The test's standard output is not a terminal, so the progress is a line.
+    # The test's standard output is not a terminal, so the progress is printed as a line.
     assert [line.split(maxsplit=1)[1] for line in lines] == ["dump 45%, memories"]
     callback.v2_runner_retry(Result("ansible.builtin.uri", {"msg": "no answer"}))
     assert callback._foot_line().endswith(" backup 2 s: Wait for the job: no answer")

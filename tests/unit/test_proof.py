@@ -177,7 +177,7 @@ ATTEMPT = {"id": "t.read", "table": "t", "sentence": "A tenant reads", "expected
          "error 23502 (column c, table t)", False),
         ({"error": "23514", "column": "she said", "table": "t", "constraint": "caller +15551234567"},
          "error 23514 (table t)", False),
-        # An error that a function of the database raises is an ordinary outcome.
+        # An error that a function in the database raises is an ordinary outcome.
         ({"error": "TR001"}, "error TR001", False),
     ],
 )  # fmt: skip

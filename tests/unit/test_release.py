@@ -93,7 +93,7 @@ def test_the_same_commit_gives_the_same_bytes_elsewhere(repository: Path, tmp_pa
         path.chmod(0o600)
         os.utime(path, (1, 1))
     (clone / "ignored").touch()
-    # Wait until the time in the archive's header differs. It has a resolution of one second.
+    # Wait until the time in the archive's header differs. This time has a resolution of one second.
     time.sleep(1.1)
     assert released(clone) == first
 

@@ -209,7 +209,7 @@ def test_the_number_of_workers_of_an_unfinished_renewal_is_restored(
     for name, document in (("order", {"id": "2", "master": [10, 1], "want": 3}), ("state", state), ("result", result)):
         started.files.write(name, document)
     assert started._unfinished([10, 1]) == want
-    # After a restart of gunicorn, no number of workers needs to be restored.
+    # After a restart of gunicorn, the number of workers need not be restored.
     assert started._unfinished([10, 2]) == 0
 
 

@@ -204,5 +204,5 @@ def test_a_stopped_renewal_leaves_no_worker_paused_and_can_hold_many_connections
     assert soft == hard != "64"
     process.terminate()
     output, _ = process.communicate(timeout=60)
-    # The exit status is an error: systemd then restarts the renewal, unless the unit was stopped on request.
+    # The exit status indicates an error, so systemd restarts the renewal unless the unit was stopped on request.
     assert (output, process.returncode) == ("resumed\n", 1)

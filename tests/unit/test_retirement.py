@@ -64,7 +64,7 @@ def test_no_other_process_delays_the_end(
     monkeypatch.setattr(Handover, "finish", finished)
     retirement.end(process.pid, lambda: seen.append([*given]))
     highest = [(0, retirement.HIGHEST), (process.pid, retirement.HIGHEST)]
-    # The process has its own priority again while it waits for the worker's last responses.
+    # This process has its original priority again while it waits for the worker's last responses.
     assert seen == [highest, [*highest, (0, own)]]
     assert given[3:] == [(0, own), (process.pid, own)]
     assert process.process.wait(10) == 7

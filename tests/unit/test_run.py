@@ -147,7 +147,7 @@ def test_the_operator_has_a_name_without_an_environment(monkeypatch: pytest.Monk
 
 
 def test_no_task_bears_a_tag() -> None:
-    """Because no task has a tag, --skip-tags with any name omits no task."""
+    """Tasks have no tags, so --skip-tags cannot omit any of them."""
     files = [
         *ROOT.glob("playbooks/**/*.yml"),
         *ROOT.glob("roles/*/tasks/*.yml"),

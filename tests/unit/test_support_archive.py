@@ -70,7 +70,7 @@ def made(kind: str, text: str, **more: str) -> dict[str, Any]:
 
 
 def content(kind: str, document: Any, **more: str) -> str:
-    """Return a document's content after an archive has removed callers' data."""
+    """Return the contents that a document has in an archive."""
     (file,) = made(kind, document if isinstance(document, str) else json.dumps(document), **more)["files"]
     return str(file["content"])
 

@@ -1,4 +1,4 @@
-"""A screenshot of a terminal shows the final content of the screen, in the terminal's colors."""
+"""A screenshot of a terminal shows the final contents of the screen, in the terminal's colors."""
 
 from __future__ import annotations
 

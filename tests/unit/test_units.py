@@ -177,7 +177,7 @@ def test_the_control_group_of_a_unit_that_does_not_run_is_in_its_slice() -> None
     slices = {"system-aimem.slice": {"ControlGroup": "/system.slice/system-aimem.slice"}}
     assert units.control_group(block, slices) == "/system.slice/system-aimem.slice/aimem@1.service"
     assert units.control_group(block | {"ControlGroup": "/other"}, slices) == "/other"
-    # A slice that is not running either contains no processes.
+    # If the slice is not running either, it contains no processes.
     assert units.control_group(block, {"system-aimem.slice": {"ControlGroup": ""}}) == ""
 
 

@@ -1,4 +1,4 @@
-"""The monitoring document of verify.yml, the messages about changes of the verdict, and the metrics."""
+"""The monitoring document of verify.yml, the messages about changes in the verdict, and the metrics."""
 
 from __future__ import annotations
 
@@ -213,7 +213,7 @@ ESCAPES = {r"\\": "\\", r"\"": '"', r"\n": "\n"}
 
 
 def parsed(text: str) -> dict[str, dict[tuple[tuple[str, str], ...], int]]:
-    """Return a file's samples by metric and labels. Require the rules of the Prometheus text format and OpenMetrics."""
+    """Return a file's samples by metric and labels. Assert that it is valid Prometheus text and OpenMetrics."""
     assert text.endswith("\n# EOF\n")
     found: dict[str, dict[tuple[tuple[str, str], ...], int]] = {}
     current = ""

@@ -1,4 +1,4 @@
-"""Views over tenant tables are changed to check the caller's privileges (security_invoker), and rolled back."""
+"""Views over tenant tables are changed to check the querying role's privileges (security_invoker), or restored."""
 
 from __future__ import annotations
 
