@@ -57,11 +57,11 @@ ORDER BY 1, 2
 
 
 def find(cursor: Any, tables: Mapping[str, Any], seconds: float) -> list[dict[str, Any]]:
-    """Return the transactions that have been open for ``seconds``, the idle ones, and the prepared ones.
+    """Return all prepared transactions, and the sessions' transactions that are idle or older than ``seconds``.
 
-    ``tables`` contains schema and names. Each transaction has ``kind`` (session or prepared), ``name`` (the process ID
-    or the prepared transaction's ID), ``sentence`` and ``locks``. ``locks`` is true if the transaction holds locks on
-    the tables.
+    ``tables`` contains ``schema`` and ``names``. Each transaction has ``kind`` (session or prepared), ``name`` (the
+    process ID or the prepared transaction's ID), ``sentence`` and ``locks``. ``locks`` is true if the transaction holds
+    locks on the tables.
     """
     cursor.execute("SELECT pg_stat_clear_snapshot()")
     given = {"schema": tables["schema"], "tables": tables["names"], "seconds": seconds, "idle": IDLE_SECONDS}

@@ -12,7 +12,7 @@ from typing import Any
 
 from . import prober
 
-# The maximum number of slices of time in a result.
+# The maximum number of time slices in a result.
 SLICES = 120
 
 

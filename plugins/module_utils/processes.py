@@ -34,9 +34,10 @@ def read(pids: Iterable[int], proc: Path = Path("/proc")) -> list[Process]:
     """Return the processes with their environments and connections; processes that have ended are omitted.
 
     Each is ``{pid, name, arguments, user, group, readable, environment, sockets, connections}``. ``user`` and ``group``
-    are numbers, and ``environment`` is the environment at its start. ``sockets`` lists the inodes of all its sockets,
-    and ``connections`` the connected sockets, as module_utils/sockets.py returns them. If neither root nor its user can
-    read the process, ``environment``, ``sockets`` and ``connections`` are empty, and ``readable`` is false.
+    are numbers, and ``environment`` is the environment at the process's start. ``sockets`` lists the inodes of all its
+    sockets, and ``connections`` the connected sockets, as module_utils/sockets.py returns them. If neither root nor the
+    process's own user can read the process, ``environment``, ``sockets`` and ``connections`` are empty, and
+    ``readable`` is false.
     """
     found = []
     for (uid, gid, groups, space), members in _owners(pids, proc).items():
@@ -77,17 +78,17 @@ def as_user(
     enter: Path | None = None,
     patience: float = PATIENCE,
 ) -> Any:
-    """Return the result of ``work`` (as JSON) from a child that permanently has a user's privileges.
+    """Run ``work`` in a child process that permanently becomes another user, and return the result.
 
-    ``enter`` is the network namespace that the child enters if root is permitted to, or None. Raises OSError if the
-    child fails, or has not finished after ``patience`` seconds.
+    The result must be serializable as JSON. ``enter`` is the network namespace that the child enters if root is
+    permitted to, or None. Raises OSError if the child fails, or has not finished after ``patience`` seconds.
     """
     return _finish(_start(uid, gid, groups, work, enter), patience)
 
 
 @dataclass(frozen=True)
 class _Child:
-    """A child with a user's privileges, and the pipe from which its result is read."""
+    """A child process with a user's privileges, and the pipe from which the child's result is read."""
 
     pid: int
     reading: int
@@ -136,7 +137,7 @@ class Watch:
     """A continuous watch on processes, which also sees connections that exist for only a few milliseconds."""
 
     def __init__(self, pids: Callable[[], list[int]], proc: Path = Path("/proc")) -> None:
-        """Start a child as this user, and one as each user whose processes this user cannot read."""
+        """Start a child as this user, and as each user whose processes it cannot read, in each network namespace."""
         own = (os.geteuid(), os.getegid(), tuple(os.getgroups()))
         places: dict[tuple[int, int, tuple[int, ...], str], Path] = {}
         for (uid, gid, groups, space), members in _owners(pids(), proc).items():

@@ -31,7 +31,7 @@ class ReadError(TenancyError):
 
 @dataclass(frozen=True)
 class Exchange:
-    """The response to a request (as api.answered returns it), and the port of its connection, or 0 if it was closed."""
+    """A response, as api.answered returns it, and the local port of the connection (0 if the connection is closed)."""
 
     answer: Mapping[str, Any]
     port: int

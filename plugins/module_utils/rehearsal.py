@@ -45,7 +45,7 @@ def seconds(size_bytes: int, last: Mapping[str, Any] | None, mode: str) -> int:
 
 
 def nearest(path: str) -> str:
-    """Return a directory, or its nearest existing parent."""
+    """Return ``path`` if it is a directory, otherwise its nearest existing parent directory."""
     while not os.path.isdir(path):
         path = os.path.dirname(path)
     return path
@@ -119,7 +119,7 @@ def uncarried(state: Mapping[str, Any]) -> list[str]:
 
 
 def _without_tablespaces(sql: str, state: Mapping[str, Any]) -> str:
-    """Return a statement without tablespaces, as in the plan for the copy: the throwaway server has none."""
+    """Return a statement without its tablespaces, as in the plan for the copy, which has no tablespaces."""
     places = {
         index.get("tablespace")
         for table in state["tables"].values()

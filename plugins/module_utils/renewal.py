@@ -41,7 +41,7 @@ RUNNING = ("active", "activating", "deactivating", "reloading")
 PAUSE = 0.1
 # The seconds within which gunicorn notices that a worker has ended.
 REPLACED = 1.5
-# A renewal takes at most STEPS steps for each worker, and MORE steps for its start and its end.
+# A renewal takes at most STEPS steps for each worker, and MORE steps to start and to end.
 STEPS, MORE = 3, 4
 
 
@@ -62,7 +62,7 @@ class Renewal:
         self.files = renewer.Files(self.directory)
 
     def run(self) -> dict[str, Any]:
-        """Renew the sessions, and return way, workers (the number that serve), renewed and seconds.
+        """Renew the sessions, and return way, workers (the number of serving workers), renewed and seconds.
 
         The call returns when every old process has ended and as many workers serve as before. The old processes are
         gunicorn's workers, or otherwise all processes except the unit's main process. ``renewed`` is their number.

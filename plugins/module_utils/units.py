@@ -42,7 +42,7 @@ class Surroundings:
 
 
 def parse(output: str, names: Sequence[str]) -> dict[str, dict[str, str]]:
-    """Return the properties of each unit from the output of ``systemctl show`` for ``names``, in their order.
+    """Return the properties of each unit, by name, from the output of ``systemctl show`` for the units ``names``.
 
     Raises ValueError unless there is one block for each name.
     """
@@ -173,7 +173,7 @@ _COMMAND = re.compile(r"\{ path=(.*?) ; argv\[\]=.* ; ignore_errors=no ; ")
 
 
 def _missing(block: Properties, files: Files) -> list[str]:
-    """Return what the unit needs to start but the host lacks; files only if the unit sees the host's files."""
+    """Return what the unit needs to start but the host lacks. Check files only if the unit sees the host's files."""
     found = []
     user = block.get("User", "")
     if user and block.get("DynamicUser") != "yes" and not files.is_user(user):
