@@ -28,14 +28,16 @@ def sampled(numbered: Sequence[T]) -> T:
 
 
 def on(machine: Host, command: str) -> str:
-    """Return the command line that runs ``command`` on the host as root, without waiting until it ends."""
+    """Return the command line that runs ``command`` on the host as root, and does not wait for it to end."""
     detached = f"sudo systemd-run --quiet --collect sh -c {shlex.quote(command)}"
     return shlex.join([*machine.ssh, detached])
 
 
 def harmed(machine: Host, at: str, command: str = "", *arguments: str, tasks: str = "") -> Run:
-    """Run migrate.yml with a fault before the task ``at``: either the run is killed, or ``command`` runs on this
-    machine."""
+    """Run migrate.yml with a fault before the task ``at``: ``command`` on this machine, or else the death of the run.
+
+    The run appends the names of its tasks to the file ``tasks``.
+    """
     run = Run(
         machine.name, "migrate.yml", "-emigrate_confirm=YES", "-emigrate_rehearse=none", *arguments,
         variables={
@@ -53,7 +55,7 @@ def harmed(machine: Host, at: str, command: str = "", *arguments: str, tasks: st
 
 
 def task_names(machine: Host, *arguments: str) -> list[str]:
-    """Return the tasks of a whole migration, in order."""
+    """Run a migration without a fault, and return the names of its tasks, in order."""
     with tempfile.NamedTemporaryFile("r") as file:
         run = harmed(machine, "", "", *arguments, tasks=file.name)
         assert run.returncode == 0, run.output
@@ -88,8 +90,7 @@ class Before:
         return self.machine.untouched() != self.untouched or bool(self.machine.lock())
 
     def assert_served(self) -> None:
-        """Wait for a transaction that has outlived the laptop, and assert that the service is running or will
-        start."""
+        """Wait until the run's sessions have ended, and assert that the service is running or will be started."""
         self._wait_for_sessions()
         if self.machine.service_pid() == 0:
             assert self.machine.failsafe_armed(), "the service is down and nothing will start it"
@@ -143,7 +144,7 @@ def slow_policies(machine: Host, seconds: int = 1) -> Iterator[None]:
 
 
 def note(machine: Host, kind: str, seconds: float, outcome: str) -> None:
-    """Append a line to the record of faults, for statistics."""
+    """Append a line to the file in FAULTS_RECORD, if this environment variable is set."""
     path = os.environ.get("FAULTS_RECORD")
     if path:
         with Path(path).open("a") as file:

@@ -47,7 +47,7 @@ class Database:
     def __init__(
         self, connection: psycopg2.extensions.connection, name: str = NAME, wanted: model.Model | None = None
     ) -> None:
-        """Initialize with ``connection`` to the database ``name``, which is AI-Memory's or has the model ``wanted``."""
+        """Initialize with a connection to the database ``name``, and the model ``wanted`` (AI-Memory's by default)."""
         self.model = wanted or model.parse(production_source(name))
         self._cursor = connection.cursor()
 
@@ -82,8 +82,7 @@ class Database:
                 self.run(f"SET search_path = {path}")
 
     def state(self, *, of_earlier: bool = False) -> State:
-        """Return the state document. ``of_earlier`` reads it as earlier versions did, with the session's own search
-        path."""
+        """Return the state document. With ``of_earlier``, use the session's search path, as earlier versions did."""
         # As in the playbooks' sessions: JIT compilation of the catalog queries takes far longer than running them.
         self.run("SET jit = off")
         with contextlib.nullcontext() if of_earlier else self._as_administrator():

@@ -236,7 +236,7 @@ def seconds_down(record: dict[str, Any]) -> float:
 
 @pytest.mark.wide
 def test_callers_do_not_make_the_service_stay_down_for_longer(machine: Host) -> None:
-    """Compare the downtimes of two runs, without and with callers. Repeat the pair if other load disturbs it."""
+    """Compare the downtimes of two runs, without and with callers. Repeat both if other load distorts the result."""
     ratios = []
     for _ in range(3):
         downs, kept = [], 0

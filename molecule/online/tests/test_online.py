@@ -26,7 +26,7 @@ NULLABLE = (
     "ALTER TABLE memories ADD COLUMN customer_id integer",
     "UPDATE memories SET customer_id = 1 WHERE type = 'fact'",
 )
-# The number of steps from the unmigrated database, and from the database with that column.
+# The number of steps from the unmigrated database, and from a database with the column in NULLABLE.
 STEPS = {(): 12, NULLABLE: 14}
 
 
@@ -84,7 +84,7 @@ def whole(machine: Host) -> str:
 
 
 def named(definition: str, database: Database) -> str:
-    """Return a schema in which the names of the copy and the tests' role are those of the real database."""
+    """Return a schema with the real names instead of the names of the copied database and of the tests' role."""
     return definition.replace(database.model.database, "ai_memory").replace("operator", "postgres")
 
 

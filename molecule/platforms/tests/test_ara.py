@@ -1,4 +1,4 @@
-"""ARA, which environment variables enable, records a run in its own database without any secret."""
+"""If environment variables enable ARA, it records each run in its own database, but no secret."""
 
 from __future__ import annotations
 

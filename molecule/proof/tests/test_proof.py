@@ -76,7 +76,7 @@ MUTANTS = {
     "the constant default": (["ALTER TABLE memories ALTER customer_id SET DEFAULT 1"], "memories.own.insert"),
     "no default": (["ALTER TABLE memories ALTER customer_id DROP DEFAULT"], "memories.own.insert"),
     "the trigger writes for the default tenant": (
-        # The policy rejects the row that the trigger writes, and the INSERT that fires the trigger fails with it.
+        # The policy rejects the row that the trigger writes, so the INSERT that fires the trigger also fails.
         trigger("PERFORM update_personality_averages(1, NEW.user_id)"), "personality_metrics.own.insert",
     ),
     "the trigger writes past row security": (

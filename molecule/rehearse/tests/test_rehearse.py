@@ -1,4 +1,4 @@
-"""The rehearsal runs the migration in a throwaway server, and does not affect the real database."""
+"""The rehearsal runs the migration on a throwaway server, and does not affect the real database."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ LEFT = (
 
 
 def left(machine: Host) -> str:
-    """Return the remaining files, processes and units of a throwaway server on the host."""
+    """Return the files, processes and units that throwaway servers have left behind on the host."""
     return machine.run(LEFT, check=False)
 
 
 @contextlib.contextmanager
 def said(machine: Host, statement: str, back: str) -> Iterator[None]:
-    """Run one statement, and undo it afterwards."""
+    """Run a statement before the block, and the statement ``back``, which undoes it, after the block."""
     machine.sql(statement)
     try:
         yield
