@@ -1,4 +1,4 @@
-"""Find the open transactions in a database that an online step or a lock on the tables must wait for."""
+"""Find the open transactions that an online step, or a lock on the tables, must wait for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Statistics of probes, as if a caller had sent a request at each of the fixed times."""
+"""Statistics of probes, as if a caller had sent each request when it was due."""
 
 from __future__ import annotations
 

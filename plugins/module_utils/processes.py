@@ -224,9 +224,9 @@ def _namespace(place: Path) -> str:
 
 
 def enter_namespace(namespace: Path) -> None:
-    """Enter the namespace with this path below /proc, in a process with one thread."""
+    """Enter the namespace at this path below /proc. The calling process must have only one thread."""
     with namespace.open("rb") as file:
-        # If the kernel refuses, the later reading finds no connections. (os.setns needs Python 3.12.)
+        # os.setns needs Python 3.12. If the kernel refuses, the later reading finds no connections.
         ctypes.CDLL(None, use_errno=True).setns(file.fileno(), 0)
 
 
@@ -300,6 +300,6 @@ def _basics(pids: Iterable[int], proc: Path) -> list[Process]:
 
 
 def environment(block: bytes) -> dict[str, str]:
-    """Return an environment from the kernel's format: NAME=value, each followed by a null byte."""
+    """Return the environment in ``block``, the kernel's format: a null byte follows each NAME=value."""
     pairs = (entry.partition(b"=") for entry in block.split(b"\0") if b"=" in entry)
     return {os.fsdecode(name): os.fsdecode(value) for name, _, value in pairs}

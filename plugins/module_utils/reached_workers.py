@@ -139,7 +139,7 @@ def _require_ok(unit: str, exchanges: Iterable[Exchange], owners: Collection[int
 
 
 def asker(url: str, timeout: float, caller: api.Caller, names: api.Names, request: Any) -> Callable[[], Exchange]:
-    """Return the function that makes a request over a new connection."""
+    """Return a function that makes ``request`` over a new connection and checks the response."""
 
     def ask() -> Exchange:
         conversation = api.Conversation(url, timeout)

@@ -125,7 +125,7 @@ class Renewal:
         return number
 
     def _unfinished(self, master: list[int]) -> int:
-        """Return the number of workers that an unfinished renewal of the same gunicorn did not restore, or 0."""
+        """Return the number of workers that an unfinished renewal of the same gunicorn should have restored, or 0."""
         order, state, result = (self.files.read(name) for name in ("order", "state", "result"))
         succeeded = result.get("id") == state.get("id") and not result.get("problem")
         if order.get("master") != master:

@@ -119,8 +119,9 @@ def options(
 ) -> str:
     """Return libpq's ``options`` for an administrator's session.
 
-    ``settings`` is the result of QUERY. The fixed settings of all sessions override it, then those of ``kind``
-    (``reading`` for sessions that must not write), then ``more``. Raises ValueError for an unknown kind.
+    The options contain ``settings`` (the result of QUERY), the fixed settings of all sessions, those of ``kind``
+    (``reading`` for sessions that must not write), and ``more``. In this order, later ones override earlier ones.
+    Raises ValueError for an unknown kind.
     """
     kinds: Mapping[str, Mapping[str, str]] = {"reading": READING, "writing": {}}
     if kind not in kinds:
@@ -130,7 +131,7 @@ def options(
 
 
 def written(settings: Mapping[str, str]) -> str:
-    """Return ``settings`` in the format of libpq's ``options``, without the administrator's settings."""
+    """Return only ``settings``, without the administrator's settings, in the format of libpq's ``options``."""
     return " ".join(f"-c {name}={_escaped(value)}" for name, value in settings.items())
 
 

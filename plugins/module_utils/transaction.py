@@ -133,8 +133,8 @@ def run(
     Returns findings (of the proof, in the order of its attempts) and rows (the count for each counted table). Also
     returns durations (in seconds, by the id of the statement), the total seconds and the transaction ID. ``attempts``
     is the number of attempts, and ``locked`` the seconds for which the last one locked the tables. ``tuples_read`` is
-    the number of rows of the tables that the change read, including PostgreSQL's own scans, and ``proof_tuples_read``
-    those that the proof read. Parallel workers' rows are not included. Raises psycopg2.Error, outcomes.ProofError,
+    the number of table rows that the change read, including PostgreSQL's own scans, and ``proof_tuples_read`` the
+    number that the proof read. Parallel workers' rows are not included. Raises psycopg2.Error, outcomes.ProofError,
     sessions.TimeLimitError and BusyError.
     """
     deadline = time.monotonic() + wanted["patience"]

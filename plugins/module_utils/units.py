@@ -121,7 +121,7 @@ class Files:
 def obstacles(unit: str, show: Show, files: Files | None = None) -> list[str]:
     """Return the reasons why ``systemctl stop`` or ``systemctl start`` of the unit or its triggers would fail.
 
-    Each reason is one sentence with the remedy. A stopped unit that systemd has not loaded has no obstacle.
+    Each reason is one sentence with the remedy. A stopped unit without a unit file has no obstacle.
     """
     found = []
     around = surroundings(unit, show)
