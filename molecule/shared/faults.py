@@ -49,7 +49,7 @@ def harmed(machine: Host, at: str, command: str = "", *arguments: str, tasks: st
     # The fault may have cut the connection to the host.
     deadline = time.monotonic() + 30
     while "reached" not in machine.run("echo reached", check=False):
-        assert time.monotonic() < deadline, "the host is out of reach"
+        assert time.monotonic() < deadline, "the host is unreachable"
         time.sleep(0.5)
     return run
 

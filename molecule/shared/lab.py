@@ -183,7 +183,7 @@ class Host:
         """Wait for a response from the service; the host itself may be unreachable in the meantime."""
         deadline = time.monotonic() + seconds
         while not self.healthy():
-            assert time.monotonic() < deadline, "the service did not come back"
+            assert time.monotonic() < deadline, "the service does not respond"
             time.sleep(0.5)
 
     def service_pid(self) -> int:

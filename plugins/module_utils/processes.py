@@ -300,6 +300,6 @@ def _basics(pids: Iterable[int], proc: Path) -> list[Process]:
 
 
 def environment(block: bytes) -> dict[str, str]:
-    """Return the environment in ``block``, the kernel's format: a null byte follows each NAME=value."""
+    """Parse an environment in the kernel's format, in which a null byte follows each NAME=value."""
     pairs = (entry.partition(b"=") for entry in block.split(b"\0") if b"=" in entry)
     return {os.fsdecode(name): os.fsdecode(value) for name, _, value in pairs}

@@ -66,7 +66,7 @@ class Trial:
     seconds: float
 
     def boot(self, words: list[str], environment: dict[str, str], enter: Callable[[], None]) -> None:
-        """Start the trial's gunicorn, wait until its worker has served for PROVEN seconds, and end it."""
+        """Start the trial's gunicorn, wait until its worker has served for PROVEN seconds, and end that gunicorn."""
         # The output goes to the journal. This process has one thread, so preexec_fn is safe.
         with subprocess.Popen(words, env=environment, stdin=subprocess.DEVNULL, preexec_fn=enter) as child:
             try:

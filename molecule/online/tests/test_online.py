@@ -137,7 +137,7 @@ def change_the_entry(machine: Host, other: Database) -> None:
         )
         == []
     ):
-        assert time.monotonic() < deadline, "nobody waits"
+        assert time.monotonic() < deadline, "no session waits for a lock on the table"
     other.run("ALTER TABLE memories SET (fillfactor = 100)")
     other.roll_back()
 
@@ -215,7 +215,7 @@ def test_a_laptop_that_is_lost_during_a_build_loses_nothing(machine: Host, whole
         run = Run(machine.name, *ONLINE, END_CLIENTS, "-etenancy_online_transaction_seconds=600")
         deadline = time.monotonic() + 600
         while machine.sql(BUILDS) == [(0,)]:
-            assert time.monotonic() < deadline, "no build began"
+            assert time.monotonic() < deadline, "no index build has started"
             time.sleep(0.2)
         run.kill()
         assert machine.service_pid() == pid

@@ -312,7 +312,7 @@ def test_a_lost_run_leaves_nothing_after_a_while(machine: Host) -> None:
     run = Run(machine.name, REHEARSE, "-erehearse_max_duration=15")
     deadline = time.monotonic() + 600
     while PLACE not in left(machine):
-        assert time.monotonic() < deadline, "no throwaway server was made"
+        assert time.monotonic() < deadline, "no throwaway server was created"
         time.sleep(0.2)
     run.kill()
     deadline = time.monotonic() + 300

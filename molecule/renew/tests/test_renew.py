@@ -37,7 +37,7 @@ def read_through_each(machine: Host, path: str, rounds: int = 200, **request: An
 
 
 def inspected(machine: Host, **arguments: Any) -> dict[str, Any]:
-    """Inspect the host, and return whether and how its sessions can be renewed."""
+    """Inspect the host, and return whether and how the sessions can be renewed."""
     found = machine.module(
         "inspect_host", **{name: READ[name] for name in ("unit", "database", "port", "user")}, schema="public",
         tables=["memories"], health_url="http://127.0.0.1:8100/health", queries=[], asked_at=0,

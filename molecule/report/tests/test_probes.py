@@ -39,7 +39,7 @@ def until(condition: Callable[[], Any]) -> None:
     """Wait until a condition is true."""
     deadline = time.monotonic() + 60
     while not condition():
-        assert time.monotonic() < deadline, "it did not come to that"
+        assert time.monotonic() < deadline, "the condition did not become true"
         time.sleep(0.1)
 
 
