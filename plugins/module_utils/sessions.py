@@ -119,9 +119,9 @@ def options(
 ) -> str:
     """Return libpq's ``options`` for an administrator's session.
 
-    The options contain ``settings`` (the result of QUERY), the fixed settings of all sessions, those of ``kind``
-    (``reading`` for sessions that must not write), and ``more``. In this order, later ones override earlier ones.
-    Raises ValueError for an unknown kind.
+    ``settings`` is the result of QUERY. The fixed settings of all sessions override ``settings``. The settings of
+    ``kind`` override both; ``reading`` is for sessions that must not write. ``more`` overrides all others. Raises
+    ValueError for an unknown kind.
     """
     kinds: Mapping[str, Mapping[str, str]] = {"reading": READING, "writing": {}}
     if kind not in kinds:
