@@ -34,9 +34,10 @@ def on(machine: Host, command: str) -> str:
 
 
 def harmed(machine: Host, at: str, command: str = "", *arguments: str, tasks: str = "") -> Run:
-    """Run migrate.yml with a fault before the task ``at``: ``command`` on this machine, or else the death of the run.
+    """Run migrate.yml with a fault before the task ``at``, or without a fault if ``at`` is empty.
 
-    The run appends the names of its tasks to the file ``tasks``.
+    The fault is that ``command`` runs on this machine or, if there is no command, that the run is killed. The run
+    appends the names of its tasks to the file ``tasks``.
     """
     run = Run(
         machine.name, "migrate.yml", "-emigrate_confirm=YES", "-emigrate_rehearse=none", *arguments,

@@ -48,8 +48,8 @@ class Caller:
         # The service increments total_calls with every store and every call.
         self.touches = 0
         self.known = Known(frozenset(), 0, 0)
-        # Until the first write is acknowledged, a second one could create the same profile. The service's trigger
-        # loses a call if two calls of one caller run at the same time.
+        # A caller sends nothing else before the first write is acknowledged, because both could create the same
+        # profile. Only one call runs at a time, because the service's trigger can lose one of two simultaneous calls.
         self.opened = False
         self.calling = False
 

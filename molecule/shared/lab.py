@@ -369,7 +369,7 @@ class Run:
 
 @contextlib.contextmanager
 def meanwhile(work: Callable[[threading.Event], None]) -> Iterator[None]:
-    """Run ``work`` in the background until the event is set. An error in ``work`` fails the test."""
+    """Run ``work`` in the background, and set its event after the block. An error in ``work`` fails the test."""
     over = threading.Event()
     with ThreadPoolExecutor(max_workers=1) as pool:
         working = pool.submit(work, over)

@@ -1,4 +1,4 @@
-"""The production planner and SQL on a lab database, without Ansible."""
+"""Run the production planner and its SQL on a lab database, without Ansible."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class Database:
 
     def state(self, *, of_earlier: bool = False) -> State:
         """Return the state document. With ``of_earlier``, use the session's search path, as earlier versions did."""
-        # As in the playbooks' sessions: JIT compilation of the catalog queries takes far longer than running them.
+        # As in the playbooks' sessions, JIT is off, because compiling the queries takes far longer than running them.
         self.run("SET jit = off")
         with contextlib.nullcontext() if of_earlier else self._as_administrator():
             self._cursor.execute((FILES / "state.sql").read_text(), self._arguments())
@@ -121,7 +121,7 @@ class Database:
         }  # fmt: skip
 
     def plan(self) -> list[Statement]:
-        """Return the remaining statements."""
+        """Return the statements that migrate the database from its current state."""
         return plan.build(self.state(), self.model)
 
     def migrate(self) -> list[Finding]:

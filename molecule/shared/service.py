@@ -38,7 +38,7 @@ def assert_works_in_full(machine: Host, tenant: int = 1) -> None:
 
 
 def deploy(machine: Host, release: str) -> None:
-    """Set the release for the next start, with the secret for its tokens if it needs one."""
+    """Set the release for the next start, and the secret for tokens if the release needs it."""
     text = machine.run("sudo cat /opt/ai-memory/.env")
     kept = [line for line in text.splitlines() if not line.startswith(("AI_MEMORY_RELEASE=", "JWT_SECRET_KEY="))]
     added = [f"AI_MEMORY_RELEASE={release}"] + ([f'JWT_SECRET_KEY="{TOKEN_SECRET}"'] if release != "legacy" else [])

@@ -7,9 +7,9 @@ from typing import Any
 
 # Sessions that have been idle in a transaction for fewer seconds are omitted, because many sessions are briefly idle.
 IDLE_SECONDS = 1
-# A sentence about each transaction. pg_stat_activity does not show the isolation level. However, only a SERIALIZABLE
-# transaction has SIReadLocks, and an idle session keeps a snapshot only with REPEATABLE READ, SERIALIZABLE or an open
-# cursor.
+# A sentence about each transaction. pg_stat_activity does not show the isolation level, so the query infers it. Only a
+# SERIALIZABLE transaction has SIReadLocks. An idle session keeps a snapshot only with REPEATABLE READ, SERIALIZABLE or
+# an open cursor.
 TRANSACTIONS = """
 WITH RECURSIVE tree (relid) AS (
   SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

@@ -186,9 +186,9 @@ def _is_open(place: Path) -> bool:
 
 
 def _look_until(over: int, looked: int, pids: Callable[[], list[int]], proc: Path) -> list[Process]:
-    """Read the processes repeatedly until ``over`` contains data, and return the readable processes.
+    """Read the processes repeatedly until the pipe ``over`` contains data, and return the readable processes.
 
-    ``looked`` is closed after the first reading.
+    The pipe ``looked`` is closed after the first reading.
     """
     found: dict[int, Process] = {}
     seen = sockets.Seen(proc)

@@ -19,7 +19,7 @@ TRIP_PER_RESTORE = 1.0
 SECONDS_AT_LEAST = 10
 # The directory is used in unit properties and PostgreSQL settings, and both treat some characters specially.
 DIRECTORY = re.compile(r"(/[A-Za-z0-9.][A-Za-z0-9._-]*)+")
-# Bytes in addition to the database: the server itself, its WAL, definitions and samples.
+# The bytes that a rehearsal needs in addition to the database: for the server itself, WAL, definitions and samples.
 MARGIN_BYTES = 536_870_912
 
 

@@ -24,7 +24,7 @@ PROPERTIES = (
 )  # fmt: skip
 # The directories in which systemd looks for a program given without a path (systemd.exec(5), ExecSearchPath=).
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-# A unit in one of these properties of another unit stops with that unit, but does not start again with it.
+# The properties that list the units that stop with a unit, but do not start again with it.
 FOLLOWERS = ("RequiredBy", "BoundBy", "ConsistsOf", "PropagatesStopTo")
 DOWN = ("inactive", "failed")
 

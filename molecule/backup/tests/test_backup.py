@@ -28,7 +28,7 @@ QUICK = ("-ebackup_test_restore=false", "-ebackup_copy_max_bytes=0", "-ebackup_f
 
 @contextlib.contextmanager
 def writers(machine: Host) -> Iterator[list[float]]:
-    """Insert and delete rows continuously, and yield the growing list of the times of these writes."""
+    """Insert and delete rows continuously, and yield a list to which the time of each write is appended."""
     written: list[float] = []
 
     def write(over: threading.Event) -> None:

@@ -1,4 +1,4 @@
-"""Run the tests of all interruptions only with FAULTS=all."""
+"""Run the tests that cause every kind of interruption only with FAULTS=all."""
 
 from __future__ import annotations
 

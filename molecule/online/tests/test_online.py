@@ -51,7 +51,7 @@ def interrupt(database: Database, build: dict[str, object]) -> None:
     """Start building an index and interrupt the build, so that the index remains invalid."""
     database.commit()
     with database.another() as other:
-        # The build waits for this lock, as it waits for a session that has written to the table.
+        # The build waits for this lock, as it would wait for a session that has written to the table.
         other.run(f"LOCK TABLE {str(build['sql']).split(' ON ')[1].split(' (')[0]} IN ROW EXCLUSIVE MODE")
         database.run("SET statement_timeout = '300ms'")
         with pytest.raises(QueryCanceled):

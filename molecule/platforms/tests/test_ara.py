@@ -1,4 +1,4 @@
-"""If environment variables enable ARA, it records each run in its own database, but no secret."""
+"""If environment variables enable ARA, its database contains each run, but no secret."""
 
 from __future__ import annotations
 

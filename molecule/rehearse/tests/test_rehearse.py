@@ -12,7 +12,7 @@ import yaml
 
 from lab import OWNER, ROOT, ROWS, Host, Run
 
-# The "backup" scenario restores into throwaway servers of both versions.
+# One host is enough, because the "backup" scenario restores into throwaway servers of both PostgreSQL versions.
 pytestmark = pytest.mark.one_host(together=True)
 
 REHEARSE = "playbooks/rehearse.yml"
@@ -112,7 +112,7 @@ def test_a_backup_that_is_there_is_rehearsed_with_and_nothing_is_touched(machine
 @pytest.mark.wide
 def test_check_only_says_what_it_takes(machine: Host) -> None:
     if not machine.backups():
-        # The dry run estimates the duration from the speed of the last rehearsal.
+        # The dry run estimates the duration from the speed of the last backup.
         machine.playbook(*BACKUP, "-ebackup_test_restore=false")
     before = machine.untouched()
     run = machine.playbook(REHEARSE, "--check")

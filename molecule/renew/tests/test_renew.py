@@ -83,7 +83,7 @@ def wait_for_phase(machine: Host, phase: str, over: Callable[[], bool] = lambda:
 
 
 def expect(done: dict[str, Any], way: str, count: int) -> None:
-    """Assert that a renewal replaced all of the service's ``count`` workers in this way."""
+    """Assert that the renewal with the result ``done`` used ``way``, and replaced all ``count`` workers."""
     assert (done.get("way"), done.get("workers"), done.get("renewed")) == (way, count, count), done
 
 
