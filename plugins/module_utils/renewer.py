@@ -267,8 +267,8 @@ class Renewer:
         """End the oldest surplus worker, and wait until it has ended; do nothing unless every worker is proven."""
         found = self._look()
         count = len(found)
-        # A new worker may fail repeatedly, and gunicorn replaces it each time. Without this check, an old worker would end
-        # although no new worker serves.
+        # A new worker may fail repeatedly, and gunicorn replaces it each time. Without this check, an old worker would
+        # end although no new worker serves.
         if count <= self.state["want"] or not self._is_proven(found):
             return
         self._end(min(found, key=lambda worker: (worker.started, worker.pid)))

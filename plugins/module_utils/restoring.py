@@ -265,7 +265,7 @@ def low_priority() -> tuple[str, ...]:
 
 
 def login_names(prefix: str, owners: Sequence[str]) -> dict[str | None, str]:
-    """Return the name of the login for every owner, and under None the name of the login for superusers' rows."""
+    """Return a mapping from each owner to its login's name, and from None to the login for superusers' rows."""
     named: dict[str | None, str] = {None: f"{prefix}0"}
     return named | {owner: f"{prefix}{number}" for number, owner in enumerate(owners, start=1)}
 

@@ -171,7 +171,7 @@ class ThrowawayError(TenancyError):
 
 
 def unit_name(database: str) -> str:
-    """Return the name of the unit for a database, which is also the name of its directory."""
+    """Return the name of the unit for a database, which is also the name of the server's directory."""
     plain = re.sub(r"[^A-Za-z0-9_]", "_", database)[:32]
     return PREFIX + (plain if plain == database else f"{plain}-{hashlib.sha256(database.encode()).hexdigest()[:8]}")
 

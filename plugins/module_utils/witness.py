@@ -191,7 +191,7 @@ class Witness:
         self.others += [item for item in others if item["inode"] not in {known["inode"] for known in self.others}]
 
     def _sessions_while_asking(self, cursor: Any) -> tuple[list[witnesses.Session], dict[int, set[str]]]:
-        """Return all sessions seen until shortly after the response, and the server's sockets of the local sessions."""
+        """Return all sessions seen until shortly after the response, and the server's sockets for local sessions."""
         wanted = self.wanted
         patience = wanted["health_timeout"] if wanted["requests"] else wanted["health_request_timeout"]
         asking = ask(wanted["health_url"], patience, [self._request(item) for item in wanted["requests"]])
@@ -230,8 +230,8 @@ class Witness:
         return lambda: api.Conversation(wanted["url"], wanted["timeout"]).ask(*asked)
 
     def _backend(self, pid: int) -> list[str]:
-        """Return the sockets of a server process. They are read immediately, because it may end within a
-        millisecond."""
+        """Return the sockets of a server process. They are read immediately, because the process may end within
+        a millisecond."""
         for user in (contextlib.nullcontext(), acting_as(self.wanted["user"])):
             with contextlib.suppress(OSError), user:
                 return sockets.inodes(Path(f"/proc/{pid}"))

@@ -1,4 +1,4 @@
-"""ansible-navigator runs the playbooks with the project's settings. No image is used, as images need a registry."""
+"""ansible-navigator runs the playbooks with the project's settings, but without an image, which needs a registry."""
 
 from __future__ import annotations
 

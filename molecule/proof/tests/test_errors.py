@@ -24,7 +24,7 @@ ERRORS = {
     "unique": (f"INSERT INTO notes VALUES (2, '{SAID}', 40, true)", "23505", 'unique constraint "notes_caller_key"'),
     "check": (f"INSERT INTO notes VALUES (2, '{SAID} too', 160, true)", "23514", 'constraint "notes_age_check"'),
     "cast of a value": (f"SELECT '{SAID}'::integer", "22P02", "invalid text representation"),
-    "cast of row values": ("ALTER TABLE notes ALTER caller TYPE integer USING caller::integer", "22P02", "invalid text"),
+    "cast of a column": ("ALTER TABLE notes ALTER caller TYPE integer USING caller::integer", "22P02", "invalid text"),
     "raised": ("SELECT complain()", "P0001", "raise exception"),
     "raised with a constraint's SQLSTATE": ("SELECT complain()", "23505", "in complain()"),
     "statement built from values": (
