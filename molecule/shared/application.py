@@ -22,7 +22,7 @@ class Application:
     """An application: ``files`` is the directory of its program and unit, and ``owner`` owns its tables.
 
     ``schema_file`` and ``seed_file`` create the tables and their rows. ``roles`` are other roles that ``remove``
-    drops.
+    drops. ``reached`` is an inventory file that contains only how to connect to the lab host.
     """
 
     machine: Host
@@ -38,7 +38,7 @@ class Application:
     roles: tuple[str, ...] = field(default=())
 
     def playbook(self, playbook: str, *arguments: str, check: bool | None = True, inventory: Path | None = None) -> Run:
-        """Run a playbook with the application's inventory, or with another inventory of the application."""
+        """Run a playbook with ``inventory``, by default the application's own inventory."""
         variables = {"ANSIBLE_INVENTORY": f"{inventory or self.inventory},{self.reached}"}
         return self.machine.playbook(playbook, *arguments, check=check, variables=variables)
 
@@ -57,7 +57,7 @@ class Application:
         return answer
 
     def untouched(self) -> tuple[str, str, str]:
-        """Return the state that must be the same after a run that makes no changes, without the rows."""
+        """Return the state, except the rows, that must be the same after a run that makes no changes."""
         pid = self.machine.run(f"systemctl show --property=MainPID --value {self.name}")
         return self.machine.catalogs(self.database), self.machine.files(), pid
 
@@ -83,7 +83,7 @@ class Application:
 
 @contextlib.contextmanager
 def installed(machine: Host, directory: Path, **described: Any) -> Iterator[Application]:
-    """Install an application with an inventory of the lab host in ``directory``, and remove it at the end."""
+    """Write the lab host's inventory into ``directory``, install an application, and remove it at the end."""
     connection = {
         "ansible_host": "127.0.0.1", "ansible_port": HOSTS[machine.name]["ansible_port"], "ansible_user": "operator",
         "ansible_python_interpreter": "/usr/bin/python3", "ansible_ssh_private_key_file": str(ROOT / ".lab/id_ed25519"),

@@ -1,4 +1,4 @@
-"""A page in Chromium: on a phone and on a desktop, light and dark, and on paper."""
+"""Pages in Chromium, as wide as on a phone or a desktop, with a light or dark color scheme."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Look:
         return int(self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
 
     def inaccessible(self) -> list[str]:
-        """Return axe-core's findings, with all details unfolded."""
+        """Unfold all details of the page, and return the accessibility faults that axe-core finds."""
         self.page.evaluate("document.querySelectorAll('details').forEach(element => { element.open = true })")
         found: list[dict[str, Any]] = Axe().run(self.page).response["violations"]
         return [f"{item['id']}: {node['html'][:200]}" for item in found for node in item["nodes"]]
@@ -56,7 +56,7 @@ class Look:
 
 @contextlib.contextmanager
 def opened(browser: Browser, path: Path, width: int, scheme: str) -> Iterator[Look]:
-    """Open a file in a window of the given width, light or dark."""
+    """Open a file in a window with the given width and color scheme."""
     context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)  # type: ignore[arg-type]
     look = Look(context.new_page())
     look.page.on("console", lambda message: look.complaints.append(message.text))

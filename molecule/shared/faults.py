@@ -28,14 +28,17 @@ def sampled(numbered: Sequence[T]) -> T:
 
 
 def on(machine: Host, command: str) -> str:
-    """Return the command line that runs ``command`` on the host as root, without waiting until it ends."""
+    """Return the command line that runs ``command`` on the host as root, and does not wait for it to end."""
     detached = f"sudo systemd-run --quiet --collect sh -c {shlex.quote(command)}"
     return shlex.join([*machine.ssh, detached])
 
 
 def harmed(machine: Host, at: str, command: str = "", *arguments: str, tasks: str = "") -> Run:
-    """Run migrate.yml with a fault before the task ``at``: either the run is killed, or ``command`` runs on this
-    machine."""
+    """Run migrate.yml with a fault before the task ``at``, or without a fault if ``at`` is empty.
+
+    The fault is that ``command`` runs on this machine or, if there is no command, that the run is killed. The run
+    appends the names of its tasks to the file ``tasks``.
+    """
     run = Run(
         machine.name, "migrate.yml", "-emigrate_confirm=YES", "-emigrate_rehearse=none", *arguments,
         variables={
@@ -47,13 +50,13 @@ def harmed(machine: Host, at: str, command: str = "", *arguments: str, tasks: st
     # The fault may have cut the connection to the host.
     deadline = time.monotonic() + 30
     while "reached" not in machine.run("echo reached", check=False):
-        assert time.monotonic() < deadline, "the host is out of reach"
+        assert time.monotonic() < deadline, "the host is unreachable"
         time.sleep(0.5)
     return run
 
 
 def task_names(machine: Host, *arguments: str) -> list[str]:
-    """Return the tasks of a whole migration, in order."""
+    """Run a migration without a fault, and return the names of its tasks, in order."""
     with tempfile.NamedTemporaryFile("r") as file:
         run = harmed(machine, "", "", *arguments, tasks=file.name)
         assert run.returncode == 0, run.output
@@ -88,8 +91,7 @@ class Before:
         return self.machine.untouched() != self.untouched or bool(self.machine.lock())
 
     def assert_served(self) -> None:
-        """Wait for a transaction that has outlived the laptop, and assert that the service is running or will
-        start."""
+        """Wait until the run's sessions have ended, and assert that the service is running or will be started."""
         self._wait_for_sessions()
         if self.machine.service_pid() == 0:
             assert self.machine.failsafe_armed(), "the service is down and nothing will start it"
@@ -143,7 +145,7 @@ def slow_policies(machine: Host, seconds: int = 1) -> Iterator[None]:
 
 
 def note(machine: Host, kind: str, seconds: float, outcome: str) -> None:
-    """Append a line to the record of faults, for statistics."""
+    """Append a line to the file in FAULTS_RECORD, if this environment variable is set."""
     path = os.environ.get("FAULTS_RECORD")
     if path:
         with Path(path).open("a") as file:

@@ -30,7 +30,7 @@ class Call(NamedTuple):
 
 
 class Known(NamedTuple):
-    """The writes of a caller that had been acknowledged when a request was sent."""
+    """A caller's writes that the service had acknowledged when a request was sent."""
 
     memories: frozenset[str]
     calls: int
@@ -48,8 +48,8 @@ class Caller:
         # The service increments total_calls with every store and every call.
         self.touches = 0
         self.known = Known(frozenset(), 0, 0)
-        # Until the first write is acknowledged, a second one could create the same profile. The service's trigger
-        # loses a call if two calls of one caller run at the same time.
+        # A caller sends nothing else before the first write is acknowledged, because both could create the same
+        # profile. Only one call runs at a time, because the service's trigger can lose one of two simultaneous calls.
         self.opened = False
         self.calling = False
 
@@ -155,7 +155,10 @@ def profile_fault(rows: Sequence[Answer], caller: Caller, known: Known) -> str |
 
 
 def averages_fault(rows: Sequence[Answer], caller: Caller, known: Known) -> str | None:
-    """Return the fault in a caller's averages, or None. They must cover the first calls, up to one that was sent."""
+    """Return the fault in a caller's averages, or None.
+
+    The averages must cover all acknowledged calls. They may also cover calls that were sent but not acknowledged.
+    """
     found = _one(rows, caller, needed=known.calls > 0)
     if found is not None or not rows:
         return found

@@ -1,4 +1,4 @@
-"""A lab host for the tests, over SSH, with its PostgreSQL over a forwarded socket."""
+"""Access to a lab host from the tests: commands over SSH, and PostgreSQL over a forwarded socket."""
 
 from __future__ import annotations
 
@@ -183,7 +183,7 @@ class Host:
         """Wait for a response from the service; the host itself may be unreachable in the meantime."""
         deadline = time.monotonic() + seconds
         while not self.healthy():
-            assert time.monotonic() < deadline, "the service did not come back"
+            assert time.monotonic() < deadline, "the service does not respond"
             time.sleep(0.5)
 
     def service_pid(self) -> int:
@@ -225,7 +225,7 @@ class Host:
         return self.run("sudo readlink /run/tenancy-ai_memory.lock || true").strip()
 
     def files(self) -> str:
-        """Return the name, size and time of every file that a run could have changed."""
+        """Return the name, size, time and mode of every file that a run could have changed."""
         return self.run(
             "sudo find /etc /opt /var/backups /usr/local /home /root -xdev"
             " -not -path '*/.ansible*' -type f -printf '%p %s %T@ %m\\n' | sort"
@@ -262,7 +262,7 @@ class Host:
 
     @contextlib.contextmanager
     def drop_in(self, settings: str) -> Iterator[None]:
-        """Add lines to the [Service] section of the service's unit."""
+        """Within the block, add lines to the [Service] section of the service's unit."""
         directory = "/run/systemd/system/ai-memory.service.d"
         self.run(f"sudo mkdir -p {directory}; sudo tee {directory}/test.conf", given=f"[Service]\n{settings}\n")
         self.run("sudo systemctl daemon-reload")
@@ -328,7 +328,7 @@ class Run:
 
     @property
     def words(self) -> str:
-        """Return the output with whitespace, quotes, line breaks and the box's borders as single spaces."""
+        """Return the output with each sequence of whitespace, quotes and box borders replaced by one space."""
         return re.sub(r"[\s'\"\\|]+", " ", self.output)
 
     @property
@@ -339,7 +339,7 @@ class Run:
         return int(found.group(1))
 
     def files(self) -> dict[str, str]:
-        """Return the content of each file that the run wrote on this machine."""
+        """Return the contents of each file that the run wrote on this machine, by the file's name."""
         return {path.name: path.read_text() for path in Path(self._logs.name).glob("*/*")}
 
     def copies(self) -> list[Path]:
@@ -362,14 +362,14 @@ class Run:
 
     @property
     def records(self) -> dict[str, dict[str, Any]]:
-        """Return run.json for every host of the run that has one."""
+        """Return the contents of each run.json that the run wrote, by host."""
         found = (_of_the_published_form(path.read_text()) for path in Path(self._logs.name).glob("*/run.json"))
         return {document["host"]: document for document in found}
 
 
 @contextlib.contextmanager
 def meanwhile(work: Callable[[threading.Event], None]) -> Iterator[None]:
-    """Run ``work`` in the background until the event is set. An error in ``work`` fails the test."""
+    """Run ``work`` in the background, and set its event after the block. An error in ``work`` fails the test."""
     over = threading.Event()
     with ThreadPoolExecutor(max_workers=1) as pool:
         working = pool.submit(work, over)

@@ -37,10 +37,10 @@ TABLES = ("memories", "call_summaries", "caller_profiles", "personality_metrics"
 # The percentage of each kind of request.
 SHARES = {STORE: 25, CALL: 15, RETRIEVE: 25, CONTEXT: 15, PROFILE: 10, PERSONALITY: 10}
 PATIENCE = 10.0
-# NEW is the share of writes that go to a new caller. The other writes go to the last NEWEST callers. A caller sends at
+# NEW is the share of writes that new callers send. The last NEWEST callers send the other writes. A caller sends at
 # most MOST writes of each kind.
 NEW, NEWEST, MOST = 0.1, 8, 30
-# A caller has fewer memories than this.
+# The maximum number of memories in a response. Every caller has fewer memories.
 LIMIT = 1000
 DEPLOYED = "tenant-aware"
 
@@ -167,7 +167,7 @@ class Callers:
         self.all: list[Caller] = []
 
     def request(self, *, tenant_aware: bool) -> Request:
-        """Return the next request. Known faults in the service exclude some kinds of requests."""
+        """Return the next request, of a kind that the deployed release handles correctly."""
         shares = dict(SHARES)
         if tenant_aware:
             # The tenant-aware release answers such a request for the tenant of the previous request, if there was one.
@@ -185,7 +185,7 @@ class Callers:
         return _read(kind, self._random.choice(opened[-NEWEST:] if newest else opened))
 
     def _writer(self, kind: str) -> Caller:
-        """Return a caller whose writes cannot disturb each other in the service."""
+        """Return a caller who can send a write of this kind now without a conflict with an unacknowledged write."""
         free = [
             caller
             for caller in self.all[-NEWEST:]
@@ -318,8 +318,8 @@ def stored(settings: Settings) -> dict[str, list[Json]]:
 def summary(records: Sequence[Json], faults: Sequence[str]) -> Json:
     """Return the statistics of a load: latencies in milliseconds and the gap in seconds, both of good responses only.
 
-    ``faults`` are the faults in the database's rows. Each of them counts as one wrong response. Only the first messages
-    about requests are kept.
+    ``faults`` are the faults in the database's rows. Each of them counts as one wrong response. Only the first 20
+    failures and the first 20 wrong responses are described.
     """
     failed = [f"{record['kind']}: {record['failed']}" for record in records if record["failed"]]
     wrong = [f"{record['kind']} of {record['user']}: {record['wrong']}" for record in records if record["wrong"]]

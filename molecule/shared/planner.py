@@ -1,4 +1,4 @@
-"""The production planner and SQL on a lab database, without Ansible."""
+"""Run the production planner and its SQL on a lab database, without Ansible."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Database:
     def __init__(
         self, connection: psycopg2.extensions.connection, name: str = NAME, wanted: model.Model | None = None
     ) -> None:
-        """Initialize with ``connection`` to the database ``name``, which is AI-Memory's or has the model ``wanted``."""
+        """Initialize with a connection to the database ``name``, and the model ``wanted`` (AI-Memory's by default)."""
         self.model = wanted or model.parse(production_source(name))
         self._cursor = connection.cursor()
 
@@ -82,9 +82,8 @@ class Database:
                 self.run(f"SET search_path = {path}")
 
     def state(self, *, of_earlier: bool = False) -> State:
-        """Return the state document. ``of_earlier`` reads it as earlier versions did, with the session's own search
-        path."""
-        # As in the playbooks' sessions: JIT compilation of the catalog queries takes far longer than running them.
+        """Return the state document. With ``of_earlier``, use the session's search path, as earlier versions did."""
+        # As in the playbooks' sessions, JIT is off, because compiling the queries takes far longer than running them.
         self.run("SET jit = off")
         with contextlib.nullcontext() if of_earlier else self._as_administrator():
             self._cursor.execute((FILES / "state.sql").read_text(), self._arguments())
@@ -122,7 +121,7 @@ class Database:
         }  # fmt: skip
 
     def plan(self) -> list[Statement]:
-        """Return the remaining statements."""
+        """Return the statements that migrate the database from its current state."""
         return plan.build(self.state(), self.model)
 
     def migrate(self) -> list[Finding]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from lab import OWNER, Host
 
 # The code checks its role, tries to gain privileges, and checks again. If the role is a superuser, the restore fails
-# with the message below.
+# with one of these messages.
 LOOK = """
   IF (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname = current_user) THEN
     RAISE EXCEPTION 'planted: % runs as %, session of %', TG, current_user, session_user;
@@ -60,7 +60,7 @@ STATEMENTS = (
     "ALTER TABLE planted.notes ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY",
     "CREATE POLICY p ON planted.notes USING (planted.fine(text))",
 )
-# The superuser creates these objects. They call a function of the owner, whose body is replaced afterwards.
+# The superuser creates these objects. They call a function that belongs to the owner and gets another body afterwards.
 SUPERUSERS = (
     "CREATE FUNCTION planted.quiet() RETURNS text LANGUAGE sql AS 'SELECT ''x''::text'",
     f"ALTER FUNCTION planted.quiet() OWNER TO {OWNER}",

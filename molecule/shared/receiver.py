@@ -13,7 +13,7 @@ TOKEN = "T0SECRET/B0SECRET/verysecrettoken"
 
 
 class Receiver(ThreadingHTTPServer):
-    """The posted messages, in order; ``then`` is called with each message before the response."""
+    """A server that stores the posted messages in order, and calls ``then`` with each message before it responds."""
 
     daemon_threads = True
 
@@ -30,7 +30,7 @@ class Receiver(ThreadingHTTPServer):
 
     @property
     def texts(self) -> list[str]:
-        """Return the messages. Each message is the only content of its request."""
+        """Return the messages, and assert that the requests contained nothing else."""
         for _, body in self.posted:
             assert list(body) == ["text"]
         return [body["text"] for _, body in self.posted]

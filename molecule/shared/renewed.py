@@ -10,8 +10,7 @@ from lab import ROOT, TOKEN_SECRET, Host
 CODE = "/opt/ai-memory/app.py"
 # The line of code that chooses the release when a worker starts.
 CHOICE = 'TENANT_AWARE = os.environ.get("AI_MEMORY_RELEASE", "legacy") == "tenant_aware"'
-# The hosts have different numbers of workers. A single worker exits while its replacement starts. Two workers also
-# serve requests at the same time.
+# The number of workers on each host: one, and two that serve requests at the same time.
 WORKERS = {"lab17": 2, "lab15": 1}
 
 
@@ -19,7 +18,7 @@ WORKERS = {"lab17": 2, "lab15": 1}
 def with_workers(machine: Host, number: int) -> Iterator[None]:
     """Start with a freshly seeded database and this number of workers, which have the secret for the tokens.
 
-    The environment must also suit later releases, because new workers inherit it from gunicorn's main process.
+    The legacy release needs no secret, but workers of later releases inherit the main process's environment.
     """
     start = next(
         line for line in (ROOT / "lab/service/ai-memory.service").read_text().splitlines() if line.startswith("ExecS")

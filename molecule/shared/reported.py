@@ -12,7 +12,11 @@ from rows import NO_ROW_OF_THE_PROOF
 
 
 class Runs(NamedTuple):
-    """The runs, the webhook messages of each run, and the state of the host at each message of the second run."""
+    """The two runs, with their webhook messages.
+
+    ``before`` is the host's state before the second run. ``states`` contains the host's state at each of that run's
+    messages, and ``listed`` the command lines of all processes at that time.
+    """
 
     failed: Run
     told_of_failure: list[str]
@@ -47,7 +51,7 @@ def state(machine: Host) -> tuple[Any, ...]:
 
 
 def make(machine: Host, directory: Path) -> Runs:
-    """Make both runs."""
+    """Run a migration that fails, and then one that succeeds."""
     machine.reset()
     machine.sql(f'ALTER TABLE personality_metrics ADD CONSTRAINT "<b>one</b>" {NO_ROW_OF_THE_PROOF}')
     with listening() as receiver:

@@ -22,7 +22,7 @@ REQUIRED = {
 # A CHECK constraint that depends on no column. It rejects only rows that the proof stores for its own tenants.
 NO_ROW_OF_THE_PROOF = "CHECK (coalesce(current_setting('app.current_tenant', true), '') !~ '^3276')"
 
-# Two calls of one caller, whose scores average 50.
+# The metrics of two calls of one caller. Their scores average 50.
 METRICS = tuple({"user_id": "+1", "call_id": call, "openness": score} for call, score in (("c", 40), ("d", 60)))
 
 

@@ -37,7 +37,7 @@ def unit(machine: Host, settings: str, *, restart: bool = True) -> Iterator[None
 
 
 def put_back(machine: Host) -> None:
-    """Run the service as it was installed."""
+    """Restart the service after a test has removed its changes to the unit and the files."""
     machine.run("sudo systemctl reset-failed ai-memory; sudo systemctl restart ai-memory")
     machine.wait_until_healthy()
 
@@ -79,7 +79,7 @@ def second_session(machine: Host, value: str) -> Iterator[str]:
 
 
 def refused(machine: Host, *sentences: str, playbooks: tuple[tuple[str, ...], ...] = (CHECK,)) -> Run:
-    """Assert that the playbooks refuse to run with these sentences, change nothing and reveal no password."""
+    """Assert that each playbook prints these sentences, fails and changes nothing. Return the last run."""
     assert sentences
     before = machine.untouched()
     for playbook in playbooks:
@@ -91,7 +91,7 @@ def refused(machine: Host, *sentences: str, playbooks: tuple[tuple[str, ...], ..
 
 
 def accepted(machine: Host, *arguments: str) -> Run:
-    """Assert that a dry run completes, and changes nothing."""
+    """Assert that a dry run succeeds and changes nothing, and return the run."""
     before = machine.untouched()
     run = machine.playbook(*CHECK, *arguments)
     assert "SUCCESS (check mode: nothing was touched)" in run.words

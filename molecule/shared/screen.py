@@ -1,4 +1,4 @@
-"""A terminal for a run, and its final content."""
+"""Commands on a terminal, and the lines that the terminal shows at the end."""
 
 from __future__ import annotations
 

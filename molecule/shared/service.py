@@ -1,4 +1,4 @@
-"""The service and its database as their users see them: every endpoint of the sample service, and the exact schema."""
+"""Use the sample service, change its release, log in as the service, and read the exact schema of its database."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _numbers = itertools.count(1)
 
 
 def assert_works_in_full(machine: Host, tenant: int = 1) -> None:
-    """Use all endpoints (store, retrieve, summarize, record) as a new caller, whose rows are deleted afterwards."""
+    """Store and retrieve a memory, and process two calls, as a new caller, whose rows are deleted afterwards."""
     user = f"+1555777{next(_numbers):04d}-{tenant}"
     named: dict[str, Any] = {"user_id": user, "customer_id": tenant}
     try:
@@ -38,7 +38,7 @@ def assert_works_in_full(machine: Host, tenant: int = 1) -> None:
 
 
 def deploy(machine: Host, release: str) -> None:
-    """Set the release for the next start, with the secret for its tokens if it needs one."""
+    """Set the release for the next start, and the secret for tokens if the release needs it."""
     text = machine.run("sudo cat /opt/ai-memory/.env")
     kept = [line for line in text.splitlines() if not line.startswith(("AI_MEMORY_RELEASE=", "JWT_SECRET_KEY="))]
     added = [f"AI_MEMORY_RELEASE={release}"] + ([f'JWT_SECRET_KEY="{TOKEN_SECRET}"'] if release != "legacy" else [])
@@ -59,7 +59,7 @@ def faulty_release(machine: Host, path: str = "/memory/retrieve") -> Iterator[No
 
 @contextlib.contextmanager
 def callers(machine: Host, user: str) -> Iterator[list[str]]:
-    """Store memories as a caller, one after the other, even while the service is down. Yield the confirmed memories."""
+    """Store memories continuously as a caller, even while the service is down. Yield the list of confirmed memories."""
     confirmed: list[str] = []
 
     def talk(over: threading.Event) -> None:

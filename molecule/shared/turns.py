@@ -29,7 +29,7 @@ class Case:
 def places(tests: Mapping[str, Case], by_turns: Container[str], turns: int = TURNS) -> dict[str, str]:
     """Return the host of each selected test. The result is the same in every run.
 
-    ``by_turns`` contains the variants. If there are only a few, the first one runs.
+    ``by_turns`` contains the names of the variants. Every ``turns``-th variant is selected, starting with the first.
     """
     made: dict[str, str] = {}
     groups: dict[str, int] = {}

@@ -1,4 +1,4 @@
-"""Find the open transactions in a database that an online step or a lock on the tables must wait for."""
+"""Find the open transactions that an online step, or a lock on the tables, must wait for."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 # Sessions that have been idle in a transaction for fewer seconds are omitted, because many sessions are briefly idle.
 IDLE_SECONDS = 1
-# A sentence about each transaction. pg_stat_activity does not show the isolation level. However, only a SERIALIZABLE
-# transaction has SIReadLocks, and an idle session keeps a snapshot only with REPEATABLE READ, SERIALIZABLE or an open
-# cursor.
+# A sentence about each transaction. pg_stat_activity does not show the isolation level, so the query infers it. Only a
+# SERIALIZABLE transaction has SIReadLocks. An idle session keeps a snapshot only with REPEATABLE READ, SERIALIZABLE or
+# an open cursor.
 TRANSACTIONS = """
 WITH RECURSIVE tree (relid) AS (
   SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -57,11 +57,11 @@ ORDER BY 1, 2
 
 
 def find(cursor: Any, tables: Mapping[str, Any], seconds: float) -> list[dict[str, Any]]:
-    """Return the transactions that have been open for ``seconds``, the idle ones, and the prepared ones.
+    """Return all prepared transactions, and the sessions' transactions that are idle or older than ``seconds``.
 
-    ``tables`` contains schema and names. Each transaction has ``kind`` (session or prepared), ``name`` (the process ID
-    or the prepared transaction's ID), ``sentence`` and ``locks``. ``locks`` is true if the transaction holds locks on
-    the tables.
+    ``tables`` contains ``schema`` and ``names``. Each transaction has ``kind`` (session or prepared), ``name`` (the
+    process ID or the prepared transaction's ID), ``sentence`` and ``locks``. ``locks`` is true if the transaction holds
+    locks on the tables.
     """
     cursor.execute("SELECT pg_stat_clear_snapshot()")
     given = {"schema": tables["schema"], "tables": tables["names"], "seconds": seconds, "idle": IDLE_SECONDS}

@@ -26,7 +26,8 @@ def judge(
 
     ``outcomes`` is the result of proof.sql, in the order of the attempts. ``contents`` maps each table to its checksum
     for the default tenant. ``names`` contains the names of the tables, their columns, constraints and types. Other
-    names in an error may come from code in the database. Raises ProofError if an attempt has no outcome.
+    names in an error are omitted, because code in the database may have chosen them. Raises ProofError if an attempt
+    has no outcome.
     """
     if not made:
         raise ProofError("The isolation proof failed: no attempt was made.")
@@ -59,11 +60,12 @@ def _judged(
 def unchanged(
     before: Mapping[str, Any], now: Mapping[str, Any], rewritten: Collection[str] = ()
 ) -> list[dict[str, Any]]:
-    """Return a finding for each table: whether the transaction wrote none of its rows. (The backfill runs earlier.)
+    """Return a finding for each table: whether the change wrote no rows, and rewrote only the tables in ``rewritten``.
 
-    ``before`` and ``now`` are the transaction's counters for each table, at its beginning and before the proof. The
-    counters are files (of the relation and its partitions), inserted, updated and deleted. ``rewritten`` lists the
-    tables that PostgreSQL rewrites, because their rows take their tenant from another table.
+    The backfill runs in earlier transactions, so its writes do not count. ``before`` and ``now`` are the counters for
+    each table at the beginning of the transaction and before the proof. The counters are files (of the relation and its
+    partitions), inserted, updated and deleted. ``rewritten`` lists the tables that PostgreSQL rewrites, because their
+    rows take their tenant from another table.
     """
     found = []
     for name, then in before.items():
@@ -125,8 +127,8 @@ def failure(findings: Iterable[Mapping[str, Any]]) -> str:
 
 
 _ROWS = re.compile(r"(\d+) rows")
-# Classes of SQLSTATEs, or individual SQLSTATEs, that a value in a row causes: data exceptions, constraints, generated
-# columns.
+# SQLSTATEs, or classes of SQLSTATEs, of errors that a value in a row causes: data exceptions, constraint violations,
+# and values for generated columns.
 _OF_A_VALUE = ("22", "23", "428C9")
 
 

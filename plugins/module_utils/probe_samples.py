@@ -1,4 +1,4 @@
-"""Statistics of probes, as if a caller had sent a request at each of the fixed times."""
+"""Statistics of probes, as if a caller had sent each request when it was due."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from . import prober
 
-# The maximum number of slices of time in a result.
+# The maximum number of time slices in a result.
 SLICES = 120
 
 

@@ -136,7 +136,7 @@ def main(directory: str) -> None:
 
 
 def bundle(path: Path) -> None:
-    """Write the program with every file of the package that this process has imported."""
+    """Write the prober to ``path`` as a zip archive that Python can run, with the modules that this file needs."""
     with zipfile.ZipFile(path, "w") as archive:
         for name, module in sorted(sys.modules.items()):
             if name.startswith(f"{PACKAGE}."):

@@ -34,9 +34,10 @@ def read(pids: Iterable[int], proc: Path = Path("/proc")) -> list[Process]:
     """Return the processes with their environments and connections; processes that have ended are omitted.
 
     Each is ``{pid, name, arguments, user, group, readable, environment, sockets, connections}``. ``user`` and ``group``
-    are numbers, and ``environment`` is the environment at its start. ``sockets`` lists the inodes of all its sockets,
-    and ``connections`` the connected sockets, as module_utils/sockets.py returns them. If neither root nor its user can
-    read the process, ``environment``, ``sockets`` and ``connections`` are empty, and ``readable`` is false.
+    are numbers, and ``environment`` is the environment at the process's start. ``sockets`` lists the inodes of all its
+    sockets, and ``connections`` the connected sockets, as module_utils/sockets.py returns them. If neither root nor the
+    process's own user can read the process, ``environment``, ``sockets`` and ``connections`` are empty, and
+    ``readable`` is false.
     """
     found = []
     for (uid, gid, groups, space), members in _owners(pids, proc).items():
@@ -77,17 +78,17 @@ def as_user(
     enter: Path | None = None,
     patience: float = PATIENCE,
 ) -> Any:
-    """Return the result of ``work`` (as JSON) from a child that permanently has a user's privileges.
+    """Run ``work`` in a child process that permanently becomes another user, and return the result.
 
-    ``enter`` is the network namespace that the child enters if root is permitted to, or None. Raises OSError if the
-    child fails, or has not finished after ``patience`` seconds.
+    The result must be serializable as JSON. ``enter`` is the network namespace that the child enters if root is
+    permitted to, or None. Raises OSError if the child fails, or has not finished after ``patience`` seconds.
     """
     return _finish(_start(uid, gid, groups, work, enter), patience)
 
 
 @dataclass(frozen=True)
 class _Child:
-    """A child with a user's privileges, and the pipe from which its result is read."""
+    """A child process with a user's privileges, and the pipe from which the child's result is read."""
 
     pid: int
     reading: int
@@ -136,7 +137,7 @@ class Watch:
     """A continuous watch on processes, which also sees connections that exist for only a few milliseconds."""
 
     def __init__(self, pids: Callable[[], list[int]], proc: Path = Path("/proc")) -> None:
-        """Start a child as this user, and one as each user whose processes this user cannot read."""
+        """Start a child as this user, and as each user whose processes it cannot read, in each network namespace."""
         own = (os.geteuid(), os.getegid(), tuple(os.getgroups()))
         places: dict[tuple[int, int, tuple[int, ...], str], Path] = {}
         for (uid, gid, groups, space), members in _owners(pids(), proc).items():
@@ -185,9 +186,9 @@ def _is_open(place: Path) -> bool:
 
 
 def _look_until(over: int, looked: int, pids: Callable[[], list[int]], proc: Path) -> list[Process]:
-    """Read the processes repeatedly until ``over`` contains data, and return the readable processes.
+    """Read the processes repeatedly until the pipe ``over`` contains data, and return the readable processes.
 
-    ``looked`` is closed after the first reading.
+    The pipe ``looked`` is closed after the first reading.
     """
     found: dict[int, Process] = {}
     seen = sockets.Seen(proc)
@@ -223,9 +224,9 @@ def _namespace(place: Path) -> str:
 
 
 def enter_namespace(namespace: Path) -> None:
-    """Enter the namespace with this path below /proc, in a process with one thread."""
+    """Enter the namespace at this path below /proc. The calling process must have only one thread."""
     with namespace.open("rb") as file:
-        # If the kernel refuses, the later reading finds no connections. (os.setns needs Python 3.12.)
+        # os.setns needs Python 3.12. If the kernel refuses, the later reading finds no connections.
         ctypes.CDLL(None, use_errno=True).setns(file.fileno(), 0)
 
 
@@ -299,6 +300,6 @@ def _basics(pids: Iterable[int], proc: Path) -> list[Process]:
 
 
 def environment(block: bytes) -> dict[str, str]:
-    """Return an environment from the kernel's format: NAME=value, each followed by a null byte."""
+    """Parse an environment in the kernel's format, in which a null byte follows each NAME=value."""
     pairs = (entry.partition(b"=") for entry in block.split(b"\0") if b"=" in entry)
     return {os.fsdecode(name): os.fsdecode(value) for name, _, value in pairs}

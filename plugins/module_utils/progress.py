@@ -20,7 +20,7 @@ FROM pg_catalog.pg_class AS c
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname NOT IN ('pg_catalog', 'information_schema')
 """
-# PostgreSQL 14 and later.
+# The rows that each running COPY has processed, in PostgreSQL 14 and later.
 COPIES = """
 SELECT relid::bigint, tuples_processed::float8
 FROM pg_catalog.pg_stat_progress_copy WHERE datname = pg_catalog.current_database()

@@ -31,7 +31,7 @@ class ReadError(TenancyError):
 
 @dataclass(frozen=True)
 class Exchange:
-    """The response to a request (as api.answered returns it), and the port of its connection, or 0 if it was closed."""
+    """A response, as api.answered returns it, and the local port of the connection (0 if the connection is closed)."""
 
     answer: Mapping[str, Any]
     port: int
@@ -139,7 +139,7 @@ def _require_ok(unit: str, exchanges: Iterable[Exchange], owners: Collection[int
 
 
 def asker(url: str, timeout: float, caller: api.Caller, names: api.Names, request: Any) -> Callable[[], Exchange]:
-    """Return the function that makes a request over a new connection."""
+    """Return a function that makes ``request`` over a new connection and checks the response."""
 
     def ask() -> Exchange:
         conversation = api.Conversation(url, timeout)

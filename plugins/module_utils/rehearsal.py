@@ -14,12 +14,12 @@ from .quoting import identifier
 RATE = 20_000_000
 # The ratio of a restore's duration to the dump's. A restore also builds indexes.
 RESTORE_PER_DUMP = 4.0
-# The ratio of the duration of the migration and its rollback to the restore's. They read every table twice.
+# How long the migration and its rollback take, relative to the restore. Together, they read every table twice.
 TRIP_PER_RESTORE = 1.0
 SECONDS_AT_LEAST = 10
 # The directory is used in unit properties and PostgreSQL settings, and both treat some characters specially.
 DIRECTORY = re.compile(r"(/[A-Za-z0-9.][A-Za-z0-9._-]*)+")
-# Bytes in addition to the database: the server itself, its WAL, definitions and samples.
+# The bytes that a rehearsal needs in addition to the database: for the server itself, WAL, definitions and samples.
 MARGIN_BYTES = 536_870_912
 
 
@@ -45,7 +45,7 @@ def seconds(size_bytes: int, last: Mapping[str, Any] | None, mode: str) -> int:
 
 
 def nearest(path: str) -> str:
-    """Return a directory, or its nearest existing parent."""
+    """Return ``path`` if it is a directory, otherwise its nearest existing parent directory."""
     while not os.path.isdir(path):
         path = os.path.dirname(path)
     return path
@@ -119,7 +119,7 @@ def uncarried(state: Mapping[str, Any]) -> list[str]:
 
 
 def _without_tablespaces(sql: str, state: Mapping[str, Any]) -> str:
-    """Return a statement without tablespaces, as in the plan for the copy: the throwaway server has none."""
+    """Return a statement without its tablespaces, as in the plan for the copy, which has no tablespaces."""
     places = {
         index.get("tablespace")
         for table in state["tables"].values()
@@ -135,10 +135,10 @@ def _without_tablespaces(sql: str, state: Mapping[str, Any]) -> str:
 def plan_differences(
     copy: Sequence[Mapping[str, Any]], real: Sequence[Mapping[str, Any]], state: Mapping[str, Any]
 ) -> dict[str, list[str]]:
-    """Return ``{differing, excepted}``: the ids of statements that only one plan contains, or whose SQL differs.
+    """Return ``{differing, excepted}`` for the statements that only one plan contains, or whose SQL differs.
 
-    ``excepted`` contains sentences about the differing statements that mention an invalid index in ``state``, because a
-    dump omits invalid indexes.
+    ``differing`` lists the ids of these statements. If a statement mentions an invalid index in ``state``, ``excepted``
+    contains a sentence about the statement instead, because a dump omits invalid indexes.
     """
     there = {item["id"]: item["sql"] for item in copy}
     here = {item["id"]: _without_tablespaces(item["sql"], state) for item in real}

@@ -81,8 +81,8 @@ def judge(seen: Seen, way: str, command: Sequence[str] = ()) -> dict[str, Any]:
     """Return ``{way, workers, obstacle, invalid}``.
 
     ``way`` is how the sessions can be renewed, and ``workers`` is the number of workers. ``obstacle`` is a sentence if
-    they cannot be renewed, else "". ``invalid`` is a sentence if the unit contradicts ``service_renew``, else "".
-    Raises ValueError for an unknown way.
+    the sessions cannot be renewed, else "". ``invalid`` is a sentence if the unit contradicts ``service_renew``, else
+    "". Raises ValueError for an unknown way.
     """
     if way not in WAYS:
         raise ValueError(f"Unknown way to renew sessions {way!r}: use {', '.join(WAYS)}.")

@@ -41,7 +41,7 @@ RUNNING = ("active", "activating", "deactivating", "reloading")
 PAUSE = 0.1
 # The seconds within which gunicorn notices that a worker has ended.
 REPLACED = 1.5
-# A renewal takes at most STEPS steps for each worker, and MORE steps for its start and its end.
+# A renewal takes at most STEPS steps for each worker, and MORE steps to start and to end.
 STEPS, MORE = 3, 4
 
 
@@ -62,7 +62,7 @@ class Renewal:
         self.files = renewer.Files(self.directory)
 
     def run(self) -> dict[str, Any]:
-        """Renew the sessions, and return way, workers (the number that serve), renewed and seconds.
+        """Renew the sessions, and return way, workers (the number of serving workers), renewed and seconds.
 
         The call returns when every old process has ended and as many workers serve as before. The old processes are
         gunicorn's workers, or otherwise all processes except the unit's main process. ``renewed`` is their number.
@@ -125,7 +125,7 @@ class Renewal:
         return number
 
     def _unfinished(self, master: list[int]) -> int:
-        """Return the number of workers that an unfinished renewal of the same gunicorn did not restore, or 0."""
+        """Return the number of workers that an unfinished renewal of the same gunicorn should have restored, or 0."""
         order, state, result = (self.files.read(name) for name in ("order", "state", "result"))
         succeeded = result.get("id") == state.get("id") and not result.get("problem")
         if order.get("master") != master:

@@ -159,7 +159,7 @@ class Renewer:
         self.keep(tried=True)
 
     def _look(self) -> dict[gunicorn.Process, bool]:
-        """Return the workers, each with whether it serves. Raises RenewerError if the master has ended."""
+        """Return for each worker whether it serves. Raises RenewerError if the master has ended."""
         for master in gunicorn.masters(cgroups.processes(shown("ControlGroup", self.unit))):
             if [master.process.pid, master.process.started] == self.order["master"]:
                 now = time.monotonic()
@@ -267,8 +267,8 @@ class Renewer:
         """End the oldest surplus worker, and wait until it has ended; do nothing unless every worker is proven."""
         found = self._look()
         count = len(found)
-        # If gunicorn keeps replacing a worker that fails, a replacement may start at any time. The signal would then
-        # end an old worker.
+        # A new worker may fail repeatedly, and gunicorn replaces it each time. Without this check, an old worker would
+        # end although no new worker serves.
         if count <= self.state["want"] or not self._is_proven(found):
             return
         self._end(min(found, key=lambda worker: (worker.started, worker.pid)))
@@ -364,7 +364,7 @@ def shown(name: str, unit: str) -> str:
 
 
 def prepare() -> None:
-    """On SIGTERM, exit through the cleanup that resumes a paused worker; allow this process to hold many sockets."""
+    """Make SIGTERM run the cleanup that resumes a paused worker, and allow this process to open many sockets."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -1,6 +1,6 @@
 """The options of the modules that send requests to a service's API.
 
-They are apart from api.py because service_witness must also run on a host without psycopg2, which api.py needs.
+They are not in api.py, because api.py needs psycopg2, and service_witness must also run on a host without psycopg2.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ OPTIONS: dict[str, Any] = {
 class Copy:
     """The restored copy of one database on its own throwaway server.
 
-    ``options`` contains ``database``, ``port``, ``user`` and ``server`` (OPTIONS above); ``make`` also needs
+    ``options`` contains ``database``, ``port``, ``user`` and ``server`` (OPTIONS above). ``make`` also needs
     ``hash_max_bytes`` and ``jobs``. ``run`` runs a program, like Ansible's run_command.
     """
 
@@ -41,7 +41,8 @@ class Copy:
         """Make the copy from the dump in the directory ``files``; return host, walls, left, differences and seconds.
 
         ``tables`` is the result of ``contents.read`` in the dump's snapshot. ``mode`` is ``full``, or ``schema`` for
-        the definitions with samples of rows. The rows are compared only in mode ``full``. After a failure, the server
+        the definitions with samples of rows. The rows are compared only in mode ``full``. In the result, ``walls``
+        contains for each wall whether it is effective, and ``left`` lists what was omitted. After a failure, the server
         is removed. Raises TenancyError, psycopg2.Error and OSError.
         """
         began = time.monotonic()
@@ -149,7 +150,7 @@ class Copy:
         return found
 
     def _provide_logins(self, cursor: Any) -> None:
-        """Create the roles that the run creates, or set their LOGIN and INHERIT, which a rollback may have changed."""
+        """Create the roles in the option ``roles``, or set LOGIN and INHERIT, which a rollback may have removed."""
         for name in self.chosen["roles"]:
             cursor.execute("SELECT FROM pg_catalog.pg_roles WHERE rolname = %s", (name,))
             change = "ALTER" if cursor.fetchall() else "CREATE"
@@ -164,7 +165,7 @@ class Copy:
             yield cursor
 
     def _compare(self, tables: list[dict[str, Any]]) -> list[str]:
-        """Return how the restored rows differ from the dumped rows."""
+        """Return a sentence for each table whose restored rows differ from the dumped rows."""
         wanted = self.wanted
         where = (wanted["user"], wanted["database"], wanted["port"])
         opened = sessions.opened(*where, host=self.server.place, kind="reading")

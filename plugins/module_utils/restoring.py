@@ -265,7 +265,7 @@ def low_priority() -> tuple[str, ...]:
 
 
 def login_names(prefix: str, owners: Sequence[str]) -> dict[str | None, str]:
-    """Return the name of the login for every owner, and under None the name of the login for superusers' rows."""
+    """Return a mapping from each owner to its login's name, and from None to the login for superusers' rows."""
     named: dict[str | None, str] = {None: f"{prefix}0"}
     return named | {owner: f"{prefix}{number}" for number, owner in enumerate(owners, start=1)}
 
@@ -304,7 +304,7 @@ class Restoring:
         try:
             left = self._restore(entries, owners, superusers)
         except BaseException:
-            # An error in the cleanup does not replace the first error. If the server is gone, so are the logins.
+            # The first error is raised even if the cleanup fails. If the server is gone, its logins are gone too.
             with contextlib.suppress(psycopg2.Error):
                 self._revoke_granted()
                 self._drop_logins()
@@ -413,7 +413,7 @@ class Restoring:
     def _make_logins(self) -> None:
         """Create a login for every owner, as a member of only that role, and a login that is a member of no role.
 
-        Each login inherits its owner's privileges, so that code that resets the role does not gain privileges.
+        Each login inherits exactly the privileges of its role, so code that resets the role gains no privileges.
         """
         with self._administrator("postgres") as cursor:
             for owner, name in self.names.items():
@@ -470,8 +470,10 @@ class Restoring:
     def _restore_data(
         self, entries: Sequence[toc.Entry], superusers: set[str], referring: set[tuple[str, str]]
     ) -> None:
-        """Restore each owner's rows with its login, and superusers' rows (except an extension's) with an ordinary
-        login."""
+        """Restore each owner's rows with that owner's login, and superusers' rows with an ordinary login.
+
+        The administrator restores superusers' rows in extensions' tables, and everything except rows.
+        """
         members = self._ask(MEMBERS)
         mine, others = [], []
         owned: dict[str, list[toc.Entry]] = {}
@@ -548,7 +550,7 @@ class Restoring:
         return path
 
     def _restore_sample(self, entry: toc.Entry, owner: tuple[str | None] | None) -> None:
-        """Restore the first rows of a table."""
+        """Restore at most SAMPLE_ROWS rows of a table, in the order of the dump."""
         command = [
             *self.target.low_priority,
             self.target.pg_restore,

@@ -23,12 +23,12 @@ from .handover import Handover, UnheldError
 # Versions before 0.29 make this check before they notice the signal, so they work until the next check.
 PAUSED = 0.12
 # The maximum number of pauses, and the seconds between them. During a pause, requests arrive on connections that were
-# accepted earlier. After the pause, the worker reads them. It is paused again before it has accepted many connections.
+# accepted earlier. After the pause, the worker reads these requests, and is paused again before it accepts many more.
 ATTEMPTS = 8
 READING = 0.01
 HIGHEST = -20
-# The seconds that a worker has for its last responses, as in gunicorn's default. The connections that the worker handed
-# over then have as many seconds again.
+# The seconds that a worker has for its last responses, the same as gunicorn's default. Afterwards, the connections that
+# the worker handed over have the same time.
 LAST = 30.0
 # The seconds after which the child process that ends a worker counts as lost.
 LOST = 2 * LAST + ATTEMPTS * (PAUSED + READING) + 5
@@ -87,7 +87,8 @@ def _end(pid: int, reduce: Callable[[], None], priority: int, proc: Path) -> boo
             # The worker is not paused again: a worker that must exit does not read the requests that arrive in a pause.
             if not _tell_when_idle(pid, reduce, handover):
                 reduce()
-            # The last responses may take long. Reading many connections must not delay the service meanwhile.
+            # The last responses may take long. Meanwhile, this process reads many connections and must not delay the
+            # service.
             _prefer(0, priority)
             handover.finish(LAST)
     except (ProcessLookupError, PermissionError, UnheldError):

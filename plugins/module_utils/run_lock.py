@@ -44,7 +44,7 @@ def release(path: str, text: str) -> bool:
 
 
 def sessions_alive(cursor: Any) -> dict[str, Any]:
-    """Return the other sessions of runs on the server: ``{pid, names}``; empty if there are none."""
+    """Return the sessions of runs on the server, except this one: ``{pid, names}``; empty if there are none."""
     cursor.execute(ALIVE, {"name": sessions.APPLICATION})
     pid, names = cursor.fetchone()
     return {} if pid is None else {"pid": pid, "names": names}

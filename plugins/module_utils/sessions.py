@@ -1,4 +1,4 @@
-"""The administrator's sessions. This module sets all their settings, instead of the role, database or environment.
+"""The administrator's sessions, whose settings come from this module, not from the role, database or environment.
 
 The service's login may own functions and operators, and may set the settings of its role and database. A session of the
 administrator never resolves names to these objects and never uses these settings. If the session nevertheless runs the
@@ -72,7 +72,8 @@ OPTIONAL_SETTINGS: Mapping[str, str] = {
 }
 
 # The other settings that a session needs, as one JSON object of names and values. They are the settings above that this
-# server supports, and the server's own value of every setting of this role or database. The query reads only catalogs.
+# server supports, and the server's own value of every setting that is set for this role or database. The query reads
+# only catalogs.
 QUERY = f"""
 WITH given (name, value) AS (
   VALUES {", ".join(f"('{name}', '{value}')" for name, value in OPTIONAL_SETTINGS.items())}
@@ -118,8 +119,9 @@ def options(
 ) -> str:
     """Return libpq's ``options`` for an administrator's session.
 
-    ``settings`` is the result of QUERY. The fixed settings of all sessions override it, then those of ``kind``
-    (``reading`` for sessions that must not write), then ``more``. Raises ValueError for an unknown kind.
+    ``settings`` is the result of QUERY. The fixed settings of all sessions override ``settings``. The settings of
+    ``kind`` override both; ``reading`` is for sessions that must not write. ``more`` overrides all others. Raises
+    ValueError for an unknown kind.
     """
     kinds: Mapping[str, Mapping[str, str]] = {"reading": READING, "writing": {}}
     if kind not in kinds:
@@ -129,7 +131,7 @@ def options(
 
 
 def written(settings: Mapping[str, str]) -> str:
-    """Return ``settings`` in the format of libpq's ``options``, without the administrator's settings."""
+    """Return only ``settings``, without the administrator's settings, in the format of libpq's ``options``."""
     return " ".join(f"-c {name}={_escaped(value)}" for name, value in settings.items())
 
 
@@ -191,10 +193,10 @@ def prepare(connection: Any) -> None:
 
 @contextlib.contextmanager
 def bounded(connection: Any, guard: Any, seconds: float, what: str) -> Iterator[None]:
-    """Terminate the connection's session from ``guard``, another connection, if the block takes too long.
+    """Terminate the session of ``connection`` if the block takes longer than ``seconds``, and raise TimeLimitError.
 
-    In this case, it raises TimeLimitError, which names ``what``. If the session does not end, its connection is shut
-    down.
+    Another connection, ``guard``, terminates the session. If the session does not end, its connection is shut down. The
+    error names ``what``.
     """
     over, fired = threading.Event(), threading.Event()
     pid = connection.info.backend_pid

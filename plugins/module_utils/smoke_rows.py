@@ -11,9 +11,9 @@ from psycopg2 import sql
 from . import service_login
 from .errors import TenancyError
 
-# One table: its name, stored (whether the store request must add a row to it), and tenants, its rows grouped by caller
-# and tenant. Each group has its caller, tenant ("" for rows without a tenant, None for a table without a tenant column)
-# and count.
+# One table. ``table`` is its name, and ``stored`` is true if the store request must add a row to it. ``tenants``
+# contains its rows, grouped by caller and tenant. Each group has ``caller``, ``tenant`` ("" for rows without a tenant,
+# None for a table without a tenant column) and ``count``.
 Found = dict[str, Any]
 
 # The table is locked by its name first, so that the checked table is also the table that is read.

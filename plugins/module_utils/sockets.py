@@ -78,7 +78,7 @@ class Table:
 
 
 def tells_peers() -> bool:
-    """Return whether the kernel reports which Unix sockets are connected."""
+    """Return whether the kernel reports which Unix sockets are connected to each other."""
     try:
         unix_peers()
     except OSError:

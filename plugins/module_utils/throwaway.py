@@ -171,7 +171,7 @@ class ThrowawayError(TenancyError):
 
 
 def unit_name(database: str) -> str:
-    """Return the name of the unit for a database, which is also the name of its directory."""
+    """Return the name of the unit for a database, which is also the name of the server's directory."""
     plain = re.sub(r"[^A-Za-z0-9_]", "_", database)[:32]
     return PREFIX + (plain if plain == database else f"{plain}-{hashlib.sha256(database.encode()).hexdigest()[:8]}")
 
@@ -354,7 +354,7 @@ class Server:
             probe = f"{self._probe(words)} > {place}/walls.json"
             script = f"exec >> {place}/log 2>&1; {probe}; {initdb} && exec {server}"
             self._launch([
-                # Recursion may be as deep as in the running server, which has the same max_stack_depth.
+                # max_stack_depth is copied from the running server. Without a stack limit, any value of it is accepted.
                 *properties, "LimitSTACK=infinity", f"RuntimeMaxSec={seconds}", f"Nice={NICENESS}", "UMask=0077",
                 "IOSchedulingClass=idle", "KillSignal=SIGQUIT", "TimeoutStopSec=10", f"WorkingDirectory={self.place}",
                 # The directory is removed when the unit stops, for any reason.
@@ -391,7 +391,7 @@ class Server:
         return [f"User={self.user}", "NoNewPrivileges=yes"]
 
     def _properties_with_effect(self, words: Sequence[str], hidden: str) -> list[str]:
-        """Return the properties that are effective according to the probe; it tests all properties in parallel."""
+        """Test all properties in parallel with the probe, and return those that are effective."""
         tried = [("", "none", []), *candidates(self.place, hidden)]
         running = []
         for wall, _, properties in tried:

@@ -42,7 +42,8 @@ CROSS JOIN LATERAL (
   FROM (SELECT t.target::regclass AS relid UNION SELECT relid FROM pg_partition_tree(t.target::regclass)) AS tree
 ) AS found
 """
-# The tables with their partitions, and all their indexes. The transaction may drop an index after reading from it.
+# The tables with their partitions, and all their indexes. Each result is added to the earlier ones, because the
+# transaction may drop an index after reading from it.
 READABLE = """
 WITH tree AS (
   SELECT name::regclass::oid AS oid FROM unnest(%s::text[]) AS t (name)
@@ -132,8 +133,8 @@ def run(
     Returns findings (of the proof, in the order of its attempts) and rows (the count for each counted table). Also
     returns durations (in seconds, by the id of the statement), the total seconds and the transaction ID. ``attempts``
     is the number of attempts, and ``locked`` the seconds for which the last one locked the tables. ``tuples_read`` is
-    the number of rows of the tables that the change read, including PostgreSQL's own scans, and ``proof_tuples_read``
-    those that the proof read. Parallel workers' rows are not included. Raises psycopg2.Error, outcomes.ProofError,
+    the number of table rows that the change read, including PostgreSQL's own scans, and ``proof_tuples_read`` the
+    number that the proof read. Parallel workers' rows are not included. Raises psycopg2.Error, outcomes.ProofError,
     sessions.TimeLimitError and BusyError.
     """
     deadline = time.monotonic() + wanted["patience"]
@@ -182,7 +183,7 @@ def _busy(error: Exception, guard: Any, wanted: Mapping[str, Any], attempts: int
 def work(
     cursor: Any, guard: Any, wanted: Mapping[str, Any], check: Callable[[Any], None] | None = None
 ) -> dict[str, Any]:
-    """Do the work of ``run`` in the caller's transaction. In the result, ``locked`` is when the tables were locked."""
+    """Do the work of ``run`` in the caller's transaction. In the result, ``locked`` is the time of the lock."""
     began = time.monotonic()
     # The settings are read before the lock, while no caller waits. The lock does not protect them: ALTER ROLE, ALTER
     # DATABASE and a reload of the configuration files never wait for the lock of a table. The statements of the
@@ -296,7 +297,7 @@ def prove(cursor: Any, guard: Any, wanted: Mapping[str, Any], settings: list[lis
             told = cursor.fetchone()[0]
         finally:
             # No other statement may run before this rollback, because the role owns the function and could change it.
-            # Deferred triggers wait for the commit.
+            # Deferred triggers do not run before it, because they wait for the commit.
             if not cursor.connection.closed:
                 cursor.execute("ROLLBACK TO SAVEPOINT tenancy_proof")
     return outcomes.judge(wanted["attempts"], told or [], contents, names)

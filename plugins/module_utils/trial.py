@@ -66,7 +66,7 @@ class Trial:
     seconds: float
 
     def boot(self, words: list[str], environment: dict[str, str], enter: Callable[[], None]) -> None:
-        """Start the trial's gunicorn, wait until its worker has served for PROVEN seconds, and end gunicorn."""
+        """Start the trial's gunicorn, wait until its worker has served for PROVEN seconds, and end that gunicorn."""
         # The output goes to the journal. This process has one thread, so preexec_fn is safe.
         with subprocess.Popen(words, env=environment, stdin=subprocess.DEVNULL, preexec_fn=enter) as child:
             try:
@@ -131,8 +131,8 @@ def boot(trial: Trial, master: int, worker: int, name: str, start: str, proc: Pa
     # gunicorn 25 keeps its control socket in XDG_RUNTIME_DIR, so the trial would replace the service's control socket.
     environment["XDG_RUNTIME_DIR"] = str(directory)
     place = proc / str(master)
-    # With --chdir, gunicorn has left the directory in which it started. Otherwise, the child reads the link to this
-    # directory as the user, because root may be denied access.
+    # With --chdir, gunicorn has left the directory in which it started, so ``start`` is used. Otherwise, the child
+    # reads gunicorn's current directory as the service's user, because root may be denied access.
     moved = any(word.partition("=")[0] == "--chdir" for word in given)
     enter = partial(_become, place, start if moved and start.startswith("/") else "", uid, gid, list(groups))
     try:
@@ -168,7 +168,7 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 
 
 def _become(place: Path, start: str, uid: int, gid: int, groups: list[int]) -> None:
-    """Give this new process another process's files, directory and user, and no more privileges than it has."""
+    """Give this new process another process's files, directory and user, and at most that process's privileges."""
     _limit((place / "status").read_text())
     own = Path("/proc/self/ns/mnt")
     with contextlib.suppress(PermissionError):

@@ -99,7 +99,7 @@ def _logins(url: str) -> list[dict[str, str]]:
 
 
 def _values(name: str, text: str) -> list[str]:
-    """Return the values of variables in a property as systemctl shows it."""
+    """Return the values of the variables in a property of a unit, or in the files that the property lists."""
     if name == "Environment":
         with contextlib.suppress(ValueError):
             return list(_pairs(shlex.split(text)).values())

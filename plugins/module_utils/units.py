@@ -24,7 +24,7 @@ PROPERTIES = (
 )  # fmt: skip
 # The directories in which systemd looks for a program given without a path (systemd.exec(5), ExecSearchPath=).
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-# A unit in one of these properties of another unit stops with that unit, but does not start again with it.
+# The properties that list the units that stop with a unit, but do not start again with it.
 FOLLOWERS = ("RequiredBy", "BoundBy", "ConsistsOf", "PropagatesStopTo")
 DOWN = ("inactive", "failed")
 
@@ -42,7 +42,7 @@ class Surroundings:
 
 
 def parse(output: str, names: Sequence[str]) -> dict[str, dict[str, str]]:
-    """Return the properties of each unit from the output of ``systemctl show`` for ``names``, in their order.
+    """Return the properties of each unit, by name, from the output of ``systemctl show`` for the units ``names``.
 
     Raises ValueError unless there is one block for each name.
     """
@@ -121,7 +121,7 @@ class Files:
 def obstacles(unit: str, show: Show, files: Files | None = None) -> list[str]:
     """Return the reasons why ``systemctl stop`` or ``systemctl start`` of the unit or its triggers would fail.
 
-    Each reason is one sentence with the remedy. A stopped unit that systemd has not loaded has no obstacle.
+    Each reason is one sentence with the remedy. A stopped unit without a unit file has no obstacle.
     """
     found = []
     around = surroundings(unit, show)
@@ -173,7 +173,7 @@ _COMMAND = re.compile(r"\{ path=(.*?) ; argv\[\]=.* ; ignore_errors=no ; ")
 
 
 def _missing(block: Properties, files: Files) -> list[str]:
-    """Return what the unit needs to start but the host lacks; files only if the unit sees the host's files."""
+    """Return what the unit needs to start but the host lacks. Check files only if the unit sees the host's files."""
     found = []
     user = block.get("User", "")
     if user and block.get("DynamicUser") != "yes" and not files.is_user(user):

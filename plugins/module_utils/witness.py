@@ -61,11 +61,12 @@ SELECT r.rolname, r.rolsuper OR r.rolbypassrls OR EXISTS (
 FROM pg_roles r WHERE r.rolname = ANY(%(roles)s)
 """
 PAUSE = 0.1
-# A new connection may not have a session yet, and a session may remain briefly after its connection has closed.
+# The maximum number of readings. A new connection may not have a session yet, and a session may remain briefly after
+# its connection has closed.
 LOOKS = 4
 HEALTH_ATTEMPTS = 5
-# A session that is opened for a single request exists only for milliseconds. If it is missed during the first request,
-# a second request may reveal it.
+# The number of healthy responses to wait for. A session that is opened for a single request exists only for
+# milliseconds. If the first such session is missed, a second request may reveal one.
 ANSWERS = 2
 # The seconds to wait after the response, because a service may open its session only then.
 AFTER_ANSWER = 2.0
@@ -190,7 +191,7 @@ class Witness:
         self.others += [item for item in others if item["inode"] not in {known["inode"] for known in self.others}]
 
     def _sessions_while_asking(self, cursor: Any) -> tuple[list[witnesses.Session], dict[int, set[str]]]:
-        """Return all sessions seen until shortly after the response, and the server's sockets of the local ones."""
+        """Return all sessions seen until shortly after the response, and the server's sockets for local sessions."""
         wanted = self.wanted
         patience = wanted["health_timeout"] if wanted["requests"] else wanted["health_request_timeout"]
         asking = ask(wanted["health_url"], patience, [self._request(item) for item in wanted["requests"]])
@@ -229,8 +230,8 @@ class Witness:
         return lambda: api.Conversation(wanted["url"], wanted["timeout"]).ask(*asked)
 
     def _backend(self, pid: int) -> list[str]:
-        """Return the sockets of a server process. They are read immediately, because it may end within a
-        millisecond."""
+        """Return the sockets of a server process. They are read immediately, because the process may end within
+        a millisecond."""
         for user in (contextlib.nullcontext(), acting_as(self.wanted["user"])):
             with contextlib.suppress(OSError), user:
                 return sockets.inodes(Path(f"/proc/{pid}"))

@@ -14,7 +14,7 @@ import yaml
 from application import CONFIRMED, Application, installed
 from lab import ROOT, Host, Run
 
-# All these tests run on one host, so that only one host needs the preparations.
+# All these tests run on one host, so that only one host must be prepared.
 pytestmark = pytest.mark.one_host(together=True)
 
 HERE = ROOT / "molecule/adopted"
@@ -27,7 +27,8 @@ FIRST, SECOND = "a.example.org", "b.example.org"
 ROWS = {"users": 3, "projects": 3, "tasks": 3, "notes": 1}
 # The operator's decisions: the tenant setting, who reads the tenants table, and the dashboard's role.
 DECIDED = {"tenancy_setting", "tenancy_tenants", "tenancy_readers"}
-# A case-insensitive collation. It needs ICU, and the servers of tests/servers are built without ICU.
+# A case-insensitive collation. The test creates the collation here, because saas.sql must also run on servers without
+# ICU.
 CASELESS = "CREATE COLLATION saas.caseless (provider = icu, locale = 'und-u-ks-level2', deterministic = false)"
 # Another program on the host, which uses the service's login.
 DIGEST = """[Service]

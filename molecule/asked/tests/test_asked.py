@@ -1,4 +1,4 @@
-"""The running service's database is determined from its sessions, its environment, and its route to PostgreSQL."""
+"""A run finds the service's database by the service's sessions, its environment, and its route to PostgreSQL."""
 
 from __future__ import annotations
 
@@ -288,7 +288,7 @@ def test_a_further_session_is_named_and_refused_if_it_reaches_the_tables(
 
 @contextlib.contextmanager
 def over_socket(machine: Host) -> Iterator[str]:
-    """Allow the service's role to log in over the Unix socket."""
+    """Allow the service's role to log in over the Unix socket, and yield the socket as a part of a DATABASE_URL."""
     hba = machine.sql("SHOW hba_file")[0][0]
     machine.run(f"sudo sed -i '1i local all {OWNER} scram-sha-256' {hba}")
     machine.sql("SELECT pg_reload_conf()")
@@ -301,7 +301,7 @@ def over_socket(machine: Host) -> Iterator[str]:
 
 @contextlib.contextmanager
 def over_ipv6(machine: Host) -> Iterator[str]:
-    """Make PostgreSQL listen on every address."""
+    """Make PostgreSQL listen on every address, and yield its IPv6 address and port."""
     machine.sql("ALTER SYSTEM SET listen_addresses = '*'")
     machine.run("sudo systemctl restart postgresql")
     try:

@@ -28,7 +28,7 @@ QUICK = ("-ebackup_test_restore=false", "-ebackup_copy_max_bytes=0", "-ebackup_f
 
 @contextlib.contextmanager
 def writers(machine: Host) -> Iterator[list[float]]:
-    """Insert and delete rows continuously, and yield the growing list of the times of these writes."""
+    """Insert and delete rows continuously, and yield a list to which the time of each write is appended."""
     written: list[float] = []
 
     def write(over: threading.Event) -> None:
@@ -236,7 +236,7 @@ def seconds_down(record: dict[str, Any]) -> float:
 
 @pytest.mark.wide
 def test_callers_do_not_make_the_service_stay_down_for_longer(machine: Host) -> None:
-    """Compare the downtimes of two runs, without and with callers. Repeat the pair if other load disturbs it."""
+    """Compare the downtimes of two runs, without and with callers. Repeat both if other load distorts the result."""
     ratios = []
     for _ in range(3):
         downs, kept = [], 0

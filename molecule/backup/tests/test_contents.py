@@ -152,7 +152,7 @@ def test_a_partitioned_table_is_counted_and_its_partitions_are_hashed(connection
         assert contents.differences(contents.read(cursor, MANY), before) == [
             "public.parted has 2 rows instead of 3", "public.parted_2 has 1 rows instead of 2",
         ]  # fmt: skip
-        # The server of a foreign table may not respond.
+        # Foreign tables are not read, because their servers may not respond.
         cursor.execute("CREATE EXTENSION file_fdw; CREATE SERVER files FOREIGN DATA WRAPPER file_fdw")
         elsewhere = "FOR VALUES IN (9) SERVER files OPTIONS (program 'false')"
         cursor.execute(f"CREATE FOREIGN TABLE parted_9 PARTITION OF parted {elsewhere}")

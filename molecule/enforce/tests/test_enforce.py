@@ -204,7 +204,7 @@ def test_an_api_that_shows_another_tenants_rows_is_found(machine: Host) -> None:
 
 
 def test_the_bridge_is_removed(machine: Host) -> None:
-    # An earlier health check since the start would count as a caller's use.
+    # Restart the service, because a health check since the last start would count as a caller's use.
     start(machine, "tenant_aware")
     pid = machine.service_pid()
     wait_for_the_end_of_the_start_up(machine)
@@ -239,7 +239,7 @@ def test_nothing_is_left_to_enforce_and_nothing_brings_it_back(machine: Host) ->
 @pytest.mark.wide
 def test_a_table_of_the_next_release_joins_without_the_bridge(machine: Host) -> None:
     model = yaml.safe_load((ROOT / "inventory/group_vars/ai_memory/tenancy.yml").read_text())
-    # The column is the tenant column, although no policy relates it to the setting yet.
+    # With adopt, the existing column is the tenant column, although no policy compares it with the setting yet.
     notes = {"name": "call_notes", "surrogate_keys": [["id"]], "indexes": [["user_id"]], "adopt": True}
     wanted = "-e" + json.dumps({"tenancy_tables": [*model["tenancy_tables"], notes]})
     machine.sql(

@@ -16,7 +16,7 @@ import pytest
 from application import CONFIRMED, Application, installed
 from lab import ROOT, Host, Run
 
-# All these tests run on one host, so that only one host needs the preparations.
+# All these tests run on one host, so that only one host must be prepared.
 pytestmark = pytest.mark.one_host(together=True)
 
 DATABASE, OWNER = "boat_rental", "desk"

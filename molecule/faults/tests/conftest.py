@@ -8,8 +8,7 @@ from faults import ALL, sampled
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without FAULTS=all, select a single test function, which chooses the task before which to kill a run (a pytest
-    hook)."""
+    """Without FAULTS=all, select only one of the tests that kill a run (a pytest hook)."""
     if ALL:
         return
     kills = {item: item.function.__name__ for item in items if isinstance(item, pytest.Function)}

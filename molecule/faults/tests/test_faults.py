@@ -138,7 +138,11 @@ Around = Callable[[Host], AbstractContextManager[None]]
 
 @dataclass(frozen=True)
 class Case:
-    """One fault: the task, the fault itself, and the message for the operator."""
+    """One fault: ``command`` returns the command that causes it on this machine, before the task ``at``.
+
+    The run must report ``sentence``, and the failed phase ``phase`` unless it is None. ``around`` is the context of the
+    run, and ``mend`` is the command that removes the fault's effects.
+    """
 
     name: str
     at: str
@@ -191,12 +195,12 @@ CASES = [
         database_on_a_small_disk, mend=f"rm {SMALL}/filler",
     ),
     Case(
-        "somebody locks a table", CUTOVER,
+        "another session locks a table", CUTOVER,
         lambda m: on(m, f'{REPLICA} "LOCK TABLE call_summaries IN ACCESS SHARE MODE; SELECT pg_sleep(9)"'),
         HELD, "stop",
     ),
     Case(
-        "somebody has a long transaction", CUTOVER,
+        "another session has a long transaction", CUTOVER,
         lambda m: on(m, f'{REPLICA} "UPDATE caller_profiles SET total_calls = 0; SELECT pg_sleep(9); SELECT 1/0"'),
         HELD, "stop",
     ),
@@ -216,7 +220,7 @@ CASES = [
         arguments=("-eservice_health_timeout=2", "-eservice_health_request_timeout=2"),
     ),
     Case(
-        "the service answers success false", "cutover | Record what was committed",
+        "the service responds with success false", "cutover | Record what was committed",
         lambda m: now(m, f'{PSQL} "REVOKE INSERT ON memories FROM alice"'),
         "Database: the change was committed and then rolled back.", "start",
         mend=f'{PSQL} "GRANT INSERT ON memories TO alice"',
@@ -236,7 +240,7 @@ CASES = [
         "The copy on this machine differs from the backup (SHA-256)", "backup",
     ),
     Case(
-        "the log cannot be written any more", CUTOVER,
+        "the log cannot be written", CUTOVER,
         lambda m: "rm -r $LOGS && touch $LOGS", "cannot be written", None,
     ),
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Run the tests of all interruptions only with FAULTS=all."""
+"""Run the tests that cause every kind of interruption only with FAULTS=all."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker of these tests (a pytest hook)."""
+    """Register the marker of the tests that run only with FAULTS=all (a pytest hook)."""
     config.addinivalue_line("markers", "every_fault: runs with FAULTS=all only")

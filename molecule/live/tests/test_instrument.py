@@ -1,4 +1,4 @@
-"""The load reports no faults if nothing happens. It reports failed requests after a restart, and rows that are lost."""
+"""The load reports requests that fail during a restart, and rows that are lost. Without a fault, it reports nothing."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ def harmed_run(machine: Host, point: str, harm: str) -> dict[str, Any] | None:
     run = machine.playbook(*RUN, check=None)
     deadline = time.monotonic() + 60
     while "reached" not in machine.run("echo reached", check=False):
-        assert time.monotonic() < deadline, "the host is out of reach"
+        assert time.monotonic() < deadline, "the host is unreachable"
         time.sleep(0.5)
     assert machine.run(f"ls {HARMED}", check=False).strip() == HARMED, run.output
     wait_for_sessions(machine)

@@ -90,7 +90,7 @@ def test_no_record_holds_the_password(machine: Host) -> None:
     assert texts
     for secret in (password, "p@ss/w:rd%1"):
         digest = hashlib.sha256(secret.encode()).hexdigest()[:8]
-        assert not any(secret in text for text in texts), f"a record holds the secret with digest {digest}"
+        assert not any(secret in text for text in texts), f"a record contains the secret with the digest {digest}"
 
 
 def test_a_second_run_changes_nothing_and_keeps_the_service_running(machine: Host) -> None:

@@ -26,7 +26,7 @@ NULLABLE = (
     "ALTER TABLE memories ADD COLUMN customer_id integer",
     "UPDATE memories SET customer_id = 1 WHERE type = 'fact'",
 )
-# The number of steps from the unmigrated database, and from the database with that column.
+# The number of steps from the unmigrated database, and from a database with the column in NULLABLE.
 STEPS = {(): 12, NULLABLE: 14}
 
 
@@ -51,7 +51,7 @@ def interrupt(database: Database, build: dict[str, object]) -> None:
     """Start building an index and interrupt the build, so that the index remains invalid."""
     database.commit()
     with database.another() as other:
-        # The build waits for this lock, as it waits for a session that has written to the table.
+        # The build waits for this lock, as it would wait for a session that has written to the table.
         other.run(f"LOCK TABLE {str(build['sql']).split(' ON ')[1].split(' (')[0]} IN ROW EXCLUSIVE MODE")
         database.run("SET statement_timeout = '300ms'")
         with pytest.raises(QueryCanceled):
@@ -84,7 +84,7 @@ def whole(machine: Host) -> str:
 
 
 def named(definition: str, database: Database) -> str:
-    """Return a schema in which the names of the copy and the tests' role are those of the real database."""
+    """Return a schema with the real names instead of the names of the copied database and of the tests' role."""
     return definition.replace(database.model.database, "ai_memory").replace("operator", "postgres")
 
 
@@ -137,7 +137,7 @@ def change_the_entry(machine: Host, other: Database) -> None:
         )
         == []
     ):
-        assert time.monotonic() < deadline, "nobody waits"
+        assert time.monotonic() < deadline, "no session waits for a lock on the table"
     other.run("ALTER TABLE memories SET (fillfactor = 100)")
     other.roll_back()
 
@@ -215,7 +215,7 @@ def test_a_laptop_that_is_lost_during_a_build_loses_nothing(machine: Host, whole
         run = Run(machine.name, *ONLINE, END_CLIENTS, "-etenancy_online_transaction_seconds=600")
         deadline = time.monotonic() + 600
         while machine.sql(BUILDS) == [(0,)]:
-            assert time.monotonic() < deadline, "no build began"
+            assert time.monotonic() < deadline, "no index build has started"
             time.sleep(0.2)
         run.kill()
         assert machine.service_pid() == pid

@@ -1,4 +1,4 @@
-"""ARA, which environment variables enable, records a run in its own database without any secret."""
+"""If environment variables enable ARA, its database contains each run, but no secret."""
 
 from __future__ import annotations
 

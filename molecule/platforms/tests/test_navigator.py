@@ -1,4 +1,4 @@
-"""ansible-navigator runs the playbooks with the project's settings. Images need a registry, so the test uses none."""
+"""ansible-navigator runs the playbooks with the project's settings, but without an image, which needs a registry."""
 
 from __future__ import annotations
 

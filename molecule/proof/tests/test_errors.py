@@ -23,11 +23,11 @@ ERRORS = {
     "not null": (f"INSERT INTO notes VALUES (2, '{SAID} too', 40, NULL)", "23502", 'column "kept" of relation "notes"'),
     "unique": (f"INSERT INTO notes VALUES (2, '{SAID}', 40, true)", "23505", 'unique constraint "notes_caller_key"'),
     "check": (f"INSERT INTO notes VALUES (2, '{SAID} too', 160, true)", "23514", 'constraint "notes_age_check"'),
-    "syntax of a value": (f"SELECT '{SAID}'::integer", "22P02", "invalid text representation"),
-    "value of a row": ("ALTER TABLE notes ALTER caller TYPE integer USING caller::integer", "22P02", "invalid text"),
+    "cast of a value": (f"SELECT '{SAID}'::integer", "22P02", "invalid text representation"),
+    "cast of a column": ("ALTER TABLE notes ALTER caller TYPE integer USING caller::integer", "22P02", "invalid text"),
     "raised": ("SELECT complain()", "P0001", "raise exception"),
-    "raised in disguise": ("SELECT complain()", "23505", "in complain()"),
-    "statement made of values": (
+    "raised with a constraint's SQLSTATE": ("SELECT complain()", "23505", "in complain()"),
+    "statement built from values": (
         f"DO $$ BEGIN EXECUTE 'SELECT \"{SAID}\" FROM notes'; END $$", "42703", "undefined column",
     ),
 }  # fmt: skip

@@ -42,7 +42,7 @@ MUTANTS = {
     "true": (policy("USING (true)"), "memories.read.another"),
     "or the default tenant": (policy(f"USING (customer_id = 1 OR customer_id = {SESSION})"), "memories.read.default"),
     "or no tenant": (policy(f"USING (customer_id = coalesce({SESSION}, 1))"), "memories.read.reset"),
-    "to nobody": (policy(f"USING (customer_id = {SESSION})", "TO pg_monitor"), "memories.own.insert"),
+    "to another role": (policy(f"USING (customer_id = {SESSION})", "TO pg_monitor"), "memories.own.insert"),
     "only for select": (policy(f"FOR SELECT USING (customer_id = {SESSION})", ""), "memories.own.insert"),
     "any row may be stored": (
         policy(f"USING (customer_id = {SESSION}) WITH CHECK (true)"), "memories.insert",
@@ -61,14 +61,14 @@ MUTANTS = {
     "bypassrls": ([f"ALTER ROLE {OWNER} BYPASSRLS"], "memories.read.another"),
     "superuser": ([f"ALTER ROLE {OWNER} SUPERUSER"], "memories.truncate"),
     "truncate": ([f"GRANT TRUNCATE ON memories TO {OWNER}"], "memories.truncate"),
-    "truncate to everyone": (["GRANT TRUNCATE ON memories TO PUBLIC"], "memories.truncate"),
+    "truncate for PUBLIC": (["GRANT TRUNCATE ON memories TO PUBLIC"], "memories.truncate"),
     "files may be written": ([f"GRANT pg_write_server_files TO {OWNER}"], "memories.copy.out"),
     "files may be read": ([f"GRANT pg_read_server_files TO {OWNER}"], "memories.copy.in"),
     "programs may be run": ([f"GRANT pg_execute_server_program TO {OWNER}"], "memories.copy.program"),
     "a global unique key": (
         ["CREATE UNIQUE INDEX leak ON caller_profiles (user_id)"], "caller_profiles.own.insert.same",
     ),
-    "a row of nobody": (
+    "a row without a tenant": (
         ["ALTER TABLE memories ALTER customer_id DROP NOT NULL",
          "UPDATE memories SET customer_id = NULL WHERE id = (SELECT id FROM memories ORDER BY id LIMIT 1)"],
         "memories.content",
@@ -76,7 +76,7 @@ MUTANTS = {
     "the constant default": (["ALTER TABLE memories ALTER customer_id SET DEFAULT 1"], "memories.own.insert"),
     "no default": (["ALTER TABLE memories ALTER customer_id DROP DEFAULT"], "memories.own.insert"),
     "the trigger writes for the default tenant": (
-        # The policy rejects the row that the trigger writes, and the INSERT that fires the trigger fails with it.
+        # The policy rejects the row that the trigger writes, so the INSERT that fires the trigger also fails.
         trigger("PERFORM update_personality_averages(1, NEW.user_id)"), "personality_metrics.own.insert",
     ),
     "the trigger writes past row security": (

@@ -23,7 +23,7 @@ LACKING = {
         f"REVOKE UPDATE ON memories FROM {OWNER}", f"GRANT UPDATE (k) ON memories TO {OWNER}",
     ],
     "insert": [f"REVOKE INSERT ON caller_profiles FROM {OWNER}"],
-    "insert where a trigger writes": [f"REVOKE INSERT ON personality_metrics FROM {OWNER}"],
+    "insert that fires a trigger": [f"REVOKE INSERT ON personality_metrics FROM {OWNER}"],
     "write": [f"REVOKE INSERT, UPDATE, DELETE ON call_summaries FROM {OWNER}"],
     "read": [f"REVOKE SELECT ON memories FROM {OWNER}"],
     "read all columns": [
@@ -44,11 +44,11 @@ def trigger(event: str, level: str, work: str) -> list[str]:
 RAISE = "RAISE EXCEPTION 'calls are history'"
 FORBIDDING: dict[str, tuple[list[str], list[Any]]] = {
     "update": (trigger("UPDATE", "ROW", RAISE), ["update"]),
-    "update as a whole": (trigger("UPDATE", "STATEMENT", RAISE), ["update"]),
+    "update, for each statement": (trigger("UPDATE", "STATEMENT", RAISE), ["update"]),
     "update and delete": (trigger("UPDATE OR DELETE", "ROW", RAISE), ["update", "delete"]),
-    "both as a whole": (trigger("UPDATE OR DELETE", "STATEMENT", RAISE), ["update", "delete"]),
-    "in silence": (trigger("DELETE", "ROW", "RETURN NULL"), ["delete"]),
-    "with an error of its own": (
+    "update and delete, for each statement": (trigger("UPDATE OR DELETE", "STATEMENT", RAISE), ["update", "delete"]),
+    "without an error": (trigger("DELETE", "ROW", "RETURN NULL"), ["delete"]),
+    "with another SQLSTATE": (
         trigger("DELETE", "ROW", "RAISE SQLSTATE 'AB123'"), [{"command": "delete", "sqlstate": "AB123"}],
     ),
 }  # fmt: skip

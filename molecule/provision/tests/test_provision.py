@@ -194,7 +194,7 @@ def test_the_migration_creates_the_login_and_reveals_no_password(machine: Host) 
     assert sorted(run.files()) == ["execution-log.md", "report.html", "run.json", "schema.json"]
     for place, text in places.items():
         for secret in (old, new):
-            assert secret not in text, f"a password stands in the {place}"
+            assert secret not in text, f"the {place} contains a password"
 
 
 def test_it_may_do_what_the_service_does_and_nothing_else(machine: Host) -> None:

@@ -1,4 +1,4 @@
-"""The rehearsal runs the migration in a throwaway server, and does not affect the real database."""
+"""The rehearsal runs the migration on a throwaway server, and does not affect the real database."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import yaml
 
 from lab import OWNER, ROOT, ROWS, Host, Run
 
-# The "backup" scenario restores into throwaway servers of both versions.
+# One host is enough, because the "backup" scenario restores into throwaway servers of both PostgreSQL versions.
 pytestmark = pytest.mark.one_host(together=True)
 
 REHEARSE = "playbooks/rehearse.yml"
@@ -27,13 +27,13 @@ LEFT = (
 
 
 def left(machine: Host) -> str:
-    """Return the remaining files, processes and units of a throwaway server on the host."""
+    """Return the files, processes and units that throwaway servers have left behind on the host."""
     return machine.run(LEFT, check=False)
 
 
 @contextlib.contextmanager
 def said(machine: Host, statement: str, back: str) -> Iterator[None]:
-    """Run one statement, and undo it afterwards."""
+    """Run a statement before the block, and the statement ``back``, which undoes it, after the block."""
     machine.sql(statement)
     try:
         yield
@@ -112,7 +112,7 @@ def test_a_backup_that_is_there_is_rehearsed_with_and_nothing_is_touched(machine
 @pytest.mark.wide
 def test_check_only_says_what_it_takes(machine: Host) -> None:
     if not machine.backups():
-        # The dry run estimates the duration from the speed of the last rehearsal.
+        # The dry run estimates the duration from the speed of the last backup.
         machine.playbook(*BACKUP, "-ebackup_test_restore=false")
     before = machine.untouched()
     run = machine.playbook(REHEARSE, "--check")
@@ -312,7 +312,7 @@ def test_a_lost_run_leaves_nothing_after_a_while(machine: Host) -> None:
     run = Run(machine.name, REHEARSE, "-erehearse_max_duration=15")
     deadline = time.monotonic() + 600
     while PLACE not in left(machine):
-        assert time.monotonic() < deadline, "no throwaway server was made"
+        assert time.monotonic() < deadline, "no throwaway server was created"
         time.sleep(0.2)
     run.kill()
     deadline = time.monotonic() + 300

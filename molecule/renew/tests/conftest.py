@@ -129,7 +129,7 @@ def served(machine: Host, start: str, more: str = "") -> Iterator[None]:
         try:
             yield
         finally:
-            # Callers must not wait for processes that a failed test left behind.
+            # The stop must not wait for processes that a failed test left behind.
             machine.run("sudo systemctl stop ai-memory-renewal || true; sudo systemctl kill --signal=KILL ai-memory")
             machine.run("sudo systemctl stop ai-memory; sudo systemctl reset-failed ai-memory")
             before(machine, "")

@@ -37,7 +37,7 @@ def read_through_each(machine: Host, path: str, rounds: int = 200, **request: An
 
 
 def inspected(machine: Host, **arguments: Any) -> dict[str, Any]:
-    """Inspect the host, and return the facts about the renewal."""
+    """Inspect the host, and return whether and how the sessions can be renewed."""
     found = machine.module(
         "inspect_host", **{name: READ[name] for name in ("unit", "database", "port", "user")}, schema="public",
         tables=["memories"], health_url="http://127.0.0.1:8100/health", queries=[], asked_at=0,
@@ -83,7 +83,7 @@ def wait_for_phase(machine: Host, phase: str, over: Callable[[], bool] = lambda:
 
 
 def expect(done: dict[str, Any], way: str, count: int) -> None:
-    """Assert that a renewal replaced all of the service's ``count`` workers in this way."""
+    """Assert that the renewal with the result ``done`` used ``way``, and replaced all ``count`` workers."""
     assert (done.get("way"), done.get("workers"), done.get("renewed")) == (way, count, count), done
 
 

@@ -39,7 +39,7 @@ def until(condition: Callable[[], Any]) -> None:
     """Wait until a condition is true."""
     deadline = time.monotonic() + 60
     while not condition():
-        assert time.monotonic() < deadline, "it did not come to that"
+        assert time.monotonic() < deadline, "the condition did not become true"
         time.sleep(0.1)
 
 
@@ -97,7 +97,7 @@ def test_a_restart_is_a_gap_and_the_secret_is_seen_nowhere(machine: Host) -> Non
 
 
 def vars_of(*texts: str) -> dict[str, str]:
-    """Return the texts, which must not contain a secret, by their names in the assertion message."""
+    """Return the texts by name, so that an assertion message shows only the name of a text with a secret."""
     return dict(zip(("properties and arguments", "samples", "journal", "result"), texts, strict=True))
 
 
@@ -123,7 +123,7 @@ def test_a_stalled_service_shows_a_long_wait_and_not_fewer_requests(machine: Hos
 
 
 def test_the_probes_of_a_lost_run_end_and_the_next_run_removes_them(machine: Host) -> None:
-    # The run is lost after this call. Its probes end at their time limit.
+    # After this call, the run gives no sign of life, so the probes end at their time limit.
     call(machine, "started", limit=2)
     until(lambda: stopped(machine))
     assert machine.run(f"sudo tail -n 1 {PLACE}/samples").startswith('["ended", ')

@@ -31,8 +31,8 @@ def wait_for(run: Run, path: str, word: str) -> None:
     """Wait until the run's log contains a word."""
     deadline = time.monotonic() + 600
     while word not in run.files().get(path, ""):
-        assert run.process.poll() is None, "the run ended before that"
-        assert time.monotonic() < deadline, "the run does not come to that"
+        assert run.process.poll() is None, f"the run ended before {path} contained {word!r}"
+        assert time.monotonic() < deadline, f"{path} does not contain {word!r}"
         time.sleep(0.5)
 
 

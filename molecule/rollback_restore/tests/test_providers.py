@@ -1,6 +1,6 @@
 """A restored database has the locale provider of the replaced database, whatever the server's default is.
 
-The servers of tests/servers are built without ICU. A second cluster on the lab host has a different default.
+A second cluster on the lab host has another default provider, because the servers of tests/servers lack ICU.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ PROVIDERS = {
 DEFAULTS = {15: "--locale-provider=icu --icu-locale=de", 17: "--locale-provider=builtin --builtin-locale=C.UTF-8"}
 NAME = "provided"
 PLACE = "/tmp/provided"
-# Every property that determines how strings are compared. A new database has the installed library's collation version.
+# Every property that determines how strings are compared. The collation versions are equal, because each database is
+# new and gets the version of the installed library.
 PROPERTIES = """
 SELECT to_jsonb(d) - ARRAY['oid', 'datname', 'datdba', 'datfrozenxid', 'datminmxid', 'dattablespace', 'datacl']
 FROM pg_database d WHERE datname = %s
@@ -133,7 +134,7 @@ def test_a_restore_keeps_the_provider_of_the_database(machine: Host) -> None:
     machine.wait_until_healthy()
     before = properties(machine.connect, "ai_memory")
     assert before[0]["datlocprovider"] == "i"
-    # The throwaway server compares the restored rows.
+    # This run restores the backup on a throwaway server and compares the rows.
     machine.playbook("playbooks/backup.yml", "-ebackup_copy_max_bytes=0")
     run = machine.playbook("rollback.yml", "-erollback_mode=restore", "-erollback_confirm=YES")
     assert run.record["outcome"] == "SUCCESS"

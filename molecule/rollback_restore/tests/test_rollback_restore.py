@@ -1,5 +1,5 @@
-"""The guide's Option 1, made safe: the backup is restored into a new database, checked, and swapped with the
-database."""
+"""The guide's Option 1, made safe: the backup is restored into a new database, which replaces the old one after a
+check."""
 
 from __future__ import annotations
 

@@ -81,9 +81,9 @@ FAILING = {
         "INSERT INTO public.history SELECT NEW.k", "permission denied for table history",
     ),
     "an error": ("RAISE EXCEPTION 'not now'", "not now"),
-    "rows that stay as they are": ("RETURN NULL", "0 of"),
+    "a trigger that skips rows": ("RETURN NULL", "0 of"),
     # The code can catch a timeout and continue.
-    "no end": (
+    "code that does not end": (
         "BEGIN PERFORM pg_sleep(600); EXCEPTION WHEN OTHERS OR query_canceled THEN PERFORM pg_sleep(600); END",
         "a batch did not end within 3 s and was terminated",
     ),

@@ -51,11 +51,11 @@ REFUSED: dict[str, tuple[list[str], str]] = {
          "UPDATE call_summaries SET customer_id = 2 WHERE call_id = (SELECT min(call_id) FROM call_summaries)"],
         f"public.{MEANS}contains values other than 1 (2; 1 rows)",
     ),
-    "row security that is not the column's": (
+    "a policy that does not use a column": (
         [*NUMBERS, ON, "CREATE POLICY all_of_it ON call_summaries USING (true)"], f"public.{MEANS}contains values",
     ),
     "row security without a policy": ([*NUMBERS, ON], f"public.{MEANS}contains values"),
-    "a policy by another column": (
+    "a policy on another column": (
         [*NUMBERS, ON, "CREATE POLICY own ON call_summaries USING (user_id = current_setting('app.current_tenant'))"],
         f"public.{MEANS}contains values",
     ),
@@ -63,19 +63,19 @@ REFUSED: dict[str, tuple[list[str], str]] = {
         [*NUMBERS, f"CREATE POLICY own ON call_summaries USING ({TENANT})"],
         f"public.{MEANS}contains values",
     ),
-    "a foreign key to somebody's table": (
+    "a foreign key to a table outside the model": (
         ["CREATE TABLE customers (id integer PRIMARY KEY)", f"{COLUMN} REFERENCES customers"],
         f"public.{MEANS}references public.customers (call_summaries_customer_id_fkey)",
     ),
-    "a key of its own": (
+    "a unique constraint on the column alone": (
         [COLUMN, "ALTER TABLE call_summaries ADD CONSTRAINT number UNIQUE (customer_id)"],
         f"public.{MEANS}is unique by number",
     ),
-    "an index of its own": (
+    "a unique index on the column alone": (
         [COLUMN, "CREATE UNIQUE INDEX number ON call_summaries (customer_id)"], f"public.{MEANS}is unique by number",
     ),
-    "a default of another system": ([f"{COLUMN} DEFAULT 42"], f"public.{MEANS}contains values other than 1 (42"),
-    "a default that no row has yet": (
+    "a default other than 1": ([f"{COLUMN} DEFAULT 42"], f"public.{MEANS}contains values other than 1 (42"),
+    "a new default that no row has yet": (
         [COLUMN, "ALTER TABLE call_summaries ALTER customer_id SET DEFAULT 42"], f"public.{MEANS}has the default 42",
     ),
     "a sequence's numbers": (
@@ -119,21 +119,21 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     "a database that may only be read": (
         [f"ALTER DATABASE {NAME} {READ_ONLY}'tru'"], "default_transaction_read_only is on for alice (database",
     ),
-    "no column left": (
+    "no room for another column": (
         ["ALTER TABLE memories " + ", ".join(f"ADD COLUMN c{number} boolean" for number in range(1590))],
         "public.memories has 1,600 columns, including dropped ones",
     ),
-    "a function of another language": (
+    "a function in another language": (
         ["DROP FUNCTION update_personality_averages(varchar)",
          f"{FUNCTION} RETURNS void LANGUAGE sql BEGIN ATOMIC SELECT 1; END"],
         "public.update_personality_averages(character varying) is written in sql",
     ),
-    "a function of another result": (
+    "a function with another return type": (
         ["DROP FUNCTION update_personality_averages(varchar)",
          f"{FUNCTION} RETURNS integer LANGUAGE plpgsql AS 'BEGIN RETURN 1; END'"],
         "public.update_personality_averages(character varying) returns integer",
     ),
-    "a procedure of its name": (
+    "a procedure with the function's name": (
         ["DROP FUNCTION update_personality_averages(varchar)",
          "CREATE PROCEDURE update_personality_averages(p_user_id varchar) LANGUAGE plpgsql AS 'BEGIN NULL; END'"],
         "public.update_personality_averages(character varying) is a procedure in the language plpgsql",
@@ -149,22 +149,22 @@ NAMED: dict[str, tuple[list[str], str]] = {
     "an unlogged table": (
         ["ALTER TABLE memories SET UNLOGGED"], "public.memories is unlogged: a crash of the server truncates it",
     ),
-    "ones by accident": (
+    "a column that contains only 1": (
         [COLUMN, "UPDATE call_summaries SET customer_id = 1"],
         f"public.{MEANS}and contains 1 in all 123 rows".replace(", and", " and"),
     ),
-    "a table that may not be read": (
+    "a table that the service cannot read": (
         [f"ALTER TABLE {table} OWNER TO operator" for table in TABLES]
         + [f"GRANT INSERT, UPDATE, DELETE ON memories TO {OWNER}"],
         f"{OWNER} has no privilege to read public.memories",
     ),
 }  # fmt: skip
 HARMLESS: dict[str, list[str]] = {
-    "no value in a key": [
+    "null values in a key": [
         "ALTER TABLE caller_profiles ALTER user_id DROP NOT NULL, DROP CONSTRAINT caller_profiles_user_id_key",
         insert("caller_profiles", {"user_id": None}, {"user_id": None}),
     ],
-    "a key of another tenant": [
+    "the same key for two tenants": [
         "ALTER TABLE caller_profiles DROP CONSTRAINT caller_profiles_user_id_key, ADD customer_id integer DEFAULT 1",
         insert("caller_profiles", *({"user_id": "+7", "customer_id": tenant} for tenant in (1, 2))),
         "ALTER TABLE caller_profiles ENABLE ROW LEVEL SECURITY",
@@ -175,9 +175,9 @@ HARMLESS: dict[str, list[str]] = {
     "an event trigger that is off": [
         *GUARD, f"ALTER FUNCTION guard() OWNER TO {OWNER}", "ALTER EVENT TRIGGER guard DISABLE",
     ],
-    "a column list that holds the tenant's key": ["CREATE PUBLICATION p FOR TABLE memories (id, k)"],
-    "a list of a publication of inserts": [f"{AVERAGES} (user_id) WITH (publish = 'insert')"],
-    "a weaker setting": [
+    "a column list that contains the key": ["CREATE PUBLICATION p FOR TABLE memories (id, k)"],
+    "a column list of a publication for inserts only": [f"{AVERAGES} (user_id) WITH (publish = 'insert')"],
+    "a setting that the role's setting overrides": [
         f"ALTER DATABASE {NAME} {READ_ONLY}'on'", f"ALTER ROLE {OWNER} IN DATABASE {NAME} {READ_ONLY}'off'",
     ],
     "an identity column": ["ALTER TABLE memories ADD COLUMN n integer GENERATED ALWAYS AS IDENTITY"],

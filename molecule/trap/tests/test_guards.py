@@ -13,7 +13,7 @@ from lab import MIGRATE, PLUGINS, Host, Run, copied_checkout
 pytestmark = pytest.mark.wide
 
 UTILS = f"{PLUGINS}/module_utils"
-# Planted code runs slowly for every row, but has sprung after a few rows. A short timeout therefore suffices.
+# Planted code runs slowly for every row, but a few rows are enough to detect it. A short timeout therefore suffices.
 MIGRATION = (*MIGRATE, READABLE, "-etenancy_transaction_timeout=20")
 RESTORE = ("rollback.yml", "-erollback_mode=restore", "-erollback_confirm=YES")
 # This column leaves rows without a tenant, so the backfill runs before the stop.

@@ -36,9 +36,11 @@ class Trap:
         return int(self._machine.run(f"sudo stat --format=%s {LOG}"))
 
     def sprung(self) -> list[str]:
-        """Return the code that has run with more privileges than its owner's since the last call, each with the role
-        that ran it."""
+        """Return a note for each piece of planted code that has run with more privileges than its owner has.
+
+        A note names the code and the role that ran it. Earlier calls' notes are not returned again.
+        """
         begin, self._read = self._read, self._size()
-        # Only the log lines of the notes count, because the statement that plants the code also contains the word TRAP.
+        # Only messages that begin with TRAP count, because a logged statement that plants code also contains TRAP.
         found = self._machine.run(f"sudo tail --bytes=+{begin + 1} {LOG} | grep -o 'LOG: *TRAP .*' | sort -u || true")
         return [line.split("TRAP ", 1)[1] for line in found.splitlines()]

@@ -28,8 +28,7 @@ def document(run: Run) -> dict[str, Any]:
 
 
 def without_changing(run: Run) -> str:
-    """Return a document's text without the fields that differ between two runs, as docs/verify.schema.json names
-    them."""
+    """Return a document's text without the fields that, according to docs/verify.schema.json, differ between runs."""
     found = copy.deepcopy(document(run))
     del found["started"], found["completed"]
     for part in found["hosts"]:
@@ -40,7 +39,7 @@ def without_changing(run: Run) -> str:
 
 
 def kept(directory: Path, url: str) -> list[str]:
-    """Return the arguments that keep a state and metrics, and notify a webhook."""
+    """Return the arguments with which a run writes its state and metrics, and notifies a webhook."""
     state, metrics = directory / "state", directory / "tenancy.prom"
     return [f"-everify_state_directory={state}", f"-everify_metrics_file={metrics}", told(directory, url)]
 
