@@ -1,4 +1,4 @@
-"""Write the record of a run as it is in the current phase."""
+"""Write the record of a run with its state in the current phase."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ WARNINGS = ("warnings", "deprecations")
 
 
 def _if_phased(method: Callable[..., None]) -> Callable[..., None]:
-    """Return ``method``, changed to leave the events of other collections' playbooks to the default callback."""
+    """Wrap ``method`` so that the default callback handles the event unless ``phased`` is true."""
 
     @functools.wraps(method)
     def call(self: CallbackModule, *args: Any, **kwargs: Any) -> None:
@@ -81,9 +81,10 @@ class Progress:
         self.job = jobs.Job()
 
     def lasting(self, phase: Mapping[str, str], *, estimated: bool) -> str:
-        """Return the duration of a phase so far and, if it lasted at least LONG seconds in the last run, that duration.
+        """Return the duration of a phase so far and, if known, its duration in the last run, as text.
 
-        The duration in the last run is omitted if the phase has another estimate (``estimated``).
+        The latter is omitted if it is shorter than LONG seconds or exceeded, or if the phase has another estimate
+        (``estimated``).
         """
         seconds, whole = clock.seconds(phase["started"]), self.expected.get(phase["name"], 0)
         is_known = whole >= LONG and seconds <= whole and not estimated
@@ -226,7 +227,7 @@ class CallbackModule(Default):  # type: ignore[misc]
         if self.phased:
             # With JSON output, standard output must contain only the document that the verdict callback prints.
             self._silent = installed.prints_json(path, load_extra_vars(playbook._loader))
-            # To look up a filter loads the whole collection. Load it once here, not again in the process of each task.
+            # Looking up a filter loads the whole collection. Load it once here, not again in the process of each task.
             filter_loader.get("aimemory.tenancy.plan_result")
             if not self._silent:
                 self._foot.begin()

@@ -19,7 +19,7 @@ options:
         type: str
         required: true
       table:
-        description: The table of the attempt, or empty.
+        description: The table of the attempt, or an empty string.
         type: str
         required: true
       sentence:

@@ -81,9 +81,9 @@ options:
     required: true
   encrypt:
     description:
-      - Whether M(aimemory.tenancy.backup_encrypt) encrypts the backup afterwards. The key is not passed to this module,
-        because Ansible would store it in the job's files. The backup then keeps the suffix C(.partial) and
-        gets no C(manifest.json), and no old backup is removed.
+      - Whether M(aimemory.tenancy.backup_encrypt) encrypts the backup afterwards. If so, the backup keeps the suffix
+        C(.partial) and gets no C(manifest.json), and no old backup is removed.
+      - The key is not passed to this module, because Ansible would store it in the job's files.
     type: bool
     required: true
   keep:
@@ -140,7 +140,7 @@ left:
   type: list
 """
 
-# Databases that earlier releases of this runbook created for test restores on the running server.
+# Find the databases that earlier releases of this runbook created for test restores on the running server.
 SCRATCH = "SELECT datname::text FROM pg_catalog.pg_database WHERE regexp_replace(datname, '\\d{8}_\\d{6}$', '') = %s"
 
 
@@ -181,8 +181,10 @@ class Backup:
         return {"manifest": manifest, "throwaway": copy if wanted["proof"] == "kept" else {}, "left": left}
 
     def _prove(self, tables: list[dict[str, Any]]) -> dict[str, Any]:
-        """Restore the dump and compare the copy with the dumped rows, because an untested dump may not be
-        restorable. Raises TenancyError."""
+        """Restore the dump into a throwaway server, and return the result of the restore.
+
+        Raises TenancyError if the dump cannot be restored, or if the restored rows differ from the dumped ones.
+        """
         try:
             copy = self.copy.make(self.partial, tables, "full")
         except (TenancyError, psycopg2.Error, OSError) as error:

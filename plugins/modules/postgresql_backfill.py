@@ -108,7 +108,7 @@ def retried(cursor: Any, statements: list[str], wanted: Mapping[str, Any]) -> No
 
 
 def remove(cursor: Any, name: str, wanted: Mapping[str, Any]) -> None:
-    """Remove a login that a run left behind. Raises BackfillError if the role was not created by a run."""
+    """Remove the login, if it exists. Raises BackfillError if the role was not created by a run."""
     cursor.execute("SELECT shobj_description(oid, 'pg_authid') FROM pg_roles WHERE rolname = %s", (name,))
     found = cursor.fetchone()
     if found is None:

@@ -110,7 +110,7 @@ def transact(wanted: Mapping[str, Any], *, commits: bool) -> dict[str, Any]:
     """Run the transaction and return its result. Raises the errors of ``transaction.run``, and SessionError."""
     settings = dict(transaction.SETTINGS)
     if not wanted["commit"]:
-        # Rows that other sessions store at the same time then do not affect the result.
+        # At this isolation level, rows that other sessions store at the same time do not affect the result.
         settings["default_transaction_isolation"] = "repeatable read"
     where = (wanted["user"], wanted["database"], wanted["port"])
     with (

@@ -94,7 +94,8 @@ class Look:
         self._caller, self._names = caller, api.names(wanted["names"])
         self._conversation = api.Conversation(wanted["url"], wanted["timeout"])
         self._other: dict[str, Any] = wanted["other"]
-        # Before an endpoint without a token is called, a request to this endpoint sets the session's tenant.
+        # Before each request without a token, a request to this endpoint, the first with claims, sets the session's
+        # tenant.
         self._first: dict[str, Any] | None = next((item for item in wanted["endpoints"] if item["claims"]), None)
 
     def at(self, endpoint: dict[str, Any]) -> dict[str, Any]:
@@ -123,7 +124,10 @@ class Look:
         return self._conversation.ask(endpoint["method"], endpoint["path"], endpoint["body"], headers)
 
     def close(self) -> None:
-        """Send a final request as the tenant, because the session keeps the last tenant, and close the connection."""
+        """Reset the session to the tenant with a final request, and close the connection.
+
+        The session keeps the tenant of the last request.
+        """
         if self._first is not None:
             self._send(self._first, other=False)
         self._conversation.close()

@@ -77,7 +77,7 @@ def renamed(database: Database, argument: str) -> list[str]:
 
 
 def without_a_path(database: Database) -> list[str]:
-    """Return the statements that qualify the names in the older release's functions and remove their search path."""
+    """Return the statements that qualify the names in the older release's functions and empty their search path."""
     found = []
     for function in (f"{UPDATE}(varchar)", f"{TRIGGERED}()"):
         header, body = database.value(f"SELECT pg_get_functiondef('{function}'::regprocedure)").split("AS $function$")
