@@ -1,4 +1,4 @@
-"""Format the results as tables for the terminal and results.md, and as a plot."""
+"""Format the results as tables for the terminal and results.md, and as plots."""
 
 from __future__ import annotations
 

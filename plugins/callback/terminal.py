@@ -83,8 +83,8 @@ class Progress:
     def lasting(self, phase: Mapping[str, str], *, estimated: bool) -> str:
         """Return the duration of a phase so far and, if known, its duration in the last run, as text.
 
-        The latter is omitted if it is shorter than LONG seconds or exceeded, or if the phase has another estimate
-        (``estimated``).
+        The latter is omitted if it is shorter than LONG seconds or already exceeded. It is also omitted if the phase
+        has another estimate (``estimated``).
         """
         seconds, whole = clock.seconds(phase["started"]), self.expected.get(phase["name"], 0)
         is_known = whole >= LONG and seconds <= whole and not estimated
@@ -156,7 +156,7 @@ class CallbackModule(Default):  # type: ignore[misc]
             progress.shown += 1
 
     def _close(self, host: str) -> None:
-        """Show the last phase."""
+        """Show the last phase with its outcome, and stop the progress display of the host."""
         progress = self._hosts[host]
         if progress.shown < len(progress.phases):
             self._phase(
@@ -198,7 +198,7 @@ class CallbackModule(Default):  # type: ignore[misc]
                 self._close(host)
 
     def _failed(self, host: str, name: str, result: Mapping[str, Any], title: str = "FAILED") -> None:
-        """Print a failure with all messages of the failed task, except those that were printed before."""
+        """Print a failure with all messages of the failed task, unless the failure was printed before."""
         progress = self._hosts[host]
         # The summary of the run already reports that the operator cancelled the run.
         if progress.cancelled:

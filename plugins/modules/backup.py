@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Take a backup of a database, and test it with a restore before it gets its final name."""
+"""Take a backup of a database, and test the backup with a restore before it receives its final name."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import Ten
 
 DOCUMENTATION = r"""
 module: backup
-short_description: Take a backup of a database, and test it with a restore before it gets its final name
+short_description: Take a backup of a database, and test the backup with a restore before it receives its final name
 description:
   - Removes leftovers of lost runs, and runs C(pg_dump). Counts and hashes the rows of every table in the same exported
     snapshot (PostgreSQL manual, 9.28.5 "Snapshot Synchronization Functions"). The numbers therefore match the dump even
@@ -124,9 +124,9 @@ RETURN = r"""
 manifest:
   description:
     - Contents of C(manifest.json). C(tables) has one entry for each table, with schema, name, partitioned, rows and
-      hash (null for a partitioned table or one that is too large). C(snapshot_xmin) is the oldest transaction that was
-      running at the time C(created); the dump may lack rows of this transaction and of later ones. C(duration_seconds)
-      is the duration of pg_dump, and C(proven_seconds) that of the test restore (null without a test restore).
+      hash (null for a partitioned table or one that is too large). C(snapshot_xmin) is the ID of the oldest
+      transaction that was running at the time C(created). The dump may lack rows of this and of later transactions.
+      C(duration_seconds) is the duration of pg_dump, and C(proven_seconds) that of the test restore (null without one).
       C(size_bytes) is the size of all files, and C(sha256) is the SHA-256 of C(SHA256SUMS).
   returned: success
   type: dict

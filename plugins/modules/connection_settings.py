@@ -10,7 +10,7 @@ description:
     Reads the effective settings from C(ssh -G), and the origin of the options from Ansible. Sends nothing to the host.
   - >-
     If no setting keeps idle connections open, the task adds C(ServerAliveInterval), and closes the
-    shared connection of an earlier command.
+    shared connection that an earlier command opened.
   - Never changes a value that the operator configured.
 options: {}
 author: AI-Memory operations

@@ -32,8 +32,8 @@ DOCUMENTATION = r"""
 module: cutover
 short_description: Change a service's database while the service is stopped, or while it renews its sessions
 description:
-  - Does everything that affects callers in one call on the server. With several modules, the time between the calls
-    would be most of the downtime. The call continues if the connection of the run is lost.
+  - Does everything that affects callers in one call on the server. If several modules did this work, most of the
+    downtime would be the time between their calls. The call continues if the run loses its SSH connection.
   - The stages are C(stop), C(apply) and C(start). A stage runs only if its options request it. A failure skips the
     later stages, and rolls back an open transaction.
   - With O(renew), the service is not stopped. The stages are C(bridge), C(renew), C(apply) and C(answer), or

@@ -87,7 +87,7 @@ stage:
   returned: always
   type: str
 share:
-  description: The copied share of all tables' bytes in this stage, from 0 to 1; null if it is not known.
+  description: The share of the tables' total size that the stage has copied, from 0 to 1; null if it is not known.
   returned: always
   type: float
 detail:
