@@ -1,4 +1,4 @@
-"""The database of the boat rental, the example of another application, on a test server."""
+"""The database of the boat rental, an example of another application, on a test server."""
 
 from __future__ import annotations
 

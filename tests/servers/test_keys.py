@@ -1,4 +1,4 @@
-"""Natural keys of every form are found, and are replaced according to their definition or refused by name."""
+"""Natural keys of every form are found. Each is replaced by a key of the same form, or refused by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""While the service runs, the transaction reads as many rows of a large database as of a small one."""
+"""While the service runs, the transaction reads the same number of rows in a large database as in a small one."""
 
 from __future__ import annotations
 

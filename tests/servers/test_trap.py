@@ -26,7 +26,7 @@ PLANT = ROOT / "molecule/trap/plant.sql"
 
 
 class Trap:
-    """A database in which the service's role has planted code for the administrator."""
+    """A database in which the service's role has planted code that the administrator could run."""
 
     def __init__(self, server: Server) -> None:
         """Plant the trap as the service's role."""
