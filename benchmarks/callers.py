@@ -56,8 +56,8 @@ class Felt:
     """The result of a cell: its requests, the summaries before and during the change, and the times of the phases.
 
     ``began`` and ``ended``, and the times of the phases, are in seconds since the epoch. ``locked`` is the duration of
-    the lock in seconds, or None if the run's record does not contain it. ``refused`` is the reason why the run changed
-    nothing, or "".
+    the lock in seconds, or None if the run's record does not contain it. ``refused`` is the reason if the run was
+    refused, or "".
     """
 
     cell: Cell

@@ -63,7 +63,7 @@ def variants(cluster: Cluster, template: str) -> None:
 
 @contextlib.contextmanager
 def sessions(cluster: Cluster) -> Iterator[dict[str, psycopg2.extensions.cursor]]:
-    """Yield a session of the service in each variant."""
+    """Yield a cursor of the service's login in each variant's database, by variant."""
     with contextlib.ExitStack() as stack:
         yield {
             variant: stack.enter_context(contextlib.closing(cluster.connect(variant, "alice", options))).cursor()

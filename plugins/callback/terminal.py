@@ -277,7 +277,7 @@ class CallbackModule(Default):  # type: ignore[misc]
         self._ended(result)
 
     def _warn(self, result: Any) -> None:
-        """Print the warnings of a task. Its error is printed only once, as a failure."""
+        """Print the warnings of a task, but not its error, which is printed as a failure."""
         said = {key: messages.visible_document(result.result[key]) for key in WARNINGS if key in result.result}
         with self._foot:
             self._handle_warnings(said)
@@ -316,7 +316,7 @@ class CallbackModule(Default):  # type: ignore[misc]
 
     @_if_phased
     def v2_runner_on_unreachable(self, result: Any) -> None:
-        """Print that the connection to the host was lost."""
+        """Print that the host is unreachable."""
         self._warn(result)
         self._failed(result.host.name, self._name(result.task), result.result, "UNREACHABLE")
         self._hosts[result.host.name].failed = "unreachable"

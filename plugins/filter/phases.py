@@ -66,7 +66,7 @@ def plan_rehearsed(made: Document, source: Document, wanted: Document, measured:
 
 
 def plan_transaction(found: Findings, state: Document, source: Document, wanted: Document) -> dict[str, Any]:
-    """Return the transaction for the statements ``found``: see ``planning.transaction``.
+    """Return the transaction for the statements in ``found``: see ``planning.transaction``.
 
     ``wanted`` contains goal, strategy and limits.
     """

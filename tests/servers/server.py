@@ -52,7 +52,7 @@ def unpacked(major: int) -> Path:
 
 
 class Server:
-    """A running server of version ``major``, with the superuser postgres. ``directory`` contains its socket and data."""
+    """A running server of version ``major`` with the superuser postgres. ``directory`` contains its socket and data."""
 
     def __init__(self, major: int, directory: Path, **settings: str) -> None:
         """Create the data directory of the server and start it."""

@@ -39,7 +39,7 @@ def metrics(tenant: int, count: int = 60) -> list[dict[str, Any]]:
 
 
 def statements(rows: list[dict[str, Any]]) -> list[str]:
-    """Return statements that store one to three rows each, and one that averages the scores of a caller without rows."""
+    """Return statements that store up to three rows each, and one that averages the scores of a caller without rows."""
     found, left = [], list(rows)
     for size in (1, 2, 3) * (len(rows) // 6 + 1):
         if left[:size]:
