@@ -61,8 +61,8 @@ EXAMPLES = r"""
 RETURN = r"""
 result:
   description:
-    - findings (of the proof), rows (of each table that was counted), durations (seconds, by the statement's id) and
-      seconds (in total).
+    - findings (of the proof), rows (the row count of each counted table), durations (seconds, by the statement's id)
+      and seconds (in total).
   returned: success
   type: dict
 rows:

@@ -13,8 +13,8 @@ DOCUMENTATION = r"""
 module: service_endpoints
 short_description: Find the endpoints of a service that show one tenant another tenant's rows
 description:
-  - Calls each endpoint as another tenant, as the tenant itself, and as the other tenant again. All requests use one
-    connection, so that one worker and its session handle all of them. A value belongs to the tenant if the tenant sees
+  - Calls each endpoint as another tenant, as the tenant in O(endpoints[].claims), and as the other tenant again. All
+    requests use one connection, so that one worker and its session handle all of them. A value belongs to the tenant if the tenant sees
     the value and the other tenant did not see it before. The endpoint leaks the value if the other tenant sees it
     afterwards.
   - An endpoint without a token uses the tenant of the session, which is the tenant of the previous request.
