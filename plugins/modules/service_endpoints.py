@@ -14,9 +14,9 @@ module: service_endpoints
 short_description: Find the endpoints of a service that show one tenant another tenant's rows
 description:
   - Calls each endpoint as another tenant, as the tenant in O(endpoints[].claims), and as the other tenant again. All
-    requests use one connection, so that one worker and its session handle all of them. A value belongs to the tenant if the tenant sees
-    the value and the other tenant did not see it before. The endpoint leaks the value if the other tenant sees it
-    afterwards.
+    requests use one connection, so that one worker and its session handle all of them. A value belongs to the tenant if
+    the tenant sees the value and the other tenant did not see it before. The endpoint leaks the value if the other
+    tenant sees it afterwards.
   - An endpoint without a token uses the tenant of the session, which is the tenant of the previous request.
   - The content of the responses is not returned. The headers may be secrets, so the task needs C(no_log). Runs as root.
 extends_documentation_fragment:
@@ -94,8 +94,7 @@ class Look:
         self._caller, self._names = caller, api.names(wanted["names"])
         self._conversation = api.Conversation(wanted["url"], wanted["timeout"])
         self._other: dict[str, Any] = wanted["other"]
-        # Before each request without a token, a request to this endpoint, the first with claims, sets the session's
-        # tenant.
+        # Before each request without a token, a request to the first endpoint with claims sets the session's tenant.
         self._first: dict[str, Any] | None = next((item for item in wanted["endpoints"] if item["claims"]), None)
 
     def at(self, endpoint: dict[str, Any]) -> dict[str, Any]:
