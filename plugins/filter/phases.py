@@ -77,8 +77,8 @@ def is_committed(failed: Document, is_known: bool, left: Findings, planned: Find
     """Return whether the change of a failed run was committed.
 
     ``is_known`` is whether an earlier call committed the change. ``failed`` is Ansible's result of the failed task. A
-    result of the cutover module shows whether the change was committed. If the module's call was lost, the change
-    counts as committed if the remaining statements (``left``) differ from all statements (``planned``).
+    result of the cutover module shows whether the change was committed. If the module's call was lost, a
+    difference between the remaining statements (``left``) and all statements (``planned``) shows that it was committed.
     """
     if is_known or "stages" in failed:
         return is_known or "result" in failed

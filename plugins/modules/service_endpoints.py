@@ -123,9 +123,9 @@ class Look:
         return self._conversation.ask(endpoint["method"], endpoint["path"], endpoint["body"], headers)
 
     def close(self) -> None:
-        """Reset the session to the tenant with a final request, and close the connection.
+        """Send a final request as the tenant of the first endpoint with claims, and close the connection.
 
-        The session keeps the tenant of the last request.
+        The session keeps the tenant of its last request, which must not be the other tenant.
         """
         if self._first is not None:
             self._send(self._first, other=False)
