@@ -31,7 +31,7 @@ SHELL, STOP, LIVE = "shell script", "stop", "live"
 # The seconds of load before and after a change. The load before the change is the baseline.
 BEFORE, AFTER = 20, 5
 CONFIRMED = ("migrate.yml", "-emigrate_confirm=YES", "-ebackup_copy_max_bytes=0")
-# Matches the message of a run that is refused because the service is unhealthy. Captures the path and the rest.
+# Matches the message of a run that is refused because the service is unhealthy. Captures the path and the reason.
 UNHEALTHY = re.compile(r"https?://[^/\s]+(/.+) before anything was stopped: ")
 
 
@@ -56,8 +56,8 @@ class Felt:
     """The result of a cell: its requests, the summaries before and during the change, and the times of the phases.
 
     ``began`` and ``ended``, and the times of the phases, are in seconds since the epoch. ``locked`` is the duration of
-    the lock in seconds, or None if the run's record does not contain it. ``refused`` is the reason why the run changed
-    nothing, or "".
+    the lock in seconds, or None if the run's record does not contain it. ``refused`` is the reason if the run was
+    refused, or "".
     """
 
     cell: Cell
@@ -86,8 +86,8 @@ def by_hand(host: Host) -> dict[str, Any]:
 def refusal(record: Mapping[str, Any]) -> str:
     """Return why a run found the service unhealthy and was refused, or "" if the run ended in any other way.
 
-    If the load keeps the service too busy to be healthy, this is a result of the measurement. Any other failure is an
-    error. The record of the shell script, which refuses nothing, is empty.
+    If the load keeps the service too busy to be healthy, the refusal is a result of the measurement. Any other failure
+    is an error. The shell script refuses nothing, and its record is empty.
     """
     failure = record.get("failure")
     if failure is None or not answers.is_untouched(record):
@@ -169,7 +169,7 @@ def measure(host: Host, cell: Cell) -> Felt:
     with workers(host, cell):
         host.reset()
         host.sql("CHECKPOINT")
-        # A run counts the errors in the journal of the last hour, which has the lines of earlier cells.
+        # Clear the journal: a run counts the errors of the last hour, which would include those of earlier cells.
         host.run("sudo journalctl --quiet --rotate && sudo journalctl --quiet --vacuum-time=1s")
         with load(host, cell.rate) as sent:
             time.sleep(BEFORE)

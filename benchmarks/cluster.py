@@ -65,7 +65,7 @@ class Cluster:
             return cursor.fetchall() if cursor.description else []
 
     def script(self, database: str, user: str, path: Path, **variables: object) -> None:
-        """Run the SQL script at ``path`` with psql and these psql variables."""
+        """Run the SQL script at ``path`` with psql, with ``variables`` as psql variables."""
         subprocess.run(
             ["podman", "exec", "--interactive", NAME, "psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1",
              "--host=/socket", f"--username={user}", f"--dbname={database}", "--file=-",

@@ -1,4 +1,4 @@
-"""Measure the wall time of a run on several hosts, which migrates a canary first and then the others in parallel."""
+"""Measure the wall time of a run that migrates a canary host first, and then the other hosts in parallel."""
 
 from __future__ import annotations
 

@@ -37,8 +37,8 @@ WAYS = {BY_INDEX: ("enable_seqscan", "enable_sort"), "nearest, exact": ("enable_
 # The options of the session in each variant. The release of the service in "before" and "bridge" sets no tenant.
 TENANT = "-c app.current_tenant=1"
 VARIANTS = {"before": "", "no_rls": TENANT, "bridge": "", "enforced": TENANT, "guide": TENANT}
-# The time limit for a query in each variant, in seconds, and the maximum and minimum number of executions. The variants
-# take turns. The time limit reduces the number of executions of a slow query.
+# The time limit for all executions of a query in each variant, in seconds, and their maximum and minimum number. The
+# variants take turns. The time limit reduces the number of executions of a slow query.
 SECONDS, MOST, LEAST = 1.5, 1000, 15
 
 
@@ -63,7 +63,7 @@ def variants(cluster: Cluster, template: str) -> None:
 
 @contextlib.contextmanager
 def sessions(cluster: Cluster) -> Iterator[dict[str, psycopg2.extensions.cursor]]:
-    """Yield a session of the service in each variant."""
+    """Yield a cursor of the service's login in each variant's database, by variant."""
     with contextlib.ExitStack() as stack:
         yield {
             variant: stack.enter_context(contextlib.closing(cluster.connect(variant, "alice", options))).cursor()
@@ -72,7 +72,7 @@ def sessions(cluster: Cluster) -> Iterator[dict[str, psycopg2.extensions.cursor]
 
 
 def scans(node: dict[str, Any]) -> list[str]:
-    """Return the distinct scans below a node of EXPLAIN (FORMAT JSON): the used indexes, and other scans of tables."""
+    """Return the distinct scans at or below a node of EXPLAIN (FORMAT JSON): index names, and other scans of tables."""
     found = [scan for child in node.get("Plans", ()) for scan in scans(child)]
     if "Scan" in node["Node Type"]:
         found.append(node.get("Index Name") or f"{node['Node Type']} of {node['Relation Name']}")

@@ -40,7 +40,7 @@ def _searches(cluster: Cluster, tenant: int, *settings: str) -> tuple[list[list[
     found, times = [], []
     with contextlib.closing(cluster.connect("recall", "alice", f"-c app.current_tenant={tenant}")) as connection:
         cursor = connection.cursor()
-        # Load pgvector's library, because its settings do not exist before.
+        # Load pgvector's library, which defines the settings.
         cursor.execute("SELECT '[1]'::vector <-> '[2]'::vector")
         for setting in settings:
             cursor.execute(setting)

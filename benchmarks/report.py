@@ -1,4 +1,4 @@
-"""Format the results as tables for the terminal and results.md, and as a plot."""
+"""Format the results as tables for the terminal and results.md, and as plots."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def plot_latency(found: Sequence[Felt], path: Path) -> None:
     """Plot the latency of requests over time, for each kind of change under the load of the first cell.
 
     The time starts with the change. A failed request appears at the client's timeout. The phases are those of the run
-    with the live strategy or, without it, of the last run.
+    with the live strategy or, if it was not measured, of the last run that recorded phases.
     """
     chosen = [felt for felt in found if _load_of(felt) == _load_of(found[0])]
     limit = PATIENCE * 1000

@@ -111,7 +111,7 @@ def host_sections(rounds: int, sizes: list[int], found: dict[str, Results]) -> S
 
 
 def goal_sections(rounds: int, sizes: list[int], found: dict[str, Results]) -> Sections:
-    """Yield the section that compares the results of all other parts with their goals."""
+    """Yield the section that compares the results of the parts in PARTS with their goals."""
     yield (
         "Goals",
         report.table(
@@ -146,7 +146,7 @@ def loaded_sections(selected: list[Cell]) -> Sections:
     known = {tuple(row[: len(KEY)]): row for row in report.rows(RESULTS.read_text(), title, len(heads))}
     measured = []
     for felt in callers(selected):
-        # A refused run changed nothing, so the plot omits its load.
+        # A refused run changed nothing, so the plot omits it.
         if not felt.refused:
             measured.append(felt)
             report.plot_latency(measured, HERE / "latency.svg")

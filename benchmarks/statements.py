@@ -36,8 +36,8 @@ def _work(host: str, database: str, statement: str, results: Connection) -> None
     worst = 0.0
     while not results.poll():
         started = time.perf_counter()
-        # A statement that waits for the guide's change then fails, because the change alters the table. The time of the
-        # wait still counts.
+        # A statement that has waited for the guide's change fails, because the change has altered its table. The time
+        # of the wait still counts.
         with contextlib.suppress(psycopg2.Error):
             cursor.execute(statement)
         worst = max(worst, time.perf_counter() - started)

@@ -87,7 +87,7 @@ def _json(document: Any) -> bytes:
 
 
 def packed(content: dict[str, bytes], time: int) -> bytes:
-    """Return the members as a compressed archive in which all have the given time, in seconds since 1970."""
+    """Return a compressed archive of the members, each with the given modification time in seconds since 1970."""
     directories = {item["name"] for item in json.loads(content["FILES.json"])["files"] if item["ftype"] == "dir"}
     stream = io.BytesIO()
     with (

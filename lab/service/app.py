@@ -210,7 +210,7 @@ def delete_expired_memories() -> None:
 
 @app.get("/health")
 async def health() -> Row:
-    """Return the health. FAULT: the status depends only on the language model, and the count sets no tenant."""
+    """Return the status. FAULT: it depends only on the language model, and the count of memories sets no tenant."""
     try:
         await embedding("health")
         status = "healthy"

@@ -1,6 +1,6 @@
 """Write an archive of text files on this machine, within the process of ansible-playbook.
 
-The community.general.archive module belongs to another collection, and can only archive files that are on disk.
+The community.general.archive module is not used: it belongs to another collection and only archives files on disk.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ def write(known: Mapping[str, Any], log: Path) -> str:
 
 
 def expect(known: Mapping[str, Any], directory: str) -> list[str]:
-    """Return lines that predict the real run, or none unless this is a dry run that found work to do.
+    """Return lines that predict the real run, if this is a dry run that succeeded and found work to do.
 
     ``directory`` contains the records of earlier runs.
     """

@@ -1,7 +1,7 @@
 """Fetch a backup archive, verify the checksum of the fetched file, and give the file its final name.
 
-The ``fetch`` action computes a second checksum on the server, and writes the final file before the check. A task that
-is delegated to localhost starts another Python interpreter.
+Unlike this plugin, the ``fetch`` action computes a second checksum on the server, and writes the final file before it
+verifies the checksum. A task that is delegated to localhost would start another Python interpreter.
 """
 
 from __future__ import annotations

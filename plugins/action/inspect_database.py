@@ -14,7 +14,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     """Inspect ``database`` on the server whose Unix socket is in the directory ``host``.
 
     ``inspect`` contains ``model``, ``readable`` (further relations that the service can read) and ``url_options`` (the
-    options in DATABASE_URL). ``port`` and ``user`` have the same meaning as in the read_catalogs module.
+    options parameter of DATABASE_URL). ``port`` and ``user`` have the same meaning as in the read_catalogs module.
     """
 
     TRANSFERS_FILES = False

@@ -1,4 +1,4 @@
-"""Write the record of a run as it is in the current phase."""
+"""Write the record of an unfinished run."""
 
 from __future__ import annotations
 

@@ -23,9 +23,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     _supports_check_mode = False
 
     def run(self, tmp: str | None = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Return Ansible's result with ``path``. It reports no change, because a run's own files do not count.
+        """Return Ansible's result with ``path``. The task fails if the file cannot be written.
 
-        The task fails if the file cannot be written.
+        The result reports no change, because a run's own files do not count as changes.
         """
         result: dict[str, Any] = super().run(tmp, task_vars)
         _, arguments = self.validate_argument_spec(

@@ -53,7 +53,7 @@ WARNINGS = ("warnings", "deprecations")
 
 
 def _if_phased(method: Callable[..., None]) -> Callable[..., None]:
-    """Return ``method``, changed to leave the events of other collections' playbooks to the default callback."""
+    """Wrap ``method`` so that the default callback handles the event unless ``phased`` is true."""
 
     @functools.wraps(method)
     def call(self: CallbackModule, *args: Any, **kwargs: Any) -> None:
@@ -81,9 +81,10 @@ class Progress:
         self.job = jobs.Job()
 
     def lasting(self, phase: Mapping[str, str], *, estimated: bool) -> str:
-        """Return the duration of a phase so far and, if it lasted at least LONG seconds in the last run, that duration.
+        """Return the duration of a phase so far and, if known, its duration in the last run, as text.
 
-        The duration in the last run is omitted if the phase has another estimate (``estimated``).
+        The latter is omitted if it is shorter than LONG seconds or already exceeded. It is also omitted if the phase
+        has another estimate (``estimated``).
         """
         seconds, whole = clock.seconds(phase["started"]), self.expected.get(phase["name"], 0)
         is_known = whole >= LONG and seconds <= whole and not estimated
@@ -155,7 +156,7 @@ class CallbackModule(Default):  # type: ignore[misc]
             progress.shown += 1
 
     def _close(self, host: str) -> None:
-        """Show the last phase."""
+        """Show the last phase with its outcome, and stop the progress display of the host."""
         progress = self._hosts[host]
         if progress.shown < len(progress.phases):
             self._phase(
@@ -197,7 +198,7 @@ class CallbackModule(Default):  # type: ignore[misc]
                 self._close(host)
 
     def _failed(self, host: str, name: str, result: Mapping[str, Any], title: str = "FAILED") -> None:
-        """Print a failure with all messages of the failed task, except those that were printed before."""
+        """Print a failure with all messages of the failed task, unless the failure was printed before."""
         progress = self._hosts[host]
         # The summary of the run already reports that the operator cancelled the run.
         if progress.cancelled:
@@ -226,7 +227,7 @@ class CallbackModule(Default):  # type: ignore[misc]
         if self.phased:
             # With JSON output, standard output must contain only the document that the verdict callback prints.
             self._silent = installed.prints_json(path, load_extra_vars(playbook._loader))
-            # To look up a filter loads the whole collection. Load it once here, not again in the process of each task.
+            # Looking up a filter loads the whole collection. Load it once here, not again in the process of each task.
             filter_loader.get("aimemory.tenancy.plan_result")
             if not self._silent:
                 self._foot.begin()
@@ -276,7 +277,7 @@ class CallbackModule(Default):  # type: ignore[misc]
         self._ended(result)
 
     def _warn(self, result: Any) -> None:
-        """Print the warnings of a task. Its error is printed only once, as a failure."""
+        """Print the warnings of a task, but not its error, which is printed as a failure."""
         said = {key: messages.visible_document(result.result[key]) for key in WARNINGS if key in result.result}
         with self._foot:
             self._handle_warnings(said)
@@ -315,7 +316,7 @@ class CallbackModule(Default):  # type: ignore[misc]
 
     @_if_phased
     def v2_runner_on_unreachable(self, result: Any) -> None:
-        """Print that the connection to the host was lost."""
+        """Print that the host is unreachable."""
         self._warn(result)
         self._failed(result.host.name, self._name(result.task), result.result, "UNREACHABLE")
         self._hosts[result.host.name].failed = "unreachable"

@@ -103,7 +103,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
             self._display.display(verdict.text(document))
 
     def _settings(self, variables: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the rendered settings of a host. The results of roles contain no templates."""
+        """Return the settings of a host, rendered because they may contain templates."""
         templar = Templar(loader=self._play.get_loader(), variables=variables)
         return {name: templar.template(variables.get(name, default)) for name, default in SETTINGS.items()}
 

@@ -19,7 +19,7 @@ options:
         type: str
         required: true
       table:
-        description: The table of the attempt, or empty.
+        description: The table of the attempt, or an empty string.
         type: str
         required: true
       sentence:
@@ -38,9 +38,9 @@ options:
         type: str
       visible:
         description:
-          - The row count that the statement must return in its first column. The second column is the number of rows
-            that were stored since this count was determined. The first column may be larger by that number.
-          - The third column is the number of visible rows that the session should not see. It must be 0.
+          - The row count that the statement's first column must contain. The second column contains the number of rows
+            that were stored since this count was determined. The first column may exceed the count by that number.
+          - The third column contains the number of visible rows that the session should not see. It must be 0.
         type: int
       writes:
         description: Whether the statement may write. If false, it runs read-only.

@@ -9,7 +9,7 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   database:
-    description: The database.
+    description: Name of the database.
     type: str
     required: true
   port:

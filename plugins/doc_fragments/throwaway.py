@@ -28,8 +28,8 @@ options:
         elements: str
         default: []
       logins:
-        description: Further roles as which the administrator's system user can log in, in addition to those that the
-          restore needs.
+        description: Roles that the administrator's system user can log in as, in addition to those that the restore
+          needs.
         type: list
         elements: str
         default: []

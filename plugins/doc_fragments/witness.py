@@ -21,7 +21,7 @@ options:
     type: str
     required: true
   tables:
-    description: The tables that no other role may access.
+    description: Tables for which the module checks whether the role of each session can access them.
     type: list
     elements: str
     required: true

@@ -24,7 +24,8 @@ def describe_database(
     """Return the draft: files (by name), schema, the numbers of tables and decisions, and the difference.
 
     ``document`` is the result of the query. ``given`` contains the variables of the model that are already decided.
-    ``source`` is the whole model, if the inventory contains one. Without a model, the difference is empty.
+    ``source`` is the whole model, if the inventory contains one. The difference is between this model and the
+    database; without a model, it is empty.
     """
     try:
         if source is not None:

@@ -32,7 +32,7 @@ Findings = Sequence[dict[str, Any]]
 def plan_result(
     inspected: Document, source: Document, wanted: Document, snapshot: Document | None = None
 ) -> dict[str, Any]:
-    """Return the result of the plan role (see ``planning.result``) and the ``lines`` that show the plan.
+    """Return the result of the plan role and the ``lines`` that show the plan: see ``planning.result``.
 
     ``wanted`` is as in ``planning.result``, and also contains ``service`` and ``verbose``.
     """
@@ -51,7 +51,7 @@ def plan_statements(
 ) -> list[dict[str, Any]]:
     """Return the ordered statements that change ``state`` into ``goal``: see ``planning.statements``.
 
-    ``url_options`` are the options of DATABASE_URL. With ``careful``, a rollback is refused if a tenant other
+    ``url_options`` is the options parameter of DATABASE_URL. With ``careful``, a rollback is refused if a tenant other
     than the default tenant has rows, and a migration is refused if it cannot succeed.
     """
     return planning.statements(state, model.parse(source), goal, snapshot, url_options, careful=careful)
@@ -66,7 +66,7 @@ def plan_rehearsed(made: Document, source: Document, wanted: Document, measured:
 
 
 def plan_transaction(found: Findings, state: Document, source: Document, wanted: Document) -> dict[str, Any]:
-    """Return the transaction for the statements ``found``: see ``planning.transaction``.
+    """Return the transaction for the statements in ``found``: see ``planning.transaction``.
 
     ``wanted`` contains goal, strategy and limits.
     """
@@ -77,8 +77,8 @@ def is_committed(failed: Document, is_known: bool, left: Findings, planned: Find
     """Return whether the change of a failed run was committed.
 
     ``is_known`` is whether an earlier call committed the change. ``failed`` is Ansible's result of the failed task. A
-    result of the cutover module shows whether the change was committed. If the module's call was lost, the remaining
-    statements (``left``) are compared with all statements (``planned``).
+    result of the cutover module shows whether the change was committed. If the module's call was lost, a
+    difference between the remaining statements (``left``) and all statements (``planned``) shows that it was committed.
     """
     if is_known or "stages" in failed:
         return is_known or "result" in failed
@@ -124,8 +124,8 @@ def schema_differences(
 def snapshots_since(paths: Sequence[str]) -> list[str]:
     """Return the ``paths`` from the newest snapshot of an unmigrated database onwards, oldest first.
 
-    A path that ends in -partly.json is that of a migrated or partly migrated database. If there are only such paths,
-    return the newest one.
+    A path that ends in -partly.json names a snapshot of a migrated or partly migrated database. If there are only such
+    paths, return the newest one.
     """
     complete = [place for place, path in enumerate(paths) if not path.endswith("-partly.json")]
     return list(paths[complete[-1] :] if complete else paths[-1:])
@@ -134,8 +134,8 @@ def snapshots_since(paths: Sequence[str]) -> list[str]:
 def combined_snapshot(files: Sequence[Mapping[str, str]], source: Document) -> dict[str, Any]:
     """Return the oldest snapshot in ``files``, with its state updated from the later snapshots.
 
-    ``files`` contains at least one result of slurp, oldest first. ``unreadable`` contains a sentence for each file with
-    an unknown format. If it is not empty, the result contains only these sentences.
+    ``files`` contains at least one result of slurp, oldest first. In the result, ``unreadable`` contains a sentence for
+    each file with an unknown format. If it is not empty, the result has no other key.
     """
     texts = {file["source"]: _text(file["content"]) for file in files}
     unreadable = [sentence for path, text in texts.items() if (sentence := backups.unreadable(path, text, 1))]
@@ -178,7 +178,7 @@ def model_errors(source: Document) -> list[str]:
 
 
 def rewritten_tables(found: Findings, state: Document, source: Document) -> list[str]:
-    """Return the tables and partitions, as schema.name, in which the statements ``found`` assign a tenant to rows."""
+    """Return the tables and partitions, as schema.name, in which the statements in ``found`` assign a tenant."""
     made = model.parse(source)
     filled = {item["table"] for item in found if item["phase"] in (online.BACKFILL, "tenant")}
     return [
@@ -190,7 +190,7 @@ def rewritten_tables(found: Findings, state: Document, source: Document) -> list
 
 
 def ended_errors(found: Findings, column: str, is_secured: bool) -> list[dict[str, Any]]:
-    """Return the errors of the service that the statements ``found`` fix: see ``ended.errors``.
+    """Return the errors of the service that the statements in ``found`` fix: see ``ended.errors``.
 
     ``column`` is the tenant column. ``is_secured`` is whether row security is enabled on any table.
     """

@@ -26,7 +26,10 @@ SHOWING = ("listtasks", "listtags", "listhosts", "syntax")
 
 
 def left_out_by(arguments: Mapping[str, Any]) -> str:
-    """Return the options in ``arguments`` that omit tasks, as typed for ansible-playbook, or "" if all tasks run."""
+    """Return the options in ``arguments`` that omit tasks, as typed for ansible-playbook.
+
+    Return "" if all tasks run, or if an option in SHOWING prevents the run.
+    """
     if any(arguments.get(name) for name in SHOWING):
         return ""
     given = {

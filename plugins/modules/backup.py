@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Take a backup of a database, and test it with a restore before it gets its final name."""
+"""Take a backup of a database, and test the backup with a restore before it receives its final name."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils.errors import Ten
 
 DOCUMENTATION = r"""
 module: backup
-short_description: Take a backup of a database, and test it with a restore before it gets its final name
+short_description: Take a backup of a database, and test the backup with a restore before it receives its final name
 description:
   - Removes leftovers of lost runs, and runs C(pg_dump). Counts and hashes the rows of every table in the same exported
     snapshot (PostgreSQL manual, 9.28.5 "Snapshot Synchronization Functions"). The numbers therefore match the dump even
@@ -56,7 +56,7 @@ options:
     type: int
     required: true
   hash_max_bytes:
-    description: Maximum size of a table that is hashed; larger tables are only counted.
+    description: Maximum size, in bytes, of a table whose rows are hashed. The rows of larger tables are only counted.
     type: int
     required: true
   server_version:
@@ -81,9 +81,9 @@ options:
     required: true
   encrypt:
     description:
-      - Whether M(aimemory.tenancy.backup_encrypt) encrypts the backup afterwards. The key is not passed to this module,
-        because Ansible would store it in the job's files. The backup then keeps the suffix C(.partial) and
-        gets no C(manifest.json), and no old backup is removed.
+      - Whether M(aimemory.tenancy.backup_encrypt) encrypts the backup afterwards. If so, the backup keeps the suffix
+        C(.partial) and gets no C(manifest.json), and no old backup is removed.
+      - The key is not passed to this module, because Ansible would store it in the job's files.
     type: bool
     required: true
   keep:
@@ -124,9 +124,9 @@ RETURN = r"""
 manifest:
   description:
     - Contents of C(manifest.json). C(tables) has one entry for each table, with schema, name, partitioned, rows and
-      hash (null for a partitioned table or one that is too large). C(snapshot_xmin) is the oldest transaction that was
-      running at the time C(created); the dump may lack rows of this transaction and of later ones. C(duration_seconds)
-      is the duration of pg_dump, and C(proven_seconds) that of the test restore (null without a test restore).
+      hash (null for a partitioned table or one that is too large). C(snapshot_xmin) is the ID of the oldest
+      transaction that was running at the time C(created). The dump may lack rows of this and of later transactions.
+      C(duration_seconds) is the duration of pg_dump, and C(proven_seconds) that of the test restore (null without one).
       C(size_bytes) is the size of all files, and C(sha256) is the SHA-256 of C(SHA256SUMS).
   returned: success
   type: dict
@@ -140,7 +140,7 @@ left:
   type: list
 """
 
-# Databases that earlier releases of this runbook created for test restores on the running server.
+# Find the databases that earlier releases of this runbook created for test restores on the running server.
 SCRATCH = "SELECT datname::text FROM pg_catalog.pg_database WHERE regexp_replace(datname, '\\d{8}_\\d{6}$', '') = %s"
 
 
@@ -181,8 +181,10 @@ class Backup:
         return {"manifest": manifest, "throwaway": copy if wanted["proof"] == "kept" else {}, "left": left}
 
     def _prove(self, tables: list[dict[str, Any]]) -> dict[str, Any]:
-        """Restore the dump and compare the copy with the dumped rows, because an untested dump may not be
-        restorable. Raises TenancyError."""
+        """Restore the dump into a throwaway server, and return the result of the restore.
+
+        Raises TenancyError if the dump cannot be restored, or if the restored rows differ from the dumped ones.
+        """
         try:
             copy = self.copy.make(self.partial, tables, "full")
         except (TenancyError, psycopg2.Error, OSError) as error:

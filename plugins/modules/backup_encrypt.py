@@ -64,7 +64,10 @@ left:
 
 
 def encrypt(manifest: dict[str, Any], user: str, identity: str) -> None:
-    """Store the encrypted archive and the manifest under the backup's name. Raises AgeError and OSError."""
+    """Encrypt the backup's files, remove the originals, and give the backup its final name.
+
+    Raises AgeError and OSError.
+    """
     partial = f"{manifest['path']}{backup_files.PARTIAL}"
     age.encrypt(partial, user, identity)
     for part in age.PARTS:

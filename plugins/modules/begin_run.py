@@ -14,7 +14,7 @@ options:
     type: str
     required: true
   directory:
-    description: The directory of the records of all runs on this machine.
+    description: The directory that contains the records of all runs on this machine.
     type: path
     required: true
 author: AI-Memory operations

@@ -7,10 +7,11 @@ module: connection_settings
 short_description: Determine how Ansible connects to a host, and which options a run must add
 description:
   - >-
-    Reads the effective settings from C(ssh -G), and the origin of the options from Ansible. Sends nothing to the host.
+    Reads the effective settings from C(ssh -G), and asks Ansible whether pipelining is configured. Sends nothing to the
+    host.
   - >-
     If no setting keeps idle connections open, the task adds C(ServerAliveInterval), and closes the
-    shared connection of an earlier command.
+    shared connection that an earlier command opened.
   - Never changes a value that the operator configured.
 options: {}
 author: AI-Memory operations

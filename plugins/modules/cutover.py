@@ -32,8 +32,8 @@ DOCUMENTATION = r"""
 module: cutover
 short_description: Change a service's database while the service is stopped, or while it renews its sessions
 description:
-  - Does everything that affects callers in one call on the server. With several modules, the time between the calls
-    would be most of the downtime. The call continues if the connection of the run is lost.
+  - Does everything that affects callers in one call on the server. If several modules did this work, most of the
+    downtime would be the time between their calls. The call continues if the run loses its SSH connection.
   - The stages are C(stop), C(apply) and C(start). A stage runs only if its options request it. A failure skips the
     later stages, and rolls back an open transaction.
   - With O(renew), the service is not stopped. The stages are C(bridge), C(renew), C(apply) and C(answer), or
@@ -85,8 +85,8 @@ options:
     type: dict
   renew:
     description:
-      - How the service renews its sessions. This is needed because a session keeps the role settings from its login.
-        With this option, the service is not stopped.
+      - How the service renews its sessions. A renewal is needed because a session keeps the role settings from its
+        login. With this option, the service is not stopped.
     type: dict
     suboptions:
       way:
@@ -99,7 +99,7 @@ options:
         elements: str
         default: []
       seconds:
-        description: Time limit for the start of one new process, in seconds.
+        description: Time limit for each step, such as the boot or the end of a worker, in seconds.
         type: int
         required: true
       order:
@@ -126,8 +126,9 @@ options:
     default: []
   start:
     description:
-      - How the unit is started at the end. C(stay) does not start it. C(started) does not restart a running unit,
-        unless a transaction was committed while it should have been stopped.
+      - How the unit is started at the end. V(stay) does not start the unit. V(restarted) also restarts a running unit.
+      - V(started) restarts a running unit only if a transaction was committed while the unit should have been stopped,
+        or if a socket in O(triggers) is stopped.
     type: str
     choices: [stay, started, restarted]
     default: stay
@@ -145,7 +146,7 @@ options:
     elements: str
     default: []
   health_url:
-    description: URL that returns status 200 when the service is healthy; required with O(start).
+    description: URL that returns status 200 when the service is healthy; required unless O(start=stay).
     type: str
   health_timeout:
     description: Seconds to wait for a healthy response. A request that starts within this time has its own timeout.
@@ -228,7 +229,7 @@ journal_since:
   type: str
 """
 
-# The service's own sessions may end with a short delay.
+# The processes and sessions of a stopped service may take a few seconds to end.
 CLIENTS_SECONDS = 3
 PAUSE = 0.05
 
@@ -238,7 +239,7 @@ class StageError(Exception):
 
 
 class UnhealthyError(StageError):
-    """The service is not healthy, so a failed live change does not fall back to stopping the service."""
+    """The service is not healthy. After this error, a live change does not fall back to stopping the service."""
 
 
 class Cutover:
@@ -396,7 +397,7 @@ class Cutover:
         if not all(units.is_down(item) for item in properties.values()):
             self.stopped = time.monotonic()
             self.outcome["changed"] = True
-        # One command stops all of them, because a socket that is stopping does not start its service.
+        # One command stops the triggers and the unit, because a socket that is stopping does not start its service.
         self.systemd.order("stop", [*triggers, unit])
         if not self.systemd.is_down(unit):
             raise StageError(

@@ -16,7 +16,7 @@ DOCUMENTATION = r"""
 module: environment_file
 short_description: Replace the content of an environment file and keep its owner, mode and attributes
 description:
-  - Follows a symbolic link and replaces its target atomically, so that a reader gets either the old content or the new
+  - Follows a symbolic link and replaces its target atomically, so that a reader sees either the old content or the new
     content. Owner, group, mode and extended attributes, such as an ACL and an SELinux label, are preserved and checked
     afterwards. The file is never readable by more users than before.
   - Rejects a file that cannot be replaced in this way, because it has several hard links, is immutable or append-only,

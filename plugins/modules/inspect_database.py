@@ -39,7 +39,7 @@ options:
         elements: str
         required: true
       url_options:
-        description: The options of C(DATABASE_URL).
+        description: The C(options) parameter of C(DATABASE_URL).
         type: str
         required: true
 author: AI-Memory operations

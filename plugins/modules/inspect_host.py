@@ -108,7 +108,7 @@ unit:
 renewal:
   description:
     - way (gunicorn, reload, command, or restart if the sessions cannot be renewed while the service runs) and workers
-      (of gunicorn).
+      (the number of gunicorn's workers).
     - obstacle (a sentence if the sessions cannot be renewed, or "") and invalid (a sentence if the unit contradicts
       O(renew), or "").
   returned: success
@@ -142,7 +142,7 @@ lock_holder:
   returned: success
   type: str
 logins:
-  description: The logins of PostgreSQL URLs in the environments of all loaded services - unit, user, host, database.
+  description: The logins in the PostgreSQL URLs of all loaded services' environments - unit, user, host, database.
   returned: success
   type: list
 """

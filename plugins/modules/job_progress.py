@@ -87,7 +87,7 @@ stage:
   returned: always
   type: str
 share:
-  description: The share of the bytes of all tables that the stage has copied, from 0 to 1; null if it is not known.
+  description: The share of the tables' total size that the stage has copied, from 0 to 1; null if it is not known.
   returned: always
   type: float
 detail:
@@ -96,7 +96,7 @@ detail:
   type: str
 """
 
-# Above this share, the rows of all tables count as restored: the estimated number of rows may be slightly too high.
+# Above this share, all rows count as restored, because the estimated number of rows may be slightly too high.
 MOST = 0.99
 
 # The percentage precedes the name, because a terminal may cut off the end.
@@ -124,7 +124,7 @@ def job_is_over(directory: str, job: str) -> bool:
     with open(os.path.join(directory, os.path.basename(job)), encoding="utf-8") as file:
         text = file.read()
     try:
-        # When the job ends, the module's result replaces the key ``started``. async_status makes the same check.
+        # The key ``started`` exists until the module's result replaces it. async_status makes the same check.
         return "started" not in json.loads(text)
     except ValueError:
         # The file is still being written.

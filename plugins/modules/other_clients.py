@@ -111,8 +111,7 @@ class Looking:
         with opened as connection, connection.cursor() as cursor:
             while True:
                 found, holding = self._look(cursor, groups)
-                # A session that is new, or that belongs to the service in one of the readings, does not count as
-                # remaining.
+                # Only a session that _look returns every time counts as remaining.
                 staying = {item.pid for item in found + holding if staying is None or item.pid in staying}
                 if not staying or time.monotonic() > deadline:
                     clients_left, holders = (

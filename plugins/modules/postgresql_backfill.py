@@ -21,8 +21,8 @@ DOCUMENTATION = r"""
 module: postgresql_backfill
 short_description: Assign the default tenant to rows without a tenant, with a login that may do nothing else
 description:
-  - An UPDATE runs triggers and CHECKs of the table's owner. They run as a login that this module creates, never as the
-    administrator. The login may only read and change the tenant column of the tables.
+  - An UPDATE runs triggers and CHECKs that the table's owner has created. Here, they run as a login that this module
+    creates, never as the administrator. The login may only read and change the tenant column of the tables.
   - Changes the rows in batches, each in its own transaction. A batch that does not end within O(batch_timeout) seconds
     is terminated from another session, because code in the database can catch a timeout.
   - Removes the login with its privileges and policies at the end, even after a failure. At the start, it
@@ -108,7 +108,7 @@ def retried(cursor: Any, statements: list[str], wanted: Mapping[str, Any]) -> No
 
 
 def remove(cursor: Any, name: str, wanted: Mapping[str, Any]) -> None:
-    """Remove a login that a run left behind. Raises BackfillError if the role was not created by a run."""
+    """Remove the login, if it exists. Raises BackfillError if the role was not created by a run."""
     cursor.execute("SELECT shobj_description(oid, 'pg_authid') FROM pg_roles WHERE rolname = %s", (name,))
     found = cursor.fetchone()
     if found is None:

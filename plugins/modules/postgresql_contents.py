@@ -20,7 +20,7 @@ extends_documentation_fragment:
   - aimemory.tenancy.database.socket
 options:
   hash_max_bytes:
-    description: Maximum size of a table that is hashed; larger tables are only counted.
+    description: Maximum size, in bytes, of a table whose rows are hashed. The rows of larger tables are only counted.
     type: int
     required: true
 author: AI-Memory operations

@@ -65,7 +65,7 @@ options:
     type: int
     required: true
   max_waiting:
-    description: Number of waiting sessions at which no step starts.
+    description: A step starts only if fewer sessions than this number wait for a lock.
     type: int
     required: true
   max_lag:

@@ -61,8 +61,8 @@ EXAMPLES = r"""
 RETURN = r"""
 result:
   description:
-    - findings (of the proof), rows (of each table that was counted), durations (seconds, by the statement's id) and
-      seconds (in total).
+    - findings (of the proof), rows (the row count of each counted table), durations (seconds, by the statement's id)
+      and seconds (in total).
   returned: success
   type: dict
 rows:
@@ -110,7 +110,7 @@ def transact(wanted: Mapping[str, Any], *, commits: bool) -> dict[str, Any]:
     """Run the transaction and return its result. Raises the errors of ``transaction.run``, and SessionError."""
     settings = dict(transaction.SETTINGS)
     if not wanted["commit"]:
-        # Rows that other sessions store at the same time then do not affect the result.
+        # At this isolation level, rows that other sessions store at the same time do not affect the result.
         settings["default_transaction_isolation"] = "repeatable read"
     where = (wanted["user"], wanted["database"], wanted["port"])
     with (

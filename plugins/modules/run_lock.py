@@ -22,7 +22,7 @@ options:
     type: path
     required: true
   text:
-    description: Name of the holder that takes or releases the lock. A lock that names another holder is not changed.
+    description: The holder that takes or releases the lock. Without O(break_lock), another holder's lock is kept.
     type: str
     required: true
   state:

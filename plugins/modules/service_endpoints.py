@@ -13,10 +13,10 @@ DOCUMENTATION = r"""
 module: service_endpoints
 short_description: Find the endpoints of a service that show one tenant another tenant's rows
 description:
-  - Calls each endpoint as another tenant, as the tenant itself, and as the other tenant again. All requests use one
-    connection, so that one worker and its session handle all of them. A value belongs to the tenant if the tenant sees
-    the value and the other tenant did not see it before. The endpoint leaks the value if the other tenant sees it
-    afterwards.
+  - Calls each endpoint as another tenant, as the tenant in O(endpoints[].claims), and as the other tenant again. All
+    requests use one connection, so that one worker and its session handle all of them. A value belongs to the tenant if
+    the tenant sees the value and the other tenant did not see it before. The endpoint leaks the value if the other
+    tenant sees it afterwards.
   - An endpoint without a token uses the tenant of the session, which is the tenant of the previous request.
   - The content of the responses is not returned. The headers may be secrets, so the task needs C(no_log). Runs as root.
 extends_documentation_fragment:
@@ -94,7 +94,7 @@ class Look:
         self._caller, self._names = caller, api.names(wanted["names"])
         self._conversation = api.Conversation(wanted["url"], wanted["timeout"])
         self._other: dict[str, Any] = wanted["other"]
-        # Before an endpoint without a token is called, a request to this endpoint sets the session's tenant.
+        # Before each request without a token, a request to the first endpoint with claims sets the session's tenant.
         self._first: dict[str, Any] | None = next((item for item in wanted["endpoints"] if item["claims"]), None)
 
     def at(self, endpoint: dict[str, Any]) -> dict[str, Any]:
@@ -123,7 +123,10 @@ class Look:
         return self._conversation.ask(endpoint["method"], endpoint["path"], endpoint["body"], headers)
 
     def close(self) -> None:
-        """Send a final request as the tenant, because the session keeps the last tenant, and close the connection."""
+        """Send a final request as the tenant of the first endpoint with claims, and close the connection.
+
+        The session keeps the tenant of its last request, which must not be the other tenant.
+        """
         if self._first is not None:
             self._send(self._first, other=False)
         self._conversation.close()

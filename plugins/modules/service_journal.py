@@ -28,7 +28,7 @@ options:
     type: str
     required: true
   before:
-    description: Whether to count the hour before the stop as well.
+    description: Whether to count the lines in the hour before the stop as well.
     type: bool
     default: false
   failure_patterns:

@@ -13,9 +13,9 @@ short_description: Renew the sessions of a service while it runs
 description:
   - Replaces each process of a unit that may have a database session, and returns when the service has as many workers
     as before. Afterwards, all its sessions are newer than the call and have the role's current settings.
-  - With gunicorn, the module adds a worker and ends the oldest one, until each old worker has ended. The heartbeat of a
-    new worker shows that it has booted. Before that, the module starts a separate gunicorn with one worker as a trial,
-    because gunicorn stops the whole service if a worker cannot boot.
+  - With gunicorn, the module first starts a separate gunicorn with one worker as a trial, because gunicorn stops the
+    whole service if a worker cannot boot. Then it repeatedly adds a worker and ends the oldest one, until each old
+    worker has ended. The heartbeat of a new worker shows that it has booted.
   - A worker is told to exit when it has read all requests that it received. If requests arrive without a pause, uvicorn
     may reset a connection whose request it has not read. The client can repeat the request.
   - A transient systemd unit does the work. If the task is lost, the work continues. If the unit is killed, systemd

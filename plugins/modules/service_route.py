@@ -271,7 +271,11 @@ class Route:
         return found
 
     def _is_direct(self, connection: Any) -> bool:
-        """Return whether the connection leads directly to the server, which then sees the address of this end."""
+        """Return whether the connection leads directly to the server, and record the client address.
+
+        A TCP connection is direct if the server sees this end's port. A connection through a Unix socket is direct if a
+        PostgreSQL process listens on the socket.
+        """
         host, port = _row(connection, ADDRESS)
         self.outcome["address"] = host or ""
         with socket.socket(fileno=os.dup(connection.fileno())) as own:
@@ -375,8 +379,10 @@ def identity(connection: Any, database: str, values: tuple[Any, ...] = ()) -> di
 def as_service(
     owner: tuple[int, int, Iterable[int]], environment: Mapping[str, str], parameters: Mapping[str, Any], setting: str
 ) -> dict[str, Any]:
-    """Return the result of the route check for a system user (number, group and supplementary groups). Raises
-    OSError."""
+    """Check the route as a system user, with the service's environment, and return the result. Raises OSError.
+
+    ``owner`` contains the user, the group and the supplementary groups, as numbers.
+    """
 
     def work() -> dict[str, Any]:
         set_wait_callback(wait)
@@ -390,7 +396,7 @@ def as_service(
 def make_attempts(
     wanted: Mapping[str, Any], found: Mapping[str, Any], administrator: Mapping[str, Any], given: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Return the result of the attempts, if the route leads to the administrator's database. Raises OSError.
+    """Make the attempts if the route leads to the administrator's database, and return the result. Raises OSError.
 
     ``found`` is the result of the route check and ``given`` is the service's environment.
     """

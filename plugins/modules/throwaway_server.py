@@ -45,7 +45,7 @@ options:
     elements: dict
     default: []
   hash_max_bytes:
-    description: Maximum size of a table that is hashed; larger tables are only counted.
+    description: Maximum size, in bytes, of a table whose rows are hashed. The rows of larger tables are only counted.
     type: int
     default: 0
   jobs:

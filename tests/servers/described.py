@@ -47,7 +47,7 @@ def dumped(server: Server, case: str) -> str:
 
 
 def closed(source: dict[str, Any], found: list[difference.Difference]) -> dict[str, Any]:
-    """Return a copy of the model to which the value of each difference has been added."""
+    """Return a copy of the model, with the value of each difference added."""
     whole = copy.deepcopy(source)
     for item in found:
         place = whole[item["variable"].removeprefix("tenancy_")]

@@ -63,7 +63,7 @@ def quoted(name: str) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Key:
-    """A key: the statements that create it, and the columns that it uses."""
+    """A key: the statements that create it, its columns, and the columns that it requires to be NOT NULL."""
 
     sql: tuple[str, ...]
     columns: tuple[str, ...]

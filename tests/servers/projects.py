@@ -93,7 +93,7 @@ class Tenancy:
         return {(entry["rule"], entry["subject"]) for entry in found if entry["severity"] == "error"}
 
     def adapt(self) -> list[difference.Difference]:
-        """Add the lines that describe.yml prints to the model, and return all differences."""
+        """Add to the model the lines that describe.yml prints, and return all differences."""
         found = difference.differences(read(self.server, self.name), self.source)
         self.source = closed(self.source, [item for item in found if item["add"] is not None])
         return found

@@ -1,4 +1,4 @@
-"""The database of the boat rental, the example of another application, on a test server."""
+"""The database of the boat rental, an example of another application, on a test server."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ OWNER = "desk"
 
 @contextlib.contextmanager
 def seeded(server: Server, name: str) -> Iterator[None]:
-    """Create the rental's unmigrated database with this name but without the service, and remove it at the end."""
+    """Create the rental's unmigrated database under this name, without its service, and remove it at the end."""
     directory = ROOT / "molecule/example/application"
     server.sql(f"CREATE ROLE {OWNER} LOGIN")
     server.sql(f"CREATE DATABASE {name} OWNER {OWNER}")

@@ -1,4 +1,4 @@
-"""A small schema for one test. The owner creates the schema; the test migrates, proves and rolls back."""
+"""A small schema for one test, which the owner creates and the test migrates, proves and rolls back."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ SERVER_USER = "nobody"
 
 @functools.cache
 def unpacked(major: int) -> Path:
-    """Return the directory of a version's programs, which this process's servers share until it exits."""
+    """Return the directory of a version's programs, which all servers of this process share until it exits."""
     directory = Path(tempfile.mkdtemp(prefix="tenancy-programs-"))
     atexit.register(shutil.rmtree, directory)
     directory.chmod(0o755)
@@ -52,7 +52,7 @@ def unpacked(major: int) -> Path:
 
 
 class Server:
-    """A running server of version ``major``, with the superuser postgres. ``directory`` contains socket and data."""
+    """A running server of version ``major`` with the superuser postgres. ``directory`` contains its socket and data."""
 
     def __init__(self, major: int, directory: Path, **settings: str) -> None:
         """Create the data directory of the server and start it."""

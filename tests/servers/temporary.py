@@ -1,4 +1,4 @@
-"""Temporary databases, which the service's owner owns: create, open in a transaction, and remove them."""
+"""Create temporary databases that belong to the tables' owner, open them in transactions, and remove them."""
 
 from __future__ import annotations
 

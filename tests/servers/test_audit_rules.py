@@ -37,8 +37,8 @@ from temporary import opened
 # The database name that the rules' examples use.
 NAME = "ai_memory"
 UNMIGRATED = "ai_memory_unmigrated"
-# The plan does not remedy these findings. The service owns its tables, and the test server may be an old minor
-# release.
+# The plan does not remedy these findings: that the service owns its tables, and that the test server may be an old
+# minor release.
 ACCEPTED = {"role-owner", "server-minor"}
 OF_STATEMENTS = {name for name, rule in audit.RULES.items() if rule.service_statement}
 

@@ -39,7 +39,7 @@ def metrics(tenant: int, count: int = 60) -> list[dict[str, Any]]:
 
 
 def statements(rows: list[dict[str, Any]]) -> list[str]:
-    """Return statements that store one, two or three rows each, and one that updates a caller without rows."""
+    """Return statements that store up to three rows each, and one that averages the scores of a caller without rows."""
     found, left = [], list(rows)
     for size in (1, 2, 3) * (len(rows) // 6 + 1):
         if left[:size]:
@@ -77,7 +77,7 @@ def renamed(database: Database, argument: str) -> list[str]:
 
 
 def without_a_path(database: Database) -> list[str]:
-    """Return the statements that qualify the names in the older release's functions and remove their search path."""
+    """Return the statements that qualify the names in the older release's functions and empty their search path."""
     found = []
     for function in (f"{UPDATE}(varchar)", f"{TRIGGERED}()"):
         header, body = database.value(f"SELECT pg_get_functiondef('{function}'::regprocedure)").split("AS $function$")

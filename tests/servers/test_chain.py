@@ -91,7 +91,7 @@ def remove_what_is_refused(database: Database, case: str) -> None:
 def migrate(database: Database, before: State, readable: list[str]) -> None:
     """Migrate and commit, and check that every attempt and finding holds and the audit has no error."""
     proved = database.migrate()
-    # Each real run has its own session, whose end drops the temporary functions.
+    # In a real run, the end of the session drops the temporary functions.
     database.run("DISCARD TEMP")
     database.commit()
     assert len(proved) > 100

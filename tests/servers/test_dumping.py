@@ -1,4 +1,4 @@
-"""A dump contains and counts the rows in its snapshot; a table that cannot be dumped is an error."""
+"""A dump contains and counts the rows in its snapshot. A failure of pg_dump or of the connection is an error."""
 
 from __future__ import annotations
 

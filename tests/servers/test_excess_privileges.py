@@ -1,4 +1,4 @@
-"""Row security does not restrict excess privileges, whether they are on columns or granted by another role."""
+"""Excess privileges on columns are revoked and restored, and those that another role granted are refused."""
 
 from __future__ import annotations
 

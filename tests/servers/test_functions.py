@@ -26,7 +26,7 @@ BEGIN ATOMIC
 RETURN 1')"""
 INSERT = "INSERT INTO public.words (word) VALUES (said)"
 COUNT = "ON CONFLICT (word) DO UPDATE SET times = words.times + excluded.times"
-# The definition of the function "say" after its arguments, and the statement that calls the function.
+# The definition of the function or procedure "say" without CREATE, and the statement that calls it.
 FORMS = {
     "a text in SQL": (
         f"FUNCTION say{ARGUMENTS} RETURNS void LANGUAGE sql AS $$ {INSERT} {COUNT} $$", "SELECT say('a')",

@@ -93,7 +93,7 @@ def test_a_vacuum_that_prevents_wraparound_is_named_and_an_ordinary_one_is_not(m
 
 
 def wait_for_vacuum(server: Server) -> None:
-    """Wait until an autovacuum processes the table."""
+    """Wait until an autovacuum worker processes the table."""
     deadline = time.monotonic() + 60
     query = "SELECT count(*) FROM pg_stat_progress_vacuum WHERE relid = to_regclass('memories')"
     while server.sql(query) == [(0,)]:

@@ -1,4 +1,4 @@
-"""Natural keys of every form are found, and are replaced according to their definition or refused by name."""
+"""Natural keys of every form are found. Each is replaced by a key of the same form, or refused by name."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ FOLDED = "CREATE COLLATION folded (provider = icu, locale = 'und-u-ks-level2', d
 def things(
     server: Server, statements: tuple[str, ...], keys: list[list[str]], column_type: str = "integer", **entry: Any
 ) -> Iterator[Database]:
-    """Yield a database with the table "things", after ``statements`` of its owner. ``keys`` are its natural keys."""
+    """Yield a database in which the owner has created the table "things" and run ``statements``.
+
+    ``keys`` are the natural keys of the table.
+    """
     with schemas.database(
         server, [THINGS, *statements], [ENTRY | {"natural_keys": keys, "sample": {"b": 1}} | entry],
         ["CREATE EXTENSION citext"], column_type=column_type, default_tenant=TENANTS.get(column_type, 1),

@@ -98,7 +98,7 @@ def test_a_rollback_before_the_transaction_takes_the_other_parts_back(server: Se
 
 @pytest.mark.parametrize("case", GIVEN)
 def test_a_rollback_to_a_snapshot_from_before_the_transaction_keeps_the_early_part(server: Server, case: str) -> None:
-    """A run continues another run that committed everything except the transaction, and is then rolled back."""
+    """The run that is rolled back continued an earlier run, which committed everything except the transaction."""
     with unmigrated(server, case) as (database, readable):
         original, original_dump = database.state(), dumped(server, case)
         prepare(database)

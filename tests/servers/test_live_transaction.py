@@ -23,7 +23,7 @@ from server import Server
 
 NAME = "ai_memory_live"
 TABLE = "public.memories"
-# Patience in seconds: long enough for a busy machine, and short for tests that wait until the patience ends.
+# The patience in seconds: one value for a busy machine, and one for tests in which the lock does not become free.
 PATIENT, IMPATIENT = 60, 0.5
 
 

@@ -57,7 +57,7 @@ def dumping(server: Server, table: str) -> Iterator[None]:
 
 @pytest.fixture
 def large(server: Server, named: str) -> str:  # noqa: F811
-    """Return a database in which the table blocks is much larger than a socket's buffer."""
+    """Return a database with the table "blocks", which is much larger than a socket's buffer."""
     server.sql(
         "CREATE TABLE public.blocks AS SELECT n, repeat('x', 1000) AS text FROM generate_series(1, 30000) n", named
     )

@@ -60,7 +60,7 @@ def others(server: Server) -> Iterator[Database]:
 
 
 def noted(database: Database) -> dict[str, str]:
-    """Return the notes about other roles by role name, before the confirmation or after the migration."""
+    """Return the plan's notes about roles that use the tables, by role name."""
     wanted = (*ROLES, "PUBLIC", "alice")
     found = notes.of_plan(database.state(), database.model)
     return {word: text for text in found if (word := text.split()[0]) in wanted}

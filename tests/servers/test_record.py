@@ -86,7 +86,7 @@ class Service:
         return {(use["command"], use["table"]) for use in self.record()["uses"] if use["used_at"] is not None}
 
     def forget(self, used_at: int | None = None) -> None:
-        """Set the record so that each kind was never used, or was used at ``used_at``."""
+        """Set the record so that it shows no use, or a use of each kind at ``used_at``."""
         for kind in bridge_record.kinds(self.model):
             target = qualified(self.model.schema, kind["sequence"]).replace("'", "''")
             value = "1, false" if used_at is None else f"{used_at}, true"
@@ -284,7 +284,7 @@ def test_every_prefix_of_the_replacement_of_an_earlier_record_converges(database
 
 
 def without_oids(state: dict[str, Any]) -> dict[str, Any]:
-    """Return a state with its functions sorted by name, because OIDs determine their original order."""
+    """Return a state in which the functions are sorted by name instead of by OID."""
     return {**state, "functions": sorted(state["functions"], key=lambda item: (item["name"], item["identity"]))}
 
 

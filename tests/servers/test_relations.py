@@ -17,7 +17,7 @@ OF_PARENTS = {"name": "parents", "surrogate_keys": [["id"]], "natural_keys": [["
 
 
 def key(columns: str, references: str, pointed: str) -> dict[str, Any]:
-    """Return a foreign key of the model. Spaces separate the column names in each argument."""
+    """Return a foreign key of the model. Spaces separate the names in ``columns`` and ``pointed``."""
     return {"columns": columns.split(), "references": references, "key": pointed.split()}
 
 

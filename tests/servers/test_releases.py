@@ -142,7 +142,7 @@ def test_a_rollback_keeps_what_a_release_added(server: Server) -> None:
             snapshots.append(database.state())
             database.migrate()
             database.commit()
-            # The first snapshot does not contain the table.
+            # The first snapshot does not contain call_notes.
             with pytest.raises(UnsafeStateError, match=r"Table public\.call_notes does not exist, now or in the"):
                 database.back_to(snapshots[0])
             assert database.back_to(releases.combined(snapshots, database.model)) == []

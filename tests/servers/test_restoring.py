@@ -1,4 +1,4 @@
-"""A restore of the superuser's objects never runs an ordinary role's code."""
+"""A restore never runs an ordinary role's code with the superuser's privileges."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lab import OWNER
 from server import SERVER_USER, Server
 
 NAME, COPY = "ai_memory_dumped", "ai_memory_restored"
-# After an object of the superuser calls the function, the test replaces this body with that of SEEN.
+# Once the other objects use the function, the test replaces this definition with SEEN.
 HARMLESS = "CREATE OR REPLACE FUNCTION public.{name} LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN $1; END $$"
 SEEN = (
     "CREATE OR REPLACE FUNCTION public.{name} LANGUAGE plpgsql IMMUTABLE AS"
@@ -30,7 +30,7 @@ RUNS = "SELECT (xpath('count(//row)', query_to_xml('SELECT public.f(''x'')', tru
 
 @pytest.fixture(autouse=True)
 def database(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Create a database of the owner with a schema of the superuser."""
+    """Create a database that the owner owns, with a schema that the superuser owns."""
     monkeypatch.setenv("PGUSER", "postgres")
     server.sql(f"CREATE DATABASE {NAME} OWNER {OWNER}")
     try:

@@ -1,4 +1,4 @@
-"""While the service runs, the transaction reads as many rows of a large database as of a small one."""
+"""While the service runs, the transaction reads the same number of rows in a large database as in a small one."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ WANTED = {
 
 @contextlib.contextmanager
 def filled(server: Server, times: int) -> Iterator[Database]:
-    """Yield AI-Memory's database with ``times`` times as many rows."""
+    """Yield a copy of AI-Memory's database with ``times`` times as many rows as the original."""
     name = f"ai_memory_times_{times}"
     with temporary.created(server, name):
         for table, columns in KEYS.items():
@@ -67,7 +67,7 @@ def prepare(database: Database, goal: str, snapshot: State | None = None) -> Non
 
 
 def every_goal(server: Server, times: int, **more: Any) -> dict[str, tuple[int, int]]:
-    """Return the numbers of rows that each goal's transaction reads in a database with ``times`` times as many rows."""
+    """Return the numbers of rows that each goal's transaction reads in the database that ``filled`` yields."""
     with filled(server, times) as database:
         before = database.state()
         prepare(database, "migrate")

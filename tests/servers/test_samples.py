@@ -47,7 +47,7 @@ SINCE = {"int4multirange": 14, "numeric(5,-2)": 15}
 
 
 def column_list(major: int) -> str:
-    """Return one column for each type that a PostgreSQL version has. The columns are NOT NULL and have no default."""
+    """Return column definitions, one for each type of a PostgreSQL version. All are NOT NULL without a default."""
     known = (name for name in TYPES if SINCE.get(name, 0) <= major)
     return ", ".join(f"c{number} {name} NOT NULL" for number, name in enumerate(known))
 
@@ -60,7 +60,7 @@ def tables(server: Server, statements: tuple[str, ...], entries: list[dict[str, 
 
 
 def assert_migrates(database: Database) -> None:
-    """Check that nothing leaks, that the next plan is empty, and that every finding holds."""
+    """Migrate, and check that nothing leaks, that the next plan is empty, and that every finding holds."""
     before = database.state()
     found = database.migrate()
     assert [item for item in found if not item["ok"]] == []

@@ -141,7 +141,7 @@ def administrator(server: Server) -> Iterator[Database]:
 
 
 def dumped(server: Server) -> list[str]:
-    """Return the sorted lines of the schema's dump, because OIDs affect their original order."""
+    """Return the lines of the schema's dump, sorted because OIDs affect their original order."""
     return sorted(server.run("pg_dump", "--schema-only", "--create", "--restrict-key=same", NAME).split("\n"))
 
 

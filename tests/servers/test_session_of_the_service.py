@@ -1,4 +1,4 @@
-"""The run detects session settings in the service's environment, and its logins over the same route use them."""
+"""The run detects session settings in the service's environment, and uses them in its own logins over the route."""
 
 from __future__ import annotations
 

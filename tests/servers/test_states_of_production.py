@@ -71,7 +71,7 @@ SAMPLE = ALL if turns.ALL else pairwise(ALL, list(by_hand.KNOWN))
 
 
 class Release:
-    """A new session of the service; the tenant-aware release first sets its tenant."""
+    """A session of the service. The tenant-aware release sets its tenant before each statement."""
 
     def __init__(self, connection: psycopg2.extensions.connection, tenant: int | None) -> None:
         """Use a session in autocommit mode; the tenant is None for a release without tenants."""
@@ -88,7 +88,7 @@ class Release:
         """Store a memory, a summary, the caller's profile and the scores of two calls."""
         named = {} if self.tenant is None else {"customer_id": self.tenant}
         self.run(insert("memories", {"k": "mornings", "user_id": USER, **named}))
-        # Even the tenant-aware release does not set the tenant here.
+        # Even the tenant-aware release does not set the tenant column here.
         assert self.run(f"SELECT FROM caller_profiles WHERE user_id = '{USER}'") == []
         self.run(insert("caller_profiles", {"user_id": USER, "total_calls": 1}))
         self.run(f"UPDATE caller_profiles SET total_calls = total_calls + 1 WHERE user_id = '{USER}'")
@@ -167,7 +167,7 @@ def release(server: Server, tenant: int | None) -> Iterator[Release]:
 
 
 def dumped(server: Server) -> list[str]:
-    """Return the sorted lines of the schema's dump, because OIDs affect their original order."""
+    """Return the lines of the schema's dump, sorted because OIDs affect their original order."""
     return sorted(server.run("pg_dump", "--schema-only", "--create", "--restrict-key=same", NAME).split("\n"))
 
 

@@ -1,4 +1,4 @@
-"""The tenant column references a table of tenants, in which the proof's tenants have rows during the proof."""
+"""The tenant column references a table of tenants, in which the proof temporarily stores its own tenants."""
 
 from __future__ import annotations
 

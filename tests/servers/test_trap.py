@@ -26,7 +26,7 @@ PLANT = ROOT / "molecule/trap/plant.sql"
 
 
 class Trap:
-    """A database in which the service's role has planted code for the administrator."""
+    """A database in which the service's role has planted code that the administrator could run."""
 
     def __init__(self, server: Server) -> None:
         """Plant the trap as the service's role."""
@@ -92,7 +92,7 @@ def test_migration_and_rollback_spring_nothing(trap: Trap, database: Database) -
 
 
 def without_a_path(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Resolve names with the database's search path."""
+    """Make the administrator's sessions look up names in the schema public first."""
     # The time limit is short, because each read triggers the trap for every row.
     settings = {**sessions.SETTINGS, "search_path": "public,pg_catalog", "statement_timeout": "5s"}
     monkeypatch.setattr(sessions, "SETTINGS", settings)

@@ -49,7 +49,7 @@ def free_port() -> int:
 
 @pytest.fixture(scope="module", params=["tcp", "unix"])
 def where(request: pytest.FixtureRequest) -> Iterator[tuple[str, int, Server]]:
-    """Yield a server with its host and port, to which the service connects over TCP or a Unix socket."""
+    """Yield the host, the port and the server. The service connects to this host over TCP or a Unix socket."""
     port = free_port()
     with running(17, listen_addresses="127.0.0.1" if request.param == "tcp" else "", port=str(port)) as server:
         yield "127.0.0.1" if request.param == "tcp" else str(server.directory), port, server
