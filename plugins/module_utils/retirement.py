@@ -26,12 +26,18 @@ PAUSED = 0.12
 # accepted earlier. After the pause, the worker reads these requests, and is paused again before it accepts many more.
 ATTEMPTS = 8
 READING = 0.01
+# The additional seconds of a pause until the other workers have accepted every new connection. A worker that was paused
+# while it was handling a request would accept the remaining connections before it notices that it must exit.
+ACCEPTING = 0.1
+# The seconds that a worker has to close its listening sockets. Until then, it may accept connections, and close them
+# within a millisecond.
+CLOSING = 0.5
 HIGHEST = -20
 # The seconds that a worker has for its last responses, the same as gunicorn's default. Afterwards, the connections that
 # the worker handed over have the same time.
 LAST = 30.0
 # The seconds after which the child process that ends a worker counts as lost.
-LOST = 2 * LAST + ATTEMPTS * (PAUSED + READING) + 5
+LOST = 2 * LAST + ATTEMPTS * (PAUSED + ACCEPTING + READING) + CLOSING + 5
 
 
 def end(pid: int, reduce: Callable[[], None], proc: Path = Path("/proc")) -> None:
@@ -87,6 +93,7 @@ def _end(pid: int, reduce: Callable[[], None], priority: int, proc: Path) -> boo
             # The worker is not paused again: a worker that must exit does not read the requests that arrive in a pause.
             if not _tell_when_idle(pid, reduce, handover):
                 reduce()
+            handover.hold_until_closed(CLOSING)
             # The last responses may take long. Meanwhile, this process reads many connections and must not delay the
             # service.
             _prefer(0, priority)
@@ -105,6 +112,7 @@ def _tell_when_idle(pid: int, reduce: Callable[[], None], handover: Handover) ->
         os.kill(pid, signal.SIGSTOP)
         try:
             time.sleep(PAUSED)
+            handover.wait_for_accepts(ACCEPTING)
             if handover.is_idle():
                 # This process may lack the privilege to signal gunicorn, so it signals gunicorn first.
                 reduce()

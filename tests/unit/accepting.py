@@ -29,6 +29,8 @@ for line in sys.stdin:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     elif name == "close":
         accepted.pop().close()
+    elif name == "unlisten":
+        listener.close()
     elif name == "connect":
         others.append(socket.create_connection(("127.0.0.1", int(number))))
     print("done", flush=True)

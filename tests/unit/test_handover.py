@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
@@ -69,6 +70,58 @@ def assert_is_closed(process: Worker, sent: bytes = b"request", read: int = 0) -
         with handed_over(process) as successor:
             assert is_reset(caller)
     assert successor.sources == []
+
+
+def test_a_connection_that_is_accepted_and_closed_at_once_is_served_by_another_process(process: Worker) -> None:
+    with Handover(process.pid) as held:
+        holding = threading.Thread(target=held.hold_until_closed, args=(20,))
+        holding.start()
+        with process.caller() as caller:
+            caller.sendall(b"request")
+            wait_until(lambda: bool(held._connections))
+            process.obey("close")
+            process.obey("unlisten")
+            holding.join(30)
+            assert not holding.is_alive()
+            with ended(process, held):
+                assert caller.recv(100) == b"served request"
+                caller.close()
+
+
+def test_a_caller_whose_request_was_read_waits_for_nobody_else(process: Worker) -> None:
+    with Handover(process.pid) as held, process.caller() as caller:
+        holding = threading.Thread(target=held.hold_until_closed, args=(20,))
+        holding.start()
+        wait_until(lambda: bool(held._connections))
+        caller.sendall(b"request")
+        process.obey("read 7")
+        process.obey("close")
+        # While a second descriptor is open, the caller does not see the end.
+        assert caller.recv(100) == b""
+        assert holding.is_alive()
+        process.obey("unlisten")
+        holding.join(30)
+
+
+@pytest.mark.parametrize("waiting", [0, 2])
+def test_all_connections_are_accepted_first(process: Worker, monkeypatch: pytest.MonkeyPatch, waiting: int) -> None:
+    accepted: list[float] = []
+
+    def accept(seconds: float) -> None:
+        accepted.append(seconds)
+        process.obey("accept")
+
+    with contextlib.ExitStack() as callers, Handover(process.pid) as held:
+        for _ in range(waiting):
+            callers.enter_context(socket.create_connection(process.listener.getsockname()))
+        monkeypatch.setattr(time, "sleep", accept)
+        held.wait_for_accepts(60)
+        assert len(accepted) == waiting
+
+
+def test_the_wait_for_accepts_is_limited(process: Worker) -> None:
+    with socket.create_connection(process.listener.getsockname()), Handover(process.pid) as held:
+        held.wait_for_accepts(0.01)
 
 
 def test_an_unread_request_is_served_by_another_process_for_the_same_address(process: Worker) -> None:

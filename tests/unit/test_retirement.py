@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import select
 import signal
 import socket
 import threading
@@ -13,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from accepting import Successor, Worker, wait_until, worker
-from ansible_collections.aimemory.tenancy.plugins.module_utils import processes, retirement
+from ansible_collections.aimemory.tenancy.plugins.module_utils import handover, processes, retirement
 from ansible_collections.aimemory.tenancy.plugins.module_utils.handover import Handover, UnheldError
 
 
@@ -41,6 +43,28 @@ def test_gunicorn_is_told_while_the_worker_is_paused(process: Worker) -> None:
     assert process.process.wait(10) == 7
 
 
+def test_the_other_workers_first_accept_the_connections_of_the_pause(
+    process: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    successors: list[Successor] = []
+
+    def wait(self: Handover, seconds: float) -> None:
+        successors.append(Successor(process.listener))
+        original(self, seconds)
+
+    original = Handover.wait_for_accepts
+    monkeypatch.setattr(Handover, "wait_for_accepts", wait)
+    monkeypatch.setattr(retirement, "ACCEPTING", 60)
+    waiting = select.poll()
+    waiting.register(process.listener, select.POLLIN)
+    seen: list[object] = []
+    with contextlib.ExitStack() as callers:
+        for _ in range(50):
+            callers.enter_context(socket.create_connection(process.listener.getsockname()))
+        retirement.end(process.pid, lambda: seen.append(waiting.poll(0)))
+    assert seen == [[]]
+
+
 @pytest.mark.parametrize("is_permitted", [True, False])
 def test_no_other_process_delays_the_end(
     process: Worker, monkeypatch: pytest.MonkeyPatch, *, is_permitted: bool
@@ -55,17 +79,22 @@ def test_no_other_process_delays_the_end(
     monkeypatch.setattr(os, "setpriority", setpriority)
     own = os.getpriority(os.PRIO_PROCESS, 0)
     seen: list[list[tuple[int, int]]] = []
-    finish = Handover.finish
+    hold, finish = Handover.hold_until_closed, Handover.finish
+
+    def held(self: Handover, seconds: float) -> None:
+        hold(self, seconds)
+        seen.append([*given])
 
     def finished(self: Handover, seconds: float) -> None:
         seen.append([*given])
         finish(self, seconds)
 
+    monkeypatch.setattr(Handover, "hold_until_closed", held)
     monkeypatch.setattr(Handover, "finish", finished)
     retirement.end(process.pid, lambda: seen.append([*given]))
     highest = [(0, retirement.HIGHEST), (process.pid, retirement.HIGHEST)]
     # This process has its original priority again while it waits for the worker's last responses.
-    assert seen == [highest, [*highest, (0, own)]]
+    assert seen == [highest, highest, [*highest, (0, own)]]
     assert given[3:] == [(0, own), (process.pid, own)]
     assert process.process.wait(10) == 7
 
@@ -140,7 +169,7 @@ def test_a_worker_that_must_end_is_never_paused_again(process: Worker, monkeypat
     resting = time.sleep
     monkeypatch.setattr(time, "sleep", sleep)
     retirement.end(process.pid, lambda: None)
-    assert (pauses, paused) == ([retirement.PAUSED], [False])
+    assert ([pause for pause in pauses if pause != handover.SOON], paused) == ([retirement.PAUSED], [False])
 
 
 def test_gunicorn_is_told_once_if_the_worker_has_ended(process: Worker) -> None:
