@@ -1,4 +1,4 @@
-"""Send requests to a service until each worker has handled one with a statement in its own database session."""
+"""Send requests to a service until each worker has run a statement in its own database session for one of them."""
 
 from __future__ import annotations
 

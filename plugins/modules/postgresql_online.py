@@ -176,7 +176,7 @@ def carry_out(cursor: Any, step: dict[str, Any], wanted: dict[str, Any], guard: 
     cursor.execute(LONG, wanted | {"long_transaction": 0})
     holders = [text for (text,) in cursor.fetchall()]
     raise ImpatienceError(
-        f"its lock was not free within {wanted['lock_timeout']} ms in {wanted['attempts']} attempts"
+        f"its lock was not free within {wanted['lock_timeout']} ms in any of {wanted['attempts']} attempts"
         + "".join(f"; {text}" for text in holders[:3])
     )
 

@@ -79,7 +79,7 @@ HARMLESS = (
 )
 CONSTANTS, OPERATOR = (
     "with constants, or with values that may become constants",
-    "as an operator, whose function the planner calls for estimates",
+    "through an operator whose function the planner calls for estimates",
 )
 BODY, DEFAULTS = "whose body uses objects of ordinary roles", "with defaults of its arguments"
 SEEN = "public.seen(text)"

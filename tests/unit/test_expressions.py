@@ -104,7 +104,7 @@ def test_defaults_of_arguments_are_computed() -> None:
 @pytest.mark.parametrize("source", [operator(16450, 16400, COLUMN, CONSTANT), operator(16450, 67, COLUMN, CONSTANT)])
 def test_estimates_call_an_operator_or_its_negator(source: str) -> None:
     (sentence,) = expressions.refusals(found(source))
-    assert ", as an operator, whose function the planner calls for estimates: any role" in sentence
+    assert ", through an operator whose function the planner calls for estimates: any role" in sentence
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""An unread connection that a process closes is handed over to another process, if that is safe."""
+"""A connection that a process closes before reading from it is forwarded to another process, if that is safe."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ import pytest
 
 from conftest import CODE, DIRECTORY, GUNICORN, before, callers, served, wait_for_workers, workers
 from lab import Host, meanwhile
+from loaded import load
 
 TWO = f"{GUNICORN} --workers 2 boot:app"
 RELOADS = "ExecReload=/bin/kill -HUP $MAINPID\nRestart=on-failure\nRestartSec=0"
@@ -109,6 +110,16 @@ def test_no_request_fails_while_the_only_worker_is_replaced(machine: Host) -> No
         new = workers(machine)
     assert (requests.failed, requests.reset, requests.made > 20) == ([], [], True)
     assert (len(new), set(new) & set(old)) == (1, set())
+
+
+@pytest.mark.usefixtures("one")
+def test_no_request_fails_while_a_busy_worker_is_replaced(machine: Host) -> None:
+    # At this rate, connections often wait until a worker accepts them, and the worker is handling a request when it is
+    # paused.
+    with load(machine, 100) as sent:
+        for _ in range(4):
+            expect(renewed(machine), "gunicorn", 1)
+    sent.assert_faultless(least=300)
 
 
 @pytest.mark.usefixtures("one")

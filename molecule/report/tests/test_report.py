@@ -13,7 +13,7 @@ from playwright.sync_api import Browser
 from browser import SCHEMES, WIDTHS, chromium, opened
 from reported import Runs
 
-# All these tests run on one host, so that only one host must be prepared.
+# All these tests run on the same host, so only one host needs to be prepared.
 pytestmark = pytest.mark.one_host(together=True)
 
 # The page size in points. A page can be slightly smaller.

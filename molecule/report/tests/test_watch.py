@@ -28,7 +28,7 @@ def watching(path: str) -> str:
 
 
 def wait_for(run: Run, path: str, word: str) -> None:
-    """Wait until the run's log contains a word."""
+    """Wait until the file ``path`` of the run contains ``word``."""
     deadline = time.monotonic() + 600
     while word not in run.files().get(path, ""):
         assert run.process.poll() is None, f"the run ended before {path} contained {word!r}"

@@ -101,7 +101,7 @@ def _computed(node: _Node, catalog: _Catalog) -> Iterator[tuple[Mapping[str, Any
     if "opno" in node.fields:
         operator = catalog["operators"].get(node.number("opno"), {"functions": []})
         for number in operator["functions"]:
-            yield catalog["functions"][number], "as an operator, whose function the planner calls for estimates", ""
+            yield catalog["functions"][number], "through an operator whose function the planner calls for estimates", ""
         return
     function = catalog["functions"].get(node.number("funcid")) if node.kind == "FUNCEXPR" else None
     if function is None:

@@ -157,8 +157,8 @@ def rollback(back: Rollback) -> list[Statement]:
             # therefore be restored after the tenant column is dropped.
             phase = "function" if before["body"] else "restore"
             planned.append(statement(identity, "", phase, before["definition"].strip(), reason))
-            # The rollback creates a dropped function as a superuser, who then owns it. Without its original owner, a
-            # SECURITY DEFINER function would run with the privileges of a superuser.
+            # The rollback re-creates a dropped function as a superuser, who then owns it. Unless the function gets its
+            # original owner again, a SECURITY DEFINER function runs with the privileges of a superuser.
             if now is None or now["owner"] != before["owner"]:
                 sql = f"ALTER {function.kind} {signature} OWNER TO {identifier(before['owner'])}"
                 planned.append(statement(f"{identity}.owner", "", phase, sql, reason))

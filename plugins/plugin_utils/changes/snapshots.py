@@ -62,5 +62,5 @@ def under_its_path(item: Statement, model: Model) -> Statement:
         return item
     path = f"SET LOCAL search_path = pg_catalog, {identifier(model.schema)}, pg_temp"
     sql = f"{path}; {item['sql'].rstrip(';')}; SET LOCAL search_path = pg_catalog, pg_temp"
-    # CREATE INDEX CONCURRENTLY cannot run in the same transaction as SET LOCAL.
+    # SET LOCAL needs a transaction block, and CREATE INDEX CONCURRENTLY cannot run in one.
     return {**item, "sql": sql, "online": []}

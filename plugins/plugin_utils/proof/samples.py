@@ -585,7 +585,10 @@ def _times(kind: str, place: int, told: Sequence[str]) -> list[str]:
 
 
 def _spans(kind: str, told: Sequence[str]) -> list[str]:
-    """Return the constants in CHECKs that are times of day or intervals, and one larger value for each."""
+    """Return the times of day and intervals among the constants in CHECKs, and larger values in whole hours.
+
+    A time of day has a larger value only if the value is below 24 hours.
+    """
     given = [text for text in told if isinstance(checks.value(text, "interval"), timedelta)]
     hours = [int(checks.value(text, "interval").total_seconds() // 3600) + 1 for text in given]
     return [*given, *(f"{number}:00:00" for number in hours if kind == "interval" or number < 24)]

@@ -103,7 +103,7 @@ def message(document: Document, told: Mapping[str, Any] | None) -> str:
     audit = [f"{item['severity']} {item['rule']}" for item in document["audit"]]
     if document["verdict"] == verdict.HOLDS:
         was = "" if told is None or told["verdict"] == verdict.HOLDS else " again"
-        return f"{name} HOLDS{was}: {document['findings']} findings.{_audited(audit)}"
+        return f"{name} HOLDS{was}: all {document['findings']} findings hold.{_audited(audit)}"
     failing = list(dict.fromkeys(map(_finding, document["failing"])))
     said = f"{len(document['failing'])} of {document['findings']} findings do not hold: {_some(failing)}."
     return f"{name} FAILS: {said if failing else _failed(document)}{_audited(audit)}"

@@ -7,7 +7,7 @@ from typing import Any
 
 from ...module_utils.smoke import Answer, judged
 
-# The part of the service_smoke module's result that is shown: the sentences in unproven and shown.
+# The part of the service_smoke module's result that the operator sees: the sentences in ``unproven`` and ``shown``.
 Result = Mapping[str, Any]
 
 
