@@ -74,7 +74,10 @@ SQL = {
 }
 RAISED = re.compile(r"\bRAISE\s+(?:EXCEPTION\s+)?(?:USING\s+MESSAGE\s*=\s*)?'((?:[^']|'')*)'")
 FAILING = ("ansible.builtin.assert", "ansible.builtin.fail")
-GUARD = "This check guards against a bug in this runbook: report the bug, with the archive that `playbooks/support.yml` writes."
+GUARD = (
+    "This check guards against a bug in this runbook: report the bug, with the archive that `playbooks/support.yml` "
+    "writes."
+)
 UNREHEARSED = (
     "The real database was not touched. Do not migrate until you understand the difference. If you ask for help, send "
     "the archive that `playbooks/support.yml` writes."

@@ -6,8 +6,8 @@ from lab import OWNER, Host
 from planner import committed
 from service import schema
 
-# Objects of the owner. In a snapshot from an earlier version, their SQL does not qualify the names that PostgreSQL finds
-# through the session's search path.
+# Objects of the owner. In a snapshot from an earlier version, their SQL does not qualify names that PostgreSQL
+# finds through the session's search path.
 OF_THE_OWNERS = [
     f"SET SESSION AUTHORIZATION {OWNER}",
     "CREATE FUNCTION open_to_all(text) RETURNS boolean LANGUAGE sql AS 'SELECT true'",
