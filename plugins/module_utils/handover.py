@@ -140,22 +140,6 @@ class Handover:
         self._release(used)
         return is_idle
 
-    def wait_for_accepts(self, seconds: float) -> None:
-        """Wait until no connection is waiting to be accepted, at most ``seconds``. Raises OSError."""
-        found, waiting = sockets.descriptors(self._place), select.poll()
-        listening = [
-            second for inode in self._listening.keys() & found.keys() if (second := self._second(found[inode], inode))
-        ]
-        deadline = time.monotonic() + seconds
-        try:
-            for second in listening:
-                waiting.register(second, select.POLLIN)
-            while waiting.poll(0) and time.monotonic() < deadline:
-                time.sleep(SOON)
-        finally:
-            for second in listening:
-                second.close()
-
     def hold_until_closed(self, seconds: float) -> None:
         """Hold each newly accepted connection, until the process has closed its listening sockets.
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import platform
 import pwd
 import select
 import signal
@@ -26,6 +27,8 @@ from . import sockets
 PATIENCE = 30
 # The pause between two readings of a watch, in seconds. It leaves processor time for the service.
 LOOK_INTERVAL = 0.0003
+# The numbers of the system calls that wait for events, by the machine: epoll_wait, epoll_pwait and epoll_pwait2.
+EPOLL = {"x86_64": ("232", "281", "441"), "aarch64": ("22", "441")}
 
 Process = dict[str, Any]
 
@@ -303,3 +306,16 @@ def environment(block: bytes) -> dict[str, str]:
     """Parse an environment in the kernel's format, in which a null byte follows each NAME=value."""
     pairs = (entry.partition(b"=") for entry in block.split(b"\0") if b"=" in entry)
     return {os.fsdecode(name): os.fsdecode(value) for name, _, value in pairs}
+
+
+def waits_for_events(pid: int, proc: Path = Path("/proc")) -> bool:
+    """Return whether the main thread of a process waits in epoll, as an event loop does. Raises OSError.
+
+    The result is always True if Linux, or this program, does not know the system call.
+    """
+    calls = EPOLL.get(platform.machine(), ())
+    try:
+        call = (proc / str(pid) / "syscall").read_text().split()[0]
+    except FileNotFoundError:
+        return (proc / str(pid)).exists()
+    return not calls or call in calls

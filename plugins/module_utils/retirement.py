@@ -26,9 +26,10 @@ PAUSED = 0.12
 # accepted earlier. After the pause, the worker reads these requests, and is paused again before it accepts many more.
 ATTEMPTS = 8
 READING = 0.01
-# The additional seconds of a pause until the other workers have accepted every new connection. A worker that was paused
-# while it was handling a request would accept the remaining connections before it notices that it must exit.
-ACCEPTING = 0.1
+# A worker that is paused while it waits for events notices first that it must exit. A worker that is paused while it
+# handles an event may accept connections first, and then closes them unread. A worker that does not wait is therefore
+# resumed for MOMENT seconds and paused again, at most MOMENTS times. A busy worker waits between two requests.
+MOMENT, MOMENTS = 0.002, 100
 # The seconds that a worker has to close its listening sockets. Until then, it may accept connections, and close them
 # within a millisecond.
 CLOSING = 0.5
@@ -37,7 +38,7 @@ HIGHEST = -20
 # the worker handed over have the same time.
 LAST = 30.0
 # The seconds after which the child process that ends a worker counts as lost.
-LOST = 2 * LAST + ATTEMPTS * (PAUSED + ACCEPTING + READING) + CLOSING + 5
+LOST = 2 * LAST + ATTEMPTS * (PAUSED + READING + MOMENT * MOMENTS) + CLOSING + 5
 
 
 def end(pid: int, reduce: Callable[[], None], proc: Path = Path("/proc")) -> None:
@@ -91,7 +92,7 @@ def _end(pid: int, reduce: Callable[[], None], priority: int, proc: Path) -> boo
     try:
         with Handover(pid, proc) as handover:
             # The worker is not paused again: a worker that must exit does not read the requests that arrive in a pause.
-            if not _tell_when_idle(pid, reduce, handover):
+            if not _tell_when_idle(pid, reduce, handover, proc):
                 reduce()
             handover.hold_until_closed(CLOSING)
             # The last responses may take long. Meanwhile, this process reads many connections and must not delay the
@@ -103,16 +104,15 @@ def _end(pid: int, reduce: Callable[[], None], priority: int, proc: Path) -> boo
     return True
 
 
-def _tell_when_idle(pid: int, reduce: Callable[[], None], handover: Handover) -> bool:
+def _tell_when_idle(pid: int, reduce: Callable[[], None], handover: Handover, proc: Path) -> bool:
     """Pause the worker; once it has no unread request, signal gunicorn and the worker. Return whether it was signaled.
 
     If requests arrive in every pause, no signal is sent after ATTEMPTS pauses. Raises OSError.
     """
     for _ in range(ATTEMPTS):
-        os.kill(pid, signal.SIGSTOP)
         try:
+            _pause_between_events(pid, proc)
             time.sleep(PAUSED)
-            handover.wait_for_accepts(ACCEPTING)
             if handover.is_idle():
                 # This process may lack the privilege to signal gunicorn, so it signals gunicorn first.
                 reduce()
@@ -123,3 +123,17 @@ def _tell_when_idle(pid: int, reduce: Callable[[], None], handover: Handover) ->
             resume(pid)
         time.sleep(READING)
     return False
+
+
+def _pause_between_events(pid: int, proc: Path) -> None:
+    """Pause the worker while its event loop waits for events, or at any moment if it does not wait in time.
+
+    Raises OSError.
+    """
+    for _ in range(MOMENTS):
+        os.kill(pid, signal.SIGSTOP)
+        if processes.waits_for_events(pid, proc):
+            return
+        resume(pid)
+        time.sleep(MOMENT)
+    os.kill(pid, signal.SIGSTOP)

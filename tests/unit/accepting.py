@@ -11,13 +11,16 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-# The worker accepts connections and reads from the newest one on request. After SIGTERM, it exits with status 7.
+# The worker accepts connections and reads from the newest one on request. It waits for requests in epoll, as the event
+# loop of a server does. After SIGTERM, it exits with status 7.
 PROGRAM = """
-import signal, socket, sys
+import select, signal, socket, sys
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))
 listener = socket.socket(fileno=int(sys.argv[1]))
 accepted, others = [], []
-for line in sys.stdin:
+orders, waiting = open(0, "rb", buffering=0), select.epoll()
+waiting.register(orders, select.EPOLLIN)
+while waiting.poll() and (line := orders.readline().decode()):
     name, _, number = line.strip().partition(" ")
     if name == "accept":
         accepted.append(listener.accept()[0])

@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
@@ -101,27 +100,6 @@ def test_a_caller_whose_request_was_read_waits_for_nobody_else(process: Worker) 
         assert holding.is_alive()
         process.obey("unlisten")
         holding.join(30)
-
-
-@pytest.mark.parametrize("waiting", [0, 2])
-def test_all_connections_are_accepted_first(process: Worker, monkeypatch: pytest.MonkeyPatch, waiting: int) -> None:
-    accepted: list[float] = []
-
-    def accept(seconds: float) -> None:
-        accepted.append(seconds)
-        process.obey("accept")
-
-    with contextlib.ExitStack() as callers, Handover(process.pid) as held:
-        for _ in range(waiting):
-            callers.enter_context(socket.create_connection(process.listener.getsockname()))
-        monkeypatch.setattr(time, "sleep", accept)
-        held.wait_for_accepts(60)
-        assert len(accepted) == waiting
-
-
-def test_the_wait_for_accepts_is_limited(process: Worker) -> None:
-    with socket.create_connection(process.listener.getsockname()), Handover(process.pid) as held:
-        held.wait_for_accepts(0.01)
 
 
 def test_an_unread_request_is_served_by_another_process_for_the_same_address(process: Worker) -> None:

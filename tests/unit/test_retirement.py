@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import select
 import signal
 import socket
 import threading
@@ -43,26 +41,29 @@ def test_gunicorn_is_told_while_the_worker_is_paused(process: Worker) -> None:
     assert process.process.wait(10) == 7
 
 
-def test_the_other_workers_first_accept_the_connections_of_the_pause(
-    process: Worker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    successors: list[Successor] = []
+@pytest.mark.parametrize("waits", [True, False])
+def test_a_worker_is_told_between_two_events(process: Worker, monkeypatch: pytest.MonkeyPatch, *, waits: bool) -> None:
+    monkeypatch.setattr(retirement, "MOMENTS", 10**6 if waits else 3)
+    resumed, told = threading.Event(), threading.Event()
+    original = retirement.resume
 
-    def wait(self: Handover, seconds: float) -> None:
-        successors.append(Successor(process.listener))
-        original(self, seconds)
+    def resume(pid: int) -> None:
+        original(pid)
+        resumed.set()
 
-    original = Handover.wait_for_accepts
-    monkeypatch.setattr(Handover, "wait_for_accepts", wait)
-    monkeypatch.setattr(retirement, "ACCEPTING", 60)
-    waiting = select.poll()
-    waiting.register(process.listener, select.POLLIN)
-    seen: list[object] = []
-    with contextlib.ExitStack() as callers:
-        for _ in range(50):
-            callers.enter_context(socket.create_connection(process.listener.getsockname()))
-        retirement.end(process.pid, lambda: seen.append(waiting.poll(0)))
-    assert seen == [[]]
+    monkeypatch.setattr(retirement, "resume", resume)
+    with process.caller() as caller:
+        # The worker handles an event: it does not wait for others, but for this request.
+        process.tell("read 7")
+        ending = threading.Thread(target=retirement.end, args=(process.pid, told.set))
+        ending.start()
+        assert resumed.wait(30)
+        if waits:
+            assert not told.is_set()
+            caller.sendall(b"request")
+        assert told.wait(30)
+        ending.join()
+    assert process.process.wait(10) == 7
 
 
 @pytest.mark.parametrize("is_permitted", [True, False])
@@ -169,7 +170,10 @@ def test_a_worker_that_must_end_is_never_paused_again(process: Worker, monkeypat
     resting = time.sleep
     monkeypatch.setattr(time, "sleep", sleep)
     retirement.end(process.pid, lambda: None)
-    assert ([pause for pause in pauses if pause != handover.SOON], paused) == ([retirement.PAUSED], [False])
+    assert ([pause for pause in pauses if pause not in (handover.SOON, retirement.MOMENT)], paused) == (
+        [retirement.PAUSED],
+        [False],
+    )
 
 
 def test_gunicorn_is_told_once_if_the_worker_has_ended(process: Worker) -> None:
