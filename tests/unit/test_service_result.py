@@ -110,7 +110,8 @@ def test_a_route_that_was_not_taken_has_no_attempts() -> None:
     assert reached["credentials"] == {"libpq": {}}
     assert reached["result"]["route"]["verdict"] == "unreachable"
     assert reached["result"]["pooler"] == {}
-    assert reached["result"]["attempts"] == {"problem": "no attempt was made", "findings": []}
+    unmade = {"logged_in": False, "problem": "no attempt was made", "findings": []}
+    assert reached["result"]["attempts"] == unmade
 
 
 def test_the_tests_of_the_api_add_up() -> None:
