@@ -116,12 +116,18 @@ def separation(read: Mapping[str, Any], tenants: Sequence[int | str], about: Map
     return {"api": api, "shown": found["shown"], "unproven": found["unproven"]}
 
 
-def untested(answers: Iterable[Mapping[str, Any]], tenant: int | str) -> list[str]:
-    """Return a sentence for each write endpoint that could not be tested. ``answers`` are responses to ``tenant``."""
+def untested(
+    answers: Iterable[Mapping[str, Any]], endpoints: Iterable[Mapping[str, Any]], tenant: int | str
+) -> list[str]:
+    """Return a sentence for each write endpoint that could not be tested.
+
+    ``answers`` begins with the responses of ``endpoints`` to ``tenant``. Later responses, such as to a read as another
+    tenant, say nothing about them.
+    """
     return [
         f"The tenant of the rows that {answer['name']} stores is not proven: as tenant {tenant}, the"
         f" endpoint returns {answer['said']}."
-        for answer in answers
+        for answer, _ in zip(answers, endpoints, strict=False)
         if answer["verdict"] != "ok"
     ]
 
