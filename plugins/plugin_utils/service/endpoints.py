@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
+from ansible.module_utils.parsing.convert_bool import boolean
+
 from ...module_utils.smoke import untold
 from ...module_utils.smoke_rows import Found, of_caller
 
@@ -36,7 +38,7 @@ def requests(
         }  # fmt: skip
         if "body" in endpoint:
             made["body"] = _named(endpoint["body"], caller, own or caller)
-        if claims and endpoint.get("token", True):
+        if claims and boolean(endpoint.get("token", True), strict=False):
             made["claims"] = dict(claims)
         if "marker" in endpoint:
             made["marker"] = endpoint["marker"]
