@@ -51,4 +51,8 @@ options:
         type: list
         elements: str
         required: true
+  timeout:
+    description: Time limit for all attempts together, in seconds.
+    type: int
+    default: 60
 """

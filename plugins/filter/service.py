@@ -59,6 +59,7 @@ class FilterModule:
             "setting_names": setting_names,
             "route_refusals": refusals.of_route,
             "attempt_refusals": refusals.of_attempts,
+            "attempts_unmade": refusals.of_unmade,
             "lock_refusals": refusals.of_lock,
             "login_refusals": refusals.of_new_login,
             "client_refusals": refusals.of_clients,

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import psycopg2
+from psycopg2 import errors as database_errors
 
 from . import messages, service_login, sessions
 
@@ -23,6 +24,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "writes": {"type": "bool", "default": False},
     "expected": {"type": "list", "elements": "str", "required": True},
 }
+# The time limit for all attempts together, in seconds.
+TIMEOUT: dict[str, Any] = {"type": "int", "default": 60}
 
 
 class Lines:
@@ -59,7 +62,10 @@ def outcome(cursor: Any, attempt: dict[str, Any]) -> str:
 
 
 def make(connection: Any, setting: str, attempts: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Make the attempts in one transaction that is never committed, and return a finding for each."""
+    """Make the attempts in one transaction that is never committed, and return a finding for each.
+
+    Raises psycopg2.Error if the session is lost, or if a lock is not free.
+    """
     findings = []
     with connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
@@ -73,7 +79,8 @@ def make(connection: Any, setting: str, attempts: list[dict[str, Any]]) -> list[
                     cursor.execute("SELECT pg_catalog.set_config(%s, %s, true)", (setting, attempt["tenant"]))
                 actual = outcome(cursor, attempt)
             except psycopg2.Error as error:
-                if connection.closed:
+                # A lock that another session holds shows nothing about the login.
+                if connection.closed or isinstance(error, database_errors.LockNotAvailable):
                     raise
                 actual = f"error {error.pgcode}"
             cursor.execute("ROLLBACK TO SAVEPOINT attempt")
@@ -94,16 +101,20 @@ def log_in_and_make(
     attempts: list[dict[str, Any]],
     seconds: float,
 ) -> dict[str, Any]:
-    """Log in as the service, make the attempts within ``seconds`` and return ``{problem, findings}``.
+    """Log in as the service, make the attempts within ``seconds`` and return ``{logged_in, problem, findings}``.
 
-    ``problem`` is the reason why the attempts could not be made, or "" if they were made. After ``seconds``, another
-    session of the same login terminates the session that makes the attempts.
+    ``problem`` is the reason why the attempts could not be made, or "" if they were made. ``logged_in`` tells a failed
+    login from attempts that did not end. After ``seconds``, another session of the same login terminates the session
+    that makes the attempts.
     """
+    made: dict[str, Any] = {"logged_in": False, "problem": "", "findings": []}
     try:
-        what = "The series of attempts with the service's login"
-        with service_login.bounded(parameters, password, environment, seconds, what) as connection:
-            return {"problem": "", "findings": make(connection, setting, attempts)}
+        with service_login.bounded(parameters, password, environment, seconds, "The attempts") as connection:
+            made["logged_in"] = True
+            made["findings"] = make(connection, setting, attempts)
     except psycopg2.Error as error:
-        return {"problem": messages.of_connection(error), "findings": []}
-    except sessions.TimeLimitError as error:
-        return {"problem": str(error), "findings": []}
+        text = messages.of_connection(error)
+        made["problem"] = f"the attempts failed: {text}" if made["logged_in"] else text
+    except sessions.TimeLimitError:
+        made["problem"] = f"the attempts took longer than {seconds:g} s"
+    return made

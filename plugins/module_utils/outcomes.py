@@ -16,6 +16,10 @@ class ProofError(TenancyError):
     """The proof could not run, or an attempt failed."""
 
 
+class AttemptError(ProofError):
+    """The proof ran, and its findings do not hold: a leak, or an attempt with another outcome than required."""
+
+
 def judge(
     made: Sequence[Mapping[str, Any]],
     outcomes: Sequence[Mapping[str, Any]],

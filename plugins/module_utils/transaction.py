@@ -239,7 +239,7 @@ def _proven(
     counted = outcomes.counted(now, _counters(cursor, wanted), tracks, wanted["proof"]["attempts"], findings)
     findings += [*changed, counted]
     if leaks := outcomes.failure(findings):
-        raise outcomes.ProofError(f"The isolation proof failed: {leaks}")
+        raise outcomes.AttemptError(f"The isolation proof failed: {leaks}")
     return findings
 
 

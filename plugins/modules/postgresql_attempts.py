@@ -35,10 +35,6 @@ options:
     description: The setting that contains a session's tenant.
     type: str
     required: true
-  timeout:
-    description: Time limit for all attempts together, in seconds.
-    type: int
-    default: 60
 author: AI-Memory operations
 """
 
@@ -53,6 +49,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+logged_in:
+  description: Whether the login succeeded. If it did, a failure concerns the attempts.
+  returned: if the module failed
+  type: bool
 findings:
   description: A dict for each attempt - check, table, sentence, expected, actual, ok.
   returned: success
@@ -71,7 +71,7 @@ def main() -> None:
             "environment": {"type": "dict", "default": {}, "no_log": False},
             "setting": text,
             "attempts": {"type": "list", "elements": "dict", "required": True, "options": attempts.OPTIONS},
-            "timeout": {"type": "int", "default": 60},
+            "timeout": attempts.TIMEOUT,
         },
         supports_check_mode=True,
     )  # fmt: skip
@@ -82,7 +82,7 @@ def main() -> None:
         *(wanted[name] for name in ("parameters", "password", "environment", "setting", "attempts", "timeout"))
     )
     if made["problem"]:
-        module.fail_json(msg=made["problem"])
+        module.fail_json(msg=made["problem"], logged_in=made["logged_in"])
     module.exit_json(changed=False, findings=made["findings"])
 
 

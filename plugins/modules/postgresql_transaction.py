@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import psycopg2
@@ -14,6 +14,7 @@ from ansible_collections.aimemory.tenancy.plugins.module_utils import (
     errors,
     inspection,
     messages,
+    outcomes,
     sessions,
     transaction,
 )
@@ -65,6 +66,10 @@ result:
       and seconds (in total).
   returned: success
   type: dict
+proof_failed:
+  description: Whether the proof ran and found a leak, or an attempt with another outcome than required.
+  returned: if the transaction failed
+  type: bool
 rows:
   description: The rows of each query by its name, as dicts of columns.
   returned: success
@@ -91,10 +96,8 @@ def main() -> None:
     commits = wanted["commit"] and not module.check_mode
     try:
         result = transact(wanted, commits=commits)
-    except psycopg2.Error as error:
-        module.fail_json(msg=messages.of_database(error, wanted["transaction"]["tables"]))
-    except (errors.TenancyError, sessions.SessionError, sessions.TimeLimitError) as error:
-        module.fail_json(msg=messages.visible(str(error), lines=True))
+    except (psycopg2.Error, errors.TenancyError) as error:
+        module.fail_json(**failure(error, wanted["transaction"]["tables"]))
     is_changed = commits and bool(wanted["transaction"]["statements"])
     try:
         after = read(wanted)
@@ -104,6 +107,15 @@ def main() -> None:
             changed=is_changed, result=result,
         )  # fmt: skip
     module.exit_json(changed=is_changed, result=result, **after)
+
+
+def failure(error: Exception, tables: Collection[str]) -> dict[str, Any]:
+    """Return the values of a failed result. Only a proof that ran can show a leak; any other error shows nothing."""
+    is_of_postgresql = isinstance(error, psycopg2.Error)
+    return {
+        "msg": messages.of_database(error, tables) if is_of_postgresql else messages.visible(str(error), lines=True),
+        "proof_failed": isinstance(error, outcomes.AttemptError),
+    }
 
 
 def transact(wanted: Mapping[str, Any], *, commits: bool) -> dict[str, Any]:

@@ -113,8 +113,8 @@ settings:
   returned: when it can log in
   type: list
 attempts:
-  description: problem (the reason if the attempts were not made, "" if they were or if none was given), and findings,
-    like those of M(aimemory.tenancy.postgresql_attempts).
+  description: logged_in (whether the login for the attempts succeeded), problem (the reason if the attempts were not
+    made, "" if they were or if none was given), and findings, like those of M(aimemory.tenancy.postgresql_attempts).
   returned: success
   type: dict
 environment:
@@ -208,8 +208,6 @@ OPENED = 60
 ENDING = 3.0
 ANSWER = 15.0
 PATIENCE = 120
-# Time limit for all attempts together, in seconds.
-ATTEMPTING = 60
 # Two sessions with the same values are on the same server and in the same database.
 PLACE = ("system_identifier", "started", "database_oid")
 SERVERS = ("postgres", "postmaster")
@@ -401,18 +399,18 @@ def make_attempts(
     ``found`` is the result of the route check and ``given`` is the service's environment.
     """
     if not wanted["attempts"]:
-        return {"problem": "", "findings": []}
+        return {"logged_in": False, "problem": "", "findings": []}
     if found["problem"] or any(found["service"][name] != administrator[name] for name in PLACE):
-        return {"problem": "its route does not lead to the database", "findings": []}
+        return {"logged_in": False, "problem": "its route does not lead to the database", "findings": []}
 
     def work() -> dict[str, Any]:
         return attempts.log_in_and_make(
             wanted["parameters"], wanted["password"], service_login.of_libpq(given), wanted["setting"],
-            wanted["attempts"], ATTEMPTING,
+            wanted["attempts"], wanted["timeout"],
         )  # fmt: skip
 
     made: dict[str, Any] = processes.as_user(
-        *owner_of(wanted["process"], wanted["service_user"]), work, patience=PATIENCE
+        *owner_of(wanted["process"], wanted["service_user"]), work, patience=PATIENCE + wanted["timeout"]
     )
     return made
 
@@ -452,6 +450,7 @@ def main() -> None:
             "parameters": {"type": "dict", "required": True},
             "password": {"type": "str", "required": True, "no_log": True},
             "attempts": {"type": "list", "elements": "dict", "default": [], "options": attempts.OPTIONS},
+            "timeout": attempts.TIMEOUT,
         },
         supports_check_mode=True,
     )  # fmt: skip

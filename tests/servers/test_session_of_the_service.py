@@ -10,7 +10,12 @@ from typing import Any
 import psycopg2
 import pytest
 
-from ansible_collections.aimemory.tenancy.plugins.module_utils import processes, service_login, unit_environment
+from ansible_collections.aimemory.tenancy.plugins.module_utils import (
+    attempts,
+    processes,
+    service_login,
+    unit_environment,
+)
 from ansible_collections.aimemory.tenancy.plugins.modules import service_route
 from lab import OWNER
 from server import SERVER_USER, TEMPLATE, Server
@@ -114,6 +119,7 @@ def test_attempts_are_made_over_a_route_that_leads_to_the_database(server: Serve
     given = {"host": str(server.directory), "user": OWNER, "dbname": TEMPLATE}
     wanted: dict[str, Any] = {
         "process": 0, "service_user": SERVER_USER, "parameters": given, "password": "", "setting": SETTING,
+        "timeout": 60,
         "attempts": [
             {"id": "role", "table": "", "sentence": "It becomes postgres", "tenant": None, "data": None,
              "visible": None, "writes": False, "sql": "SET LOCAL ROLE postgres", "expected": ["error 42501"]},
@@ -126,13 +132,41 @@ def test_attempts_are_made_over_a_route_that_leads_to_the_database(server: Serve
     assert (made["problem"], [item["ok"] for item in made["findings"]]) == ("", [True])
     # A copy of the server counts as another server, and no attempt is made there.
     made = service_route.make_attempts(wanted, found, own | {"started": "another"}, {})
-    assert made == {"problem": "its route does not lead to the database", "findings": []}
+    assert made == {"logged_in": False, "problem": "its route does not lead to the database", "findings": []}
     made = service_route.make_attempts(wanted, found | {"problem": "no password"}, own, {})
     assert made["findings"] == []
-    assert service_route.make_attempts(wanted | {"attempts": []}, found, own, {}) == {"problem": "", "findings": []}
+    made = service_route.make_attempts(wanted | {"attempts": []}, found, own, {})
+    assert (made["problem"], made["findings"]) == ("", [])
     nobody = wanted | {"parameters": given | {"user": "nobody-such"}}
     made = service_route.make_attempts(nobody, found, own, {})
     assert 'role "nobody-such" does not exist' in made["problem"]
+    slow = wanted | {"attempts": [wanted["attempts"][0] | {"sql": "SELECT pg_sleep(30)"}], "timeout": 1}
+    made = service_route.make_attempts(slow, found, own, {})
+    assert made == {"logged_in": True, "problem": "the attempts took longer than 1 s", "findings": []}
+
+
+def test_a_failed_login_is_told_from_attempts_that_did_not_end(server: Server) -> None:
+    def made(sql: str, user: str = OWNER, seconds: float = 60) -> dict[str, Any]:
+        attempt = {
+            "id": "x", "table": "", "sentence": "", "tenant": None, "data": None, "visible": None, "writes": True,
+            "sql": sql, "expected": ["1 rows"],
+        }  # fmt: skip
+        given = {"host": str(server.directory), "user": user, "dbname": TEMPLATE}
+        return attempts.log_in_and_make(given, "", {}, SETTING, [attempt], seconds)
+
+    assert made("SELECT 1")["logged_in"]
+    refused = made("SELECT 1", user="nobody-such")
+    assert (refused["logged_in"], refused["findings"]) == (False, [])
+    assert 'role "nobody-such" does not exist' in refused["problem"]
+    late = made("SELECT pg_sleep(30)", seconds=0.5)
+    assert late == {"logged_in": True, "problem": "the attempts took longer than 0.5 s", "findings": []}
+    lost = made("SELECT pg_terminate_backend(pg_backend_pid())")
+    assert (lost["logged_in"], lost["findings"]) == (True, [])
+    assert lost["problem"].startswith("the attempts failed: ")
+    locked = made("DO $$ BEGIN RAISE lock_not_available; END $$")
+    assert (locked["logged_in"], locked["findings"]) == (True, [])
+    assert locked["problem"].startswith("the attempts failed: ")
+    assert "55P03" in locked["problem"]
 
 
 def test_a_service_has_the_user_of_its_process() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import schemas
-from ansible_collections.aimemory.tenancy.plugins.module_utils.outcomes import ProofError
+from ansible_collections.aimemory.tenancy.plugins.module_utils.outcomes import AttemptError, ProofError
 from lab import OWNER
 from server import Server
 
@@ -107,7 +107,7 @@ def test_each_damage_is_named(server: Server, name: str) -> None:
         found.run(statement)
         assert found.failures(before) != []
         if name != "the privilege TRUNCATE":
-            with pytest.raises(ProofError, match=rf"tenants\.{attempt}: "):
+            with pytest.raises(AttemptError, match=rf"tenants\.{attempt}: "):
                 found.prove()
 
 
@@ -131,8 +131,10 @@ def test_the_proof_does_not_write_a_superusers_table(server: Server) -> None:
         found.run("ALTER TABLE tenants OWNER TO postgres", f"GRANT SELECT ON tenants TO {OWNER}")
         with pytest.raises(
             ProofError, match="postgres, is a superuser, and the proof makes no attempts as a superuser"
-        ):
+        ) as caught:
             found.migrate()
+        # No attempt was made, so this is not a leak.
+        assert not isinstance(caught.value, AttemptError)
 
 
 def test_a_trigger_may_write_rows_of_a_new_tenant(server: Server) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.service import endpoints
 
 CALLER = "+1555-runbook-1"
@@ -30,6 +32,14 @@ def test_endpoints_become_requests_of_the_caller() -> None:
         "GET /profile/{user_id}", "GET /shared",
     ]  # fmt: skip
     assert not any("claims" in item for item in endpoints.requests(ENDPOINTS, CALLER, {}))
+
+
+@pytest.mark.parametrize(
+    ("value", "has_token"), [(True, True), (False, False), ("true", True), ("false", False), ("no", False)]
+)
+def test_an_endpoint_without_a_token_may_be_given_as_a_string(value: bool | str, *, has_token: bool) -> None:
+    (made,) = endpoints.requests([{"path": "/shared", "token": value}], CALLER, {"customer_id": 1})
+    assert ("claims" in made) is has_token
 
 
 def test_each_writer_is_a_caller_of_its_own() -> None:

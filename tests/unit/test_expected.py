@@ -133,3 +133,13 @@ def test_only_a_dry_run_that_found_work_is_about_the_run_itself(
     tmp_path: Path, known: dict[str, Any], is_told: bool
 ) -> None:
     assert bool(end_run.expect(known, str(tmp_path))) is is_told
+
+
+@pytest.mark.parametrize(
+    ("value", "may_stop"), [(True, True), (False, False), ("true", True), ("false", False), ("", False)]
+)
+def test_a_live_run_is_said_to_stop_the_service_only_if_it_may(value: bool | str, *, may_stop: bool) -> None:
+    known = dry(strategy="live")
+    known["asked"] = {**known["asked"], "tenancy_live_otherwise_stop": value}
+    (callers,) = [line for line in expected.lines(known, NOTHING) if line.startswith("Callers:")]
+    assert ("unless the renewal of its sessions fails" in callers) is may_stop

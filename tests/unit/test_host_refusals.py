@@ -343,7 +343,7 @@ def test_other_units_with_a_login_to_the_database_are_named() -> None:
 
 
 ROUTE = {"host": "localhost", "port": 5432, "user": "alice", "dbname": "ai_memory"}
-MADE = {"problem": "", "findings": [{"ok": True, "sentence": "The service becomes postgres"}]}
+MADE = {"logged_in": True, "problem": "", "findings": [{"ok": True, "sentence": "The service becomes postgres"}]}
 
 
 @pytest.mark.parametrize(
@@ -366,14 +366,38 @@ def test_a_route_is_refused_by_its_verdict(verdict: str, isolating: bool, dbname
 
 def test_attempts_that_were_not_made_or_reached_another_role_are_refused() -> None:
     well = {"verdict": "ok", "sentence": ""}
-    (refusal,) = refusals.of_route(well, {"problem": "too many clients", "findings": []}, ROUTE, WANTED)
+    unmade = {"logged_in": False, "problem": "too many clients", "findings": []}
+    (refusal,) = refusals.of_route(well, unmade, ROUTE, WANTED)
     assert refusal == (
         "alice cannot log in over the service's own route (localhost, port 5432): too many clients. Check the role's"
-        " password in DATABASE_URL, and check pg_hba.conf."
+        " password in DATABASE_URL, and pg_hba.conf."
     )
-    leak = {"problem": "", "findings": [*MADE["findings"], {"ok": False, "sentence": "The service becomes eve"}]}
+    late = {"logged_in": True, "problem": "the attempts took longer than 60 s", "findings": []}
+    (refusal,) = refusals.of_route(well, late, ROUTE, WANTED)
+    assert refusal == (
+        "alice logged in over the service's own route (localhost, port 5432), but the attempts took longer than 60 s."
+        " If the tables are large, increase tenancy_proof_timeout. Otherwise, check which lock or trigger delays the"
+        " attempts. Then run the playbook again."
+    )
+    leak = {**MADE, "findings": [*MADE["findings"], {"ok": False, "sentence": "The service becomes eve"}]}
     (refusal,) = refusals.of_route(well, leak, ROUTE, WANTED)
     assert refusal == (
         "The service's login can bypass row security: The service becomes eve. Revoke that role from the login."
     )
     assert refusals.of_route(well, leak, ROUTE, WANTED | {"isolating": False}) == []
+
+
+@pytest.mark.parametrize(
+    ("result", "expected"),
+    [
+        # The results of the module, and of a module that could not run.
+        ({"msg": "no pg_hba.conf entry\nfor host", "logged_in": False}, "alice cannot log in over the socket: no "),
+        ({"msg": "the attempts took longer than 60 s", "logged_in": True}, "alice logged in over the socket, but the"),
+        ({"msg": "MODULE FAILURE: see stderr.\n"}, "The attempts of alice over the socket were not made: MOD"),
+    ],
+)  # fmt: skip
+def test_only_a_failed_login_is_called_one(result: dict[str, Any], expected: str) -> None:
+    refusal = refusals.of_unmade(result, "alice", "the socket")
+    assert refusal.startswith(expected)
+    assert ("password" in refusal) == (result.get("logged_in") is False)
+    assert ".." not in refusal

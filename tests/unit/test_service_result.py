@@ -110,7 +110,8 @@ def test_a_route_that_was_not_taken_has_no_attempts() -> None:
     assert reached["credentials"] == {"libpq": {}}
     assert reached["result"]["route"]["verdict"] == "unreachable"
     assert reached["result"]["pooler"] == {}
-    assert reached["result"]["attempts"] == {"problem": "no attempt was made", "findings": []}
+    unmade = {"logged_in": False, "problem": "no attempt was made", "findings": []}
+    assert reached["result"]["attempts"] == unmade
 
 
 def test_the_tests_of_the_api_add_up() -> None:
@@ -141,7 +142,9 @@ def test_writers_that_fail_prove_nothing() -> None:
     answers = [
         {"name": "POST /a", "verdict": "ok", "said": ""}, {"name": "POST /b", "verdict": "refused", "said": "HTTP 403"},
     ]  # fmt: skip
-    assert endpoints.untested(answers, 7) == [
+    # The last response is to a read as another tenant.
+    answers.append({"name": "POST /retrieve", "verdict": "refused", "said": "HTTP 500"})
+    assert endpoints.untested(answers, [{"path": "/a"}, {"path": "/b"}], 7) == [
         "The tenant of the rows that POST /b stores is not proven: as tenant 7, the endpoint returns HTTP 403."
     ]
 

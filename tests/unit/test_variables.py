@@ -57,3 +57,29 @@ def _settable() -> dict[str, str]:
 
 def test_a_scenario_sets_every_number_and_boolean_as_a_string() -> None:
     assert variables.read("molecule/migrate/strings.yml") == _settable()
+
+
+def _unconverted(text: str, names: str) -> list[str]:
+    """Return the lines in which an expression uses one of the variables ``names`` without the filter ``bool``."""
+    use = re.compile(rf"(?<![\w.-])(?:{names})\b(?!\s*[:=])(?!(?:\s*\|\s*default\([^)]*\))?\s*\|\s*bool\b)")
+    return [line.strip() for line in text.splitlines() if not line.lstrip().startswith("#") and use.search(line)]
+
+
+def test_every_boolean_is_converted_where_it_is_used() -> None:
+    # A value from the command line or from an INI inventory is a string, and the string "false" counts as true.
+    options = {name: option for role in variables.ROLES for name, option in variables.specs(role).items()}
+    names = "|".join(name for name, option in options.items() if option["type"] == "bool")
+    files = [
+        path
+        for directory in ("playbooks", "roles")
+        for path in sorted((variables.ROOT / directory).rglob("*"))
+        if path.suffix in (".yml", ".j2") and path.parent.name not in ("meta", "defaults")
+    ]
+    found = {str(path.relative_to(variables.ROOT)): _unconverted(path.read_text(), names) for path in files}
+    assert {path: lines for path, lines in found.items() if lines} == {}
+
+
+def test_a_boolean_that_is_not_converted_is_found() -> None:
+    wrong = ["when: a", 'x: "{{ 1 if a else 2 }}"', 'x: "{{ a | default(false) }}"', "{{ y | combine({'a': a}) }}"]
+    right = ["when: a | bool", 'x: "{{ a | default(false) | bool }}"', "a: true", "# a is true", "-e a=true", "b.a"]
+    assert _unconverted("\n".join(wrong + right), "a") == wrong

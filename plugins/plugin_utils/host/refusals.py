@@ -33,10 +33,10 @@ def of_host(inspected: Found, service: Found, wanted: Found) -> list[str]:
 def of_route(verdict: Found, attempts: Found, database_url: Found, wanted: Found) -> list[str]:
     """Return why a run does not accept the service's own route to the database.
 
-    ``verdict`` is the result of ``service.route.judge``. ``attempts`` ({problem, findings}) is the result of the
-    attempts to bypass row security. ``database_url`` contains the parts of the URL. ``wanted`` contains database, and
-    isolating: whether row security isolates tenants after the run. Only then do the attempts count. Otherwise, as in a
-    rollback, the service may be unable to log in, or may use a pooler that shares sessions.
+    ``verdict`` is the result of ``service.route.judge``. ``attempts`` ({logged_in, problem, findings}) is the result
+    of the attempts to bypass row security. ``database_url`` contains the parts of the URL. ``wanted`` contains
+    database, and isolating: whether row security isolates tenants after the run. Only then do the attempts count.
+    Otherwise, as in a rollback, the service may be unable to log in, or may use a pooler that shares sessions.
     """
     accepted = {"ok"}
     if not wanted["isolating"]:
@@ -47,13 +47,26 @@ def of_route(verdict: Found, attempts: Found, database_url: Found, wanted: Found
         return []
     if attempts["problem"]:
         where = f"{database_url['host'] or 'the Unix socket'}, port {database_url['port']}"
-        return [
-            (
-                f"{database_url['user']} cannot log in over the service's own route ({where}): {attempts['problem']}."
-                " Check the role's password in DATABASE_URL, and check pg_hba.conf."
-            )
-        ]
+        return [of_unmade(attempts, database_url["user"], f"the service's own route ({where})")]
     return of_attempts(attempts["findings"])
+
+
+def of_unmade(attempts: Found, user: str, where: str) -> str:
+    """Return why a series of attempts has no findings.
+
+    ``attempts`` is the result of the attempts ({logged_in, problem}), or of a task that failed (``msg``). ``user`` is
+    the login, and ``where`` describes the route or the socket.
+    """
+    found = attempts.get("problem") or str(attempts.get("msg", "no message"))
+    problem = found.split("\n")[0].rstrip(".")
+    if "logged_in" not in attempts:
+        return f"The attempts of {user} over {where} were not made: {problem}. Fix this problem, and run again."
+    if attempts["logged_in"]:
+        return (
+            f"{user} logged in over {where}, but {problem}. If the tables are large, increase tenancy_proof_timeout."
+            " Otherwise, check which lock or trigger delays the attempts. Then run the playbook again."
+        )
+    return f"{user} cannot log in over {where}: {problem}. Check the role's password in DATABASE_URL, and pg_hba.conf."
 
 
 def of_attempts(findings: Iterable[Found]) -> list[str]:

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ansible.module_utils.parsing.convert_bool import boolean
+
 from ...module_utils import rehearsal
 from .. import installed
 from . import clock, commands, page
@@ -102,7 +104,9 @@ def lines(facts: Facts, found: Mapping[str, Record | None], given: Iterable[str]
     else:
         said = _estimated(facts)
     if facts["strategy"] == "live":
-        unless = ", unless the renewal of its sessions fails" if facts["asked"]["tenancy_live_otherwise_stop"] else ""
+        # The operator's value may be a string, such as "false" from the command line.
+        may_stop = boolean(facts["asked"]["tenancy_live_otherwise_stop"], strict=False)
+        unless = ", unless the renewal of its sessions fails" if may_stop else ""
         said[1] = f"Callers:   The service is not stopped{unless}."
     return [*said, f"Next:      {command(facts, given)}"]
 

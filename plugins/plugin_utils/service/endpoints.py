@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
+from ansible.module_utils.parsing.convert_bool import boolean
+
 from ...module_utils.smoke import untold
 from ...module_utils.smoke_rows import Found, of_caller
 
@@ -36,7 +38,7 @@ def requests(
         }  # fmt: skip
         if "body" in endpoint:
             made["body"] = _named(endpoint["body"], caller, own or caller)
-        if claims and endpoint.get("token", True):
+        if claims and boolean(endpoint.get("token", True), strict=False):
             made["claims"] = dict(claims)
         if "marker" in endpoint:
             made["marker"] = endpoint["marker"]
@@ -116,12 +118,18 @@ def separation(read: Mapping[str, Any], tenants: Sequence[int | str], about: Map
     return {"api": api, "shown": found["shown"], "unproven": found["unproven"]}
 
 
-def untested(answers: Iterable[Mapping[str, Any]], tenant: int | str) -> list[str]:
-    """Return a sentence for each write endpoint that could not be tested. ``answers`` are responses to ``tenant``."""
+def untested(
+    answers: Iterable[Mapping[str, Any]], endpoints: Iterable[Mapping[str, Any]], tenant: int | str
+) -> list[str]:
+    """Return a sentence for each write endpoint that could not be tested.
+
+    ``answers`` begins with the responses of ``endpoints`` to ``tenant``. Later responses, such as to a read as another
+    tenant, say nothing about them.
+    """
     return [
         f"The tenant of the rows that {answer['name']} stores is not proven: as tenant {tenant}, the"
         f" endpoint returns {answer['said']}."
-        for answer in answers
+        for answer, _ in zip(answers, endpoints, strict=False)
         if answer["verdict"] != "ok"
     ]
 

@@ -61,10 +61,11 @@ def reached(route: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, di
 
     ``route`` and ``wanted`` are as in ``judge``, whose result becomes ``result.route``. ``result.pooler`` has the role
     and the address of the sessions of a pooler on the route, and is {} without a pooler. ``result.attempts`` is
-    {problem, findings}. ``credentials.libpq`` contains the other variables in the service's environment that libpq
-    reads.
+    {logged_in, problem, findings}. ``credentials.libpq`` contains the other variables in the service's environment that
+    libpq reads.
     """
-    verdict, unmade = judge(route, wanted), {"problem": "no attempt was made", "findings": []}
+    verdict = judge(route, wanted)
+    unmade = {"logged_in": False, "problem": "no attempt was made", "findings": []}
     address = verdict["address"]
     return {
         "result": {
