@@ -31,8 +31,9 @@ SHORT_OR_OTHER = "it must be empty or have at least 8 characters, and service_sm
 @pytest.mark.parametrize("name", settings.MINIMUMS)
 def test_a_number_has_a_least_value(name: str) -> None:
     least = settings.MINIMUMS[name]
-    # -e passes a number as a string.
-    assert [found for value in (least, str(least), least + 1) for found in invalid(**{name: value})] == []
+    # -e passes a number as a string, which the argument spec accepts in any notation of a whole number.
+    accepted = (least, str(least), f"{least}.0", f"{least + 1}e3", least + 1)
+    assert [found for value in accepted for found in invalid(**{name: value})] == []
     assert invalid(**{name: least - 1})[0] == f"{name} is {least - 1}: it must be at least {least}."
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
 
+from ..whole import whole
+
 # The variables that are numbers, each with its minimum value.
 MINIMUMS = {
     "backup_copy_max_bytes": 0,
@@ -100,7 +102,7 @@ def invalid(values: Mapping[str, Any]) -> list[str]:
 def _numbers(values: Mapping[str, Any]) -> Iterator[str]:
     for name, least in MINIMUMS.items():
         # The argument spec rejects a value that is not a number.
-        if name in values and int(values[name]) < least:
+        if name in values and whole(values[name]) < least:
             yield f"{name} is {values[name]}: it must be at least {least}."
 
 
@@ -112,10 +114,10 @@ def _texts(values: Mapping[str, Any]) -> Iterator[str]:
 
 def _together(values: Mapping[str, Any]) -> Iterator[str]:
     """Yield a sentence for each invalid combination of values."""
-    request, whole = values.get("service_health_request_timeout"), values.get("service_health_timeout")
-    if request is not None and whole is not None and int(request) > int(whole):
+    request, limit = values.get("service_health_request_timeout"), values.get("service_health_timeout")
+    if request is not None and limit is not None and whole(request) > whole(limit):
         yield (
-            f"service_health_request_timeout is {request}: it must be at most service_health_timeout, which is {whole}."
+            f"service_health_request_timeout is {request}: it must be at most service_health_timeout, which is {limit}."
         )
     prefix = values.get("service_smoke_prefix", "")
     if prefix and (len(prefix) < 8 or not str(values.get("service_smoke_user_id", "")).startswith(prefix)):
