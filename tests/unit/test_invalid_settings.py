@@ -42,6 +42,23 @@ def test_each_number_is_a_variable_of_a_role() -> None:
     assert set(settings.names()) - known == set()
 
 
+def test_each_whole_number_has_a_minimum() -> None:
+    # Only watch.yml uses the variables of its role, and it has no preflight.
+    specs = {name: spec for role in variables.ROLES if role != "watch" for name, spec in variables.specs(role).items()}
+    assert {name for name, spec in specs.items() if spec["type"] == "int"} == set(settings.MINIMUMS)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "tenancy_live_lock_timeout_ms", "tenancy_live_patience_seconds", "tenancy_transaction_timeout",
+        "tenancy_proof_timeout", "tenancy_online_step_timeout", "tenancy_backfill_batch_seconds",
+    ],
+)  # fmt: skip
+def test_a_limit_of_nothing_is_refused(name: str) -> None:
+    assert invalid(**{name: 0}) == [f"{name} is 0: it must be at least 1."]
+
+
 @pytest.mark.parametrize(
     ("name", "value", "holds"),
     [

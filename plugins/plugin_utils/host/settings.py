@@ -17,8 +17,10 @@ MINIMUMS = {
     "backup_jobs": 1,
     "backup_keep": 1,
     "database_port": 1,
+    "migrate_watch_minutes": 0,
     "preflight_disk_margin_bytes": 0,
     "preflight_max_clock_skew_seconds": 1,
+    "preflight_minimum_version": 0,
     "rehearse_max_duration": 1,
     "report_watch_bytes": 0,
     # A time limit for jobs. The state of a job is read once a second, so a limit below 2 s is too short.
@@ -29,23 +31,33 @@ MINIMUMS = {
     "service_health_timeout": 1,
     "service_journal_lines": 0,
     "service_renew_seconds": 1,
+    "service_smoke_margin": 0,
     "service_watch_interval": 1,
     "support_journal_lines": 0,
     "support_log_lines": 0,
     "support_runs": 0,
+    # With a time limit of 0, another session terminates the work as soon as it begins.
+    "tenancy_backfill_batch_seconds": 1,
     "tenancy_bridge_quiet_seconds": 0,
     "tenancy_bridge_startup_seconds": 0,
+    # 0 means no limit in PostgreSQL. Callers then wait behind the transaction for as long as it waits for its lock.
+    "tenancy_live_lock_timeout_ms": 1,
+    # With 0, the transaction has one attempt, and a lock that is not free never leads to a stop.
+    "tenancy_live_patience_seconds": 1,
     "tenancy_live_rows": 0,
     "tenancy_max_downtime": 0,
     "tenancy_online_attempts": 1,
-    # 0 means no limit in PostgreSQL. Callers then wait behind the online step for as long as it waits for its lock.
+    # As for tenancy_live_lock_timeout_ms.
     "tenancy_online_lock_timeout_ms": 1,
     "tenancy_online_max_lag_bytes": 0,
     "tenancy_online_max_waiting": 1,
     "tenancy_online_patience_seconds": 0,
     "tenancy_online_rows": 0,
+    "tenancy_online_step_timeout": 1,
     "tenancy_online_transaction_seconds": 1,
     "tenancy_proof_max_rows": 0,
+    "tenancy_proof_timeout": 1,
+    "tenancy_transaction_timeout": 1,
 }
 
 # Strings for programs on the server, which report an invalid value only after the service is stopped. Each has a
