@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import yaml
 
 import variables
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.host import settings
@@ -79,6 +80,15 @@ def test_a_limit_of_nothing_is_refused(name: str) -> None:
 def test_a_text_has_a_form(name: str, value: str, holds: bool) -> None:
     sentences = invalid(**{name: value})
     assert [sentence.split()[0] for sentence in sentences] == ([] if holds else [name])
+
+
+@pytest.mark.parametrize("name", settings.CONFIRMATIONS)
+def test_a_confirmation_is_a_text(name: str) -> None:
+    unquoted, quoted = (yaml.safe_load(text) for text in (f"{name}: YES", f'{name}: "YES"'))
+    assert invalid(**unquoted) == [f'{name} is True, not a text: quote it in YAML, as in {name}: "YES".']
+    assert invalid(**{name: False}) == [f'{name} is False, not a text: quote it in YAML, as in {name}: "YES".']
+    # The phase confirm compares a text with YES.
+    assert invalid(**quoted) == invalid(**{name: "no"}) == []
 
 
 def test_a_webhook_is_a_secret() -> None:

@@ -89,6 +89,8 @@ TEXTS = {
 WEBHOOK = r"(https://[!-~]+|http://(127[.]0[.]0[.]1|localhost|\[::1\])(:[0-9]+)?(/[!-~]*)?)?"
 # The minimum number of seconds between probes. A shorter interval puts too much load on the service.
 PROBE_INTERVAL = 0.05
+# The answers to the confirmation prompts. Each must be the text YES.
+CONFIRMATIONS = ("migrate_confirm", "enforce_confirm", "rollback_confirm")
 OTHERS = (
     "service_probe_interval",
     "service_smoke", "service_smoke_prefix", "service_smoke_tenant", "service_smoke_user_id", "service_read_endpoints",
@@ -98,7 +100,7 @@ OTHERS = (
 
 def names() -> list[str]:
     """Return the names of the variables that ``invalid`` checks."""
-    return [*MINIMUMS, *TEXTS, *OTHERS]
+    return [*MINIMUMS, *TEXTS, *CONFIRMATIONS, *OTHERS]
 
 
 def invalid(values: Mapping[str, Any]) -> list[str]:
@@ -108,7 +110,7 @@ def invalid(values: Mapping[str, Any]) -> list[str]:
     its default applies.
     """
     given = {name: value for name, value in values.items() if value != ""}
-    return [*_numbers(given), *_texts(given), *_together(given)]
+    return [*_numbers(given), *_texts(given), *_confirmations(given), *_together(given)]
 
 
 def _numbers(values: Mapping[str, Any]) -> Iterator[str]:
@@ -122,6 +124,14 @@ def _texts(values: Mapping[str, Any]) -> Iterator[str]:
     for name, (pattern, must) in TEXTS.items():
         if not re.fullmatch(pattern, str(values.get(name, ""))):
             yield f"{name} is {values.get(name, '')}: it must be {must}."
+
+
+def _confirmations(values: Mapping[str, Any]) -> Iterator[str]:
+    for name in CONFIRMATIONS:
+        # YAML reads YES, yes, on and true as the same boolean. Only YES in capitals may confirm a change, so a boolean
+        # does not confirm it.
+        if not isinstance(values.get(name, ""), str):
+            yield f'{name} is {values[name]}, not a text: quote it in YAML, as in {name}: "YES".'
 
 
 def _together(values: Mapping[str, Any]) -> Iterator[str]:
