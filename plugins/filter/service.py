@@ -60,6 +60,7 @@ class FilterModule:
             "route_refusals": refusals.of_route,
             "attempt_refusals": refusals.of_attempts,
             "lock_refusals": refusals.of_lock,
+            "lock_warnings": refusals.of_kept_lock,
             "login_refusals": refusals.of_new_login,
             "client_refusals": refusals.of_clients,
             "transaction_notes": open_transactions.notes,
