@@ -207,6 +207,10 @@ REMEDIES = {
     "systemctl cannot show": "Correct `service_name`, or fix the problem that systemctl names, and run again.",
     "… is no longer a table": "Wait until the other session has finished its schema change, and run again.",
     "The session of …": "Then run the playbook again.",
+    "The session was lost during COMMIT": (
+        "The run reads the database afterwards, and its last lines tell whether the change is committed. If it is, run "
+        "`playbooks/verify.yml`."
+    ),
     "… did not end within": (
         "The statement changed nothing. Check which trigger, CHECK or function of the tables does not return, or "
         "increase "

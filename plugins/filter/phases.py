@@ -77,11 +77,13 @@ def is_committed(failed: Document, is_known: bool, left: Findings, planned: Find
     """Return whether the change of a failed run was committed.
 
     ``is_known`` is whether an earlier call committed the change. ``failed`` is Ansible's result of the failed task. A
-    result of the cutover module shows whether the change was committed. If the module's call was lost, a
-    difference between the remaining statements (``left``) and all statements (``planned``) shows that it was committed.
+    result of the cutover module contains ``committed``, unless the module does not know. If the module does not know,
+    or its call was lost, the database decides. A difference between the remaining statements (``left``) and all
+    statements (``planned``) then shows that the change was committed.
     """
-    if is_known or "stages" in failed:
-        return is_known or "result" in failed
+    committed = failed.get("committed")
+    if is_known or committed is not None:
+        return is_known or bool(committed)
     return list(left) != list(planned)
 
 

@@ -61,6 +61,7 @@ class FilterModule:
             "attempt_refusals": refusals.of_attempts,
             "attempts_unmade": refusals.of_unmade,
             "lock_refusals": refusals.of_lock,
+            "lock_warnings": refusals.of_kept_lock,
             "login_refusals": refusals.of_new_login,
             "client_refusals": refusals.of_clients,
             "transaction_notes": open_transactions.notes,

@@ -10,9 +10,10 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import psycopg2
 from psycopg2 import errors as database_errors
 
-from . import clients, open_transactions, outcomes, sessions
+from . import clients, messages, open_transactions, outcomes, sessions
 from .errors import TenancyError
 from .quoting import dollar_quoted, identifier
 
@@ -116,6 +117,10 @@ class BusyError(TenancyError):
     """The transaction was rolled back because other sessions blocked it. A later attempt may succeed."""
 
 
+class CommitError(TenancyError):
+    """The session was lost during COMMIT, so it is not known whether the transaction was committed."""
+
+
 def run(
     connection: Any,
     guard: Any,
@@ -134,8 +139,8 @@ def run(
     returns durations (in seconds, by the id of the statement), the total seconds and the transaction ID. ``attempts``
     is the number of attempts, and ``locked`` the seconds for which the last one locked the tables. ``tuples_read`` is
     the number of table rows that the change read, including PostgreSQL's own scans, and ``proof_tuples_read`` the
-    number that the proof read. Parallel workers' rows are not included. Raises psycopg2.Error, outcomes.ProofError,
-    sessions.TimeLimitError and BusyError.
+    number that the proof read. Parallel workers' rows are not included. Raises CommitError if the transaction may have
+    been committed. After psycopg2.Error, outcomes.ProofError, sessions.TimeLimitError or BusyError, it was not.
     """
     deadline = time.monotonic() + wanted["patience"]
     attempt = 1
@@ -155,14 +160,32 @@ def run(
 def _attempt(
     connection: Any, guard: Any, wanted: Mapping[str, Any], commits: bool, check: Callable[[Any], None] | None
 ) -> dict[str, Any]:
-    with connection.cursor() as cursor, sessions.bounded(connection, guard, wanted["seconds"], "The transaction"):
-        result = work(cursor, guard, wanted, check)
-        # A deferred trigger may still run at this point.
-        if commits:
-            connection.commit()
-        else:
-            connection.rollback()
+    is_committing = False
+    try:
+        with connection.cursor() as cursor, sessions.bounded(connection, guard, wanted["seconds"], "The transaction"):
+            result = work(cursor, guard, wanted, check)
+            is_committing = commits
+            # A deferred trigger may still run at this point.
+            if commits:
+                connection.commit()
+            else:
+                connection.rollback()
+    except (psycopg2.Error, sessions.TimeLimitError) as error:
+        # An open session with an SQLSTATE means that PostgreSQL answered COMMIT with an error and rolled back.
+        if is_committing and (connection.closed or not getattr(error, "pgcode", None)):
+            raise _uncertain(error) from error
+        raise
     return {**result, "locked": round(time.monotonic() - result["locked"], 6)}
+
+
+def _uncertain(error: Exception) -> CommitError:
+    """Return the error for a session that was lost during COMMIT. PostgreSQL may still commit, for example if COMMIT
+    waits for a synchronous standby that is not connected."""
+    reason = messages.of_database(error).splitlines()[0].rstrip(".")
+    return CommitError(
+        f"The session was lost during COMMIT, so the transaction may be committed: {reason}. COMMIT also waits for the "
+        "servers in synchronous_standby_names: check that they are connected."
+    )
 
 
 def _busy(error: Exception, guard: Any, wanted: Mapping[str, Any], attempts: int) -> BusyError:

@@ -211,6 +211,11 @@ ended:
   description: Roles of the clients that were terminated.
   returned: always
   type: list
+committed:
+  description: Whether the call committed O(transaction). Null if the session was lost during COMMIT, so that the module
+    does not know.
+  returned: always
+  type: bool
 result:
   description: RV(aimemory.tenancy.postgresql_transaction#module:result).
   returned: when the transaction was committed
@@ -257,7 +262,7 @@ class Cutover:
         self.committed: service_sessions.Moment | None = None
         self.systemd = systemctl.Systemctl(module.run_command)
         self.failsafe = failsafe.Failsafe(module.run_command, self.wanted["unit"])
-        self.outcome: dict[str, Any] = {"changed": False, "came_up": False, "ended": []}
+        self.outcome: dict[str, Any] = {"changed": False, "came_up": False, "ended": [], "committed": False}
 
     def run(self) -> None:
         """Run the stages. Raises StageError, SystemctlError, psycopg2.Error and the errors that ``transaction.run``
@@ -466,9 +471,14 @@ class Cutover:
             self._connection(database, settings=transaction.SETTINGS) as connection,
         ):
             guard.autocommit = True
-            result = transaction.run(connection, guard, self.wanted["transaction"], check=check)
+            try:
+                result = transaction.run(connection, guard, self.wanted["transaction"], check=check)
+            except transaction.CommitError:
+                self.outcome |= {"changed": True, "committed": None}
+                raise
+            # The outcome is set before anything else that may fail, because the change is in the database now.
+            self.outcome |= {"changed": True, "committed": True, "result": result}
         self.committed = moment = self._moment()
-        self.outcome |= {"changed": True, "result": result}
         return moment
 
     def _start(self) -> None:

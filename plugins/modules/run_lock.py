@@ -78,7 +78,7 @@ alive:
   returned: success
   type: dict
 problem:
-  description: The reason if the lock cannot be taken or broken, or "" if its holder is the only reason.
+  description: The reason if the lock cannot be taken, broken or released, or "" if its holder is the only reason.
   returned: success
   type: str
 """
@@ -90,7 +90,9 @@ def lock(wanted: dict[str, Any]) -> dict[str, Any]:
     found = {"held": False, "text": text, "holder": run_lock.holder(path), "broken": False, "alive": {}, "problem": ""}
     try:
         if wanted["state"] == "released":
-            found["held"] = found["holder"] == text and not run_lock.release(path, text)
+            # If the release fails, the lock is still held.
+            found["held"] = found["holder"] == text
+            found["held"] = found["held"] and not run_lock.release(path, text)
             return found
         if wanted["break_lock"]:
             found["alive"] = _alive(wanted)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import yaml
 
 import variables
 from ansible_collections.aimemory.tenancy.plugins.plugin_utils.host import settings
@@ -31,14 +32,32 @@ SHORT_OR_OTHER = "it must be empty or have at least 8 characters, and service_sm
 @pytest.mark.parametrize("name", settings.MINIMUMS)
 def test_a_number_has_a_least_value(name: str) -> None:
     least = settings.MINIMUMS[name]
-    # -e passes a number as a string.
-    assert [found for value in (least, str(least), least + 1) for found in invalid(**{name: value})] == []
+    # -e passes a number as a string, which the argument spec accepts in any notation of a whole number.
+    accepted = (least, str(least), f"{least}.0", f"{least + 1}e3", least + 1)
+    assert [found for value in accepted for found in invalid(**{name: value})] == []
     assert invalid(**{name: least - 1})[0] == f"{name} is {least - 1}: it must be at least {least}."
 
 
 def test_each_number_is_a_variable_of_a_role() -> None:
     known = {name for role in variables.ROLES for name in variables.specs(role)}
     assert set(settings.names()) - known == set()
+
+
+def test_each_whole_number_has_a_minimum() -> None:
+    # Only watch.yml uses the variables of its role, and it has no preflight.
+    specs = {name: spec for role in variables.ROLES if role != "watch" for name, spec in variables.specs(role).items()}
+    assert {name for name, spec in specs.items() if spec["type"] == "int"} == set(settings.MINIMUMS)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "tenancy_live_lock_timeout_ms", "tenancy_live_patience_seconds", "tenancy_transaction_timeout",
+        "tenancy_proof_timeout", "tenancy_online_step_timeout", "tenancy_backfill_batch_seconds",
+    ],
+)  # fmt: skip
+def test_a_limit_of_nothing_is_refused(name: str) -> None:
+    assert invalid(**{name: 0}) == [f"{name} is 0: it must be at least 1."]
 
 
 @pytest.mark.parametrize(
@@ -61,6 +80,15 @@ def test_each_number_is_a_variable_of_a_role() -> None:
 def test_a_text_has_a_form(name: str, value: str, holds: bool) -> None:
     sentences = invalid(**{name: value})
     assert [sentence.split()[0] for sentence in sentences] == ([] if holds else [name])
+
+
+@pytest.mark.parametrize("name", settings.CONFIRMATIONS)
+def test_a_confirmation_is_a_text(name: str) -> None:
+    unquoted, quoted = (yaml.safe_load(text) for text in (f"{name}: YES", f'{name}: "YES"'))
+    assert invalid(**unquoted) == [f'{name} is True, not a text: quote it in YAML, as in {name}: "YES".']
+    assert invalid(**{name: False}) == [f'{name} is False, not a text: quote it in YAML, as in {name}: "YES".']
+    # The phase confirm compares a text with YES.
+    assert invalid(**quoted) == invalid(**{name: "no"}) == []
 
 
 def test_a_webhook_is_a_secret() -> None:

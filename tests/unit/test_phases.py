@@ -197,12 +197,15 @@ def test_a_transaction_beside_a_running_service_yields_early_and_is_attempted_ag
 @pytest.mark.parametrize(
     ("failed", "is_known", "left", "is_committed"),
     [
-        # The server's result shows whether the call committed the change.
-        ({"stages": [], "result": {}}, False, [1], True),
-        ({"stages": []}, False, [2], False),
+        # The module knows whether it committed the change. Another session may have changed the remaining statements.
+        ({"stages": [], "committed": True}, False, [1], True),
+        ({"stages": [], "committed": False}, False, [2], False),
         # An earlier call has committed the change, and a later call failed.
-        ({"stages": []}, True, [1], True),
-        # The call was lost, so the remaining statements decide.
+        ({"stages": [], "committed": False}, True, [1], True),
+        # The session was lost during COMMIT, so the remaining statements decide.
+        ({"stages": [], "committed": None}, False, [1], False),
+        ({"stages": [], "committed": None}, False, [2], True),
+        # The call was lost, so the remaining statements decide as well.
         ({"msg": "killed"}, False, [1], False),
         ({"msg": "killed"}, False, [2], True),
     ],

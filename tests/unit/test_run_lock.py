@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +89,26 @@ def test_it_is_not_broken_if_sessions_cannot_be_looked_for(path: Path, monkeypat
         "The lock cannot be taken (no answer): check"
     )
     assert str(path.readlink()) == OTHER
+
+
+def test_one_that_cannot_be_released_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(name: str) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), name)
+
+    lock(path)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "unlink", refuse)
+        kept = lock(path, "released")
+    assert kept["held"]
+    (warning,) = refusals.of_kept_lock(kept, str(path))
+    assert warning == (
+        f"WARNING: The lock of this run was not released ([Errno 30] Read-only file system: '{path}'). Fix this"
+        f" problem, and run rm {path} on the server. Otherwise, the next run reports that another run uses the"
+        " database."
+    )
+    # The module itself may fail, for example if there is no Python on the server.
+    assert "(MODULE FAILURE)" in refusals.of_kept_lock({"failed": True, "msg": "MODULE FAILURE"}, str(path))[0]
+    assert refusals.of_kept_lock(lock(path, "released"), str(path)) == []
 
 
 def test_only_the_own_one_is_released(path: Path) -> None:

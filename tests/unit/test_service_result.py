@@ -244,9 +244,14 @@ def test_a_new_login_needs_its_file_and_its_role(
 
 
 @pytest.mark.parametrize(
-    ("minutes", "interval", "expected"), [(1, 20, [20, 40, 60]), (1, 45, [45]), (1, 300, [60]), (0, 20, [])]
-)
-def test_a_watch_samples_in_each_interval(minutes: int, interval: int, expected: list[int]) -> None:
+    ("minutes", "interval", "expected"),
+    [
+        (1, 20, [20, 40, 60]), (1, 45, [45]), (1, 300, [60]), (0, 20, []),
+        # The argument spec accepts these notations from -e.
+        ("1.0", "2e1", [20, 40, 60]),
+    ],
+)  # fmt: skip
+def test_a_watch_samples_in_each_interval(minutes: int | str, interval: int | str, expected: list[int]) -> None:
     assert watch.samples(minutes, interval) == expected
 
 

@@ -44,6 +44,12 @@ def text(found: dict[str, Any]) -> str:
     return " ".join(found["lines"])
 
 
+@pytest.mark.parametrize("limit", [10_000, "10000", "10000.0", "1e4"])
+def test_a_limit_may_be_written_in_each_notation_of_its_argument_spec(limit: int | str) -> None:
+    found = chosen(strategy="online", online_rows=limit, live_rows=limit)
+    assert (found["strategy"], chosen(live_rows=limit)["strategy"]) == ("online", "live")
+
+
 def test_a_service_that_renews_its_sessions_is_not_stopped() -> None:
     found = chosen()
     assert (found["strategy"], found["refusals"]) == ("live", [])

@@ -9,6 +9,7 @@ from ...module_utils.errors import TenancyError
 from ..audit import audit
 from ..model.model import Model
 from ..proof import proof
+from ..whole import whole
 from . import backfill, enforce, online, plan, revert, schema, strategy
 from .finding import Finding
 from .statement import State, Statement
@@ -126,7 +127,7 @@ def transaction(found: Sequence[Statement], state: State, model: Model, wanted: 
     is_isolating, is_live = wanted["goal"] in ISOLATING, wanted["strategy"] == online.LIVE
     made, checks = None, []
     if is_isolating:
-        rows, probed = (0, LIVE_PROBED) if is_live else (int(wanted["proof_rows"]), proof.PROBED)
+        rows, probed = (0, LIVE_PROBED) if is_live else (whole(wanted["proof_rows"]), proof.PROBED)
         seconds, options = float(wanted["proof_seconds"]), wanted["url_options"]
         made = proof.document(state, model, rows, seconds, options, probed=probed)
     elif wanted["careful"]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..catalog import state as catalog
 from ..model.model import Model, Table
+from ..whole import whole
 from .online import ATOMIC, LIVE, ONLINE, cutover
 from .statement import State, Statement
 
@@ -81,7 +82,7 @@ def _stopping(state: State, goal: str, wanted: Mapping[str, Any]) -> str:
     if asked in (ATOMIC, ONLINE):
         return str(asked)
     rows = sum(document["rows"] for document in state["tables"].values() if document["exists"])
-    return ONLINE if rows > int(wanted["online_rows"]) else ATOMIC
+    return ONLINE if rows > whole(wanted["online_rows"]) else ATOMIC
 
 
 def against_live(
@@ -104,7 +105,7 @@ def against_live(
         )
     if wanted["restores_login"]:
         sentences.append(f"{service} gets its earlier login again, which it reads only when it starts.")
-    limit = int(wanted["live_rows"])
+    limit = whole(wanted["live_rows"])
     return [
         *sentences,
         *_locked(found, state, model, limit, measured),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -166,6 +167,22 @@ def of_lock(lock: Found, database: str) -> list[str]:
         (
             f"Another run uses {database}: {visible(lock['holder'])}. Wait until it has ended. If that run is lost, add"
             " -e migrate_break_lock=true."
+        )
+    ]
+
+
+def of_kept_lock(released: Found, path: str) -> list[str]:
+    """Return a warning if the lock of an ending run remains at ``path``.
+
+    ``released`` is the result of the run_lock module, which may have failed.
+    """
+    if released.get("held") is False:
+        return []
+    problem = visible(str(released.get("problem") or released.get("msg", "no message")))
+    return [
+        (
+            f"WARNING: The lock of this run was not released ({problem}). Fix this problem, and run rm"
+            f" {shlex.quote(path)} on the server. Otherwise, the next run reports that another run uses the database."
         )
     ]
 

@@ -8,6 +8,8 @@ from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
 
+from ..whole import whole
+
 # The variables that are numbers, each with its minimum value.
 MINIMUMS = {
     "backup_copy_max_bytes": 0,
@@ -15,8 +17,10 @@ MINIMUMS = {
     "backup_jobs": 1,
     "backup_keep": 1,
     "database_port": 1,
+    "migrate_watch_minutes": 0,
     "preflight_disk_margin_bytes": 0,
     "preflight_max_clock_skew_seconds": 1,
+    "preflight_minimum_version": 0,
     "rehearse_max_duration": 1,
     "report_watch_bytes": 0,
     # A time limit for jobs. The state of a job is read once a second, so a limit below 2 s is too short.
@@ -27,23 +31,33 @@ MINIMUMS = {
     "service_health_timeout": 1,
     "service_journal_lines": 0,
     "service_renew_seconds": 1,
+    "service_smoke_margin": 0,
     "service_watch_interval": 1,
     "support_journal_lines": 0,
     "support_log_lines": 0,
     "support_runs": 0,
+    # With a time limit of 0, another session terminates the work as soon as it begins.
+    "tenancy_backfill_batch_seconds": 1,
     "tenancy_bridge_quiet_seconds": 0,
     "tenancy_bridge_startup_seconds": 0,
+    # 0 means no limit in PostgreSQL. Callers then wait behind the transaction for as long as it waits for its lock.
+    "tenancy_live_lock_timeout_ms": 1,
+    # With 0, the transaction has one attempt, and a lock that is not free never leads to a stop.
+    "tenancy_live_patience_seconds": 1,
     "tenancy_live_rows": 0,
     "tenancy_max_downtime": 0,
     "tenancy_online_attempts": 1,
-    # 0 means no limit in PostgreSQL. Callers then wait behind the online step for as long as it waits for its lock.
+    # As for tenancy_live_lock_timeout_ms.
     "tenancy_online_lock_timeout_ms": 1,
     "tenancy_online_max_lag_bytes": 0,
     "tenancy_online_max_waiting": 1,
     "tenancy_online_patience_seconds": 0,
     "tenancy_online_rows": 0,
+    "tenancy_online_step_timeout": 1,
     "tenancy_online_transaction_seconds": 1,
     "tenancy_proof_max_rows": 0,
+    "tenancy_proof_timeout": 1,
+    "tenancy_transaction_timeout": 1,
 }
 
 # Strings for programs on the server, which report an invalid value only after the service is stopped. Each has a
@@ -75,6 +89,8 @@ TEXTS = {
 WEBHOOK = r"(https://[!-~]+|http://(127[.]0[.]0[.]1|localhost|\[::1\])(:[0-9]+)?(/[!-~]*)?)?"
 # The minimum number of seconds between probes. A shorter interval puts too much load on the service.
 PROBE_INTERVAL = 0.05
+# The answers to the confirmation prompts. Each must be the text YES.
+CONFIRMATIONS = ("migrate_confirm", "enforce_confirm", "rollback_confirm")
 OTHERS = (
     "service_probe_interval",
     "service_smoke", "service_smoke_prefix", "service_smoke_tenant", "service_smoke_user_id", "service_read_endpoints",
@@ -84,7 +100,7 @@ OTHERS = (
 
 def names() -> list[str]:
     """Return the names of the variables that ``invalid`` checks."""
-    return [*MINIMUMS, *TEXTS, *OTHERS]
+    return [*MINIMUMS, *TEXTS, *CONFIRMATIONS, *OTHERS]
 
 
 def invalid(values: Mapping[str, Any]) -> list[str]:
@@ -94,13 +110,13 @@ def invalid(values: Mapping[str, Any]) -> list[str]:
     its default applies.
     """
     given = {name: value for name, value in values.items() if value != ""}
-    return [*_numbers(given), *_texts(given), *_together(given)]
+    return [*_numbers(given), *_texts(given), *_confirmations(given), *_together(given)]
 
 
 def _numbers(values: Mapping[str, Any]) -> Iterator[str]:
     for name, least in MINIMUMS.items():
         # The argument spec rejects a value that is not a number.
-        if name in values and int(values[name]) < least:
+        if name in values and whole(values[name]) < least:
             yield f"{name} is {values[name]}: it must be at least {least}."
 
 
@@ -110,12 +126,20 @@ def _texts(values: Mapping[str, Any]) -> Iterator[str]:
             yield f"{name} is {values.get(name, '')}: it must be {must}."
 
 
+def _confirmations(values: Mapping[str, Any]) -> Iterator[str]:
+    for name in CONFIRMATIONS:
+        # YAML reads YES, yes, on and true as the same boolean. Only YES in capitals may confirm a change, so a boolean
+        # does not confirm it.
+        if not isinstance(values.get(name, ""), str):
+            yield f'{name} is {values[name]}, not a text: quote it in YAML, as in {name}: "YES".'
+
+
 def _together(values: Mapping[str, Any]) -> Iterator[str]:
     """Yield a sentence for each invalid combination of values."""
-    request, whole = values.get("service_health_request_timeout"), values.get("service_health_timeout")
-    if request is not None and whole is not None and int(request) > int(whole):
+    request, limit = values.get("service_health_request_timeout"), values.get("service_health_timeout")
+    if request is not None and limit is not None and whole(request) > whole(limit):
         yield (
-            f"service_health_request_timeout is {request}: it must be at most service_health_timeout, which is {whole}."
+            f"service_health_request_timeout is {request}: it must be at most service_health_timeout, which is {limit}."
         )
     prefix = values.get("service_smoke_prefix", "")
     if prefix and (len(prefix) < 8 or not str(values.get("service_smoke_user_id", "")).startswith(prefix)):

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...module_utils import messages
+from ..whole import whole
 
 Wanted = Mapping[str, Any]
 
@@ -34,7 +35,7 @@ def service(wanted: Wanted) -> str:
         ("Environment", _quoted("ANSIBLE_CALLBACKS_ENABLED=aimemory.tenancy.verdict")),
         # systemd accepts only plain characters in the path of the executed program, which is therefore env.
         ("ExecStart", " ".join(["/usr/bin/env", *(_quoted(word).replace("$", "$$") for word in words)])),
-        ("TimeoutStartSec", str(int(wanted["seconds"]))), ("UMask", "0077"),
+        ("TimeoutStartSec", str(whole(wanted["seconds"]))), ("UMask", "0077"),
     )  # fmt: skip
 
 
@@ -45,7 +46,7 @@ def timer(wanted: Wanted) -> str:
     scheduled time, the verification runs after the machine's next start.
     """
     return _unit("Unit", ("Description", "Verify the tenancy of the databases of AI-Memory every night")) + _unit(
-        "Timer", ("OnCalendar", wanted["calendar"]), ("RandomizedDelaySec", str(int(wanted["random_delay"]))),
+        "Timer", ("OnCalendar", wanted["calendar"]), ("RandomizedDelaySec", str(whole(wanted["random_delay"]))),
         ("Persistent", "true"),
     ) + _unit("Install", ("WantedBy", "timers.target")).rstrip("\n") + "\n"  # fmt: skip
 

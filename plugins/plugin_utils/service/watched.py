@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..whole import whole
+
 Document = Mapping[str, Any]
 
 
@@ -13,8 +15,8 @@ def samples(minutes: int | str, interval: int | str) -> list[int]:
 
     A watch that is shorter than the interval has a single sample, at its end.
     """
-    total = int(minutes) * 60
-    step = min(int(interval), total)
+    total = whole(minutes) * 60
+    step = min(whole(interval), total)
     return list(range(step, total + 1, step)) if step else []
 
 

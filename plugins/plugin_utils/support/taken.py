@@ -14,6 +14,7 @@ from typing import Any
 
 from ...module_utils.errors import TenancyError
 from ..service import database_url
+from ..whole import whole
 
 Taken = dict[str, Any]
 
@@ -50,7 +51,7 @@ def runs(directory_of_runs: str, host: str, count: int | str, raw: bool) -> list
     directories = (
         path for path in Path(directory_of_runs).glob(f"[0-9]*T[0-9]*Z-{glob.escape(host)}") if path.is_dir()
     )
-    for directory in sorted(directories, reverse=True)[: int(count)]:
+    for directory in sorted(directories, reverse=True)[: whole(count)]:
         item = {"name": f"runs/{directory.name}/run.json", "kind": "run", "what": "record of a run"}
         found.append(text(item, _read(directory / "run.json"), "the run did not write it"))
         log = _read(directory / "execution-log.md")
