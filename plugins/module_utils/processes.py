@@ -245,7 +245,7 @@ def _received(reading: int, patience: float) -> bytes | None:
 
 def credentials(pid: int, proc: Path = Path("/proc")) -> tuple[int, int, tuple[int, ...]]:
     """Return the effective user, group and supplementary groups of a process, as numbers. Raises OSError."""
-    status = (proc / str(pid) / "status").read_text()
+    status = (proc / str(pid) / "status").read_text(errors="replace")
     lines = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
     return int(lines["Uid"].split()[1]), int(lines["Gid"].split()[1]), tuple(map(int, lines["Groups"].split()))
 
@@ -278,7 +278,7 @@ def _basics(pids: Iterable[int], proc: Path) -> list[Process]:
     for pid in pids:
         place = proc / str(pid)
         try:
-            name = (place / "comm").read_text().strip()
+            name = (place / "comm").read_text(errors="replace").strip()
             arguments = os.fsdecode((place / "cmdline").read_bytes()).split("\0")
             user, group, _ = credentials(pid, proc)
         except OSError:
