@@ -34,7 +34,7 @@ TASKS = {
 }
 UTILITIES, MODULES, ACTIONS = (ROOT / "plugins" / name for name in ("module_utils", "modules", "action"))
 LAPTOP = ROOT / "plugins/plugin_utils"
-HOST = ("api", "journal", "processes", "sockets", "smoke", "smoke_rows", "smoke_run")
+HOST = ("api", "journal", "processes", "sockets", "smoke", "smoke_rows", "smoke_run", "witness")
 
 
 def _of_the_laptop(*packages: str) -> list[Path]:

@@ -73,6 +73,7 @@ class FilterModule:
             "probe_wanted": probed.wanted,
             "probes_recorded": probed.recorded,
             "service_unconfirmed": working.unconfirmed,
+            "service_smoke_action": working.action_after_inspection,
             "health_refusal": working.health_refusal,
             "watch_samples": watched.samples,
             "service_sampled": watched.sampled,

@@ -127,14 +127,19 @@ class Conversation:
 class Caller:
     """The sender of requests. It adds the operator's headers, and a token that contains the request's claims."""
 
-    def __init__(self, headers: Mapping[str, str], secret: str, seconds: int) -> None:
-        """Initialize with the headers, the secret ("" if there is none), and the validity of a token, in seconds."""
-        self._headers, self._seconds = dict(headers), seconds
+    def __init__(self, headers: Mapping[str, Any], secret: str, seconds: int) -> None:
+        """Initialize with the headers, the secret ("" if there is none), and the validity of a token, in seconds.
+
+        The value of a header may be a number or a boolean, as in YAML.
+        """
+        self._headers = {name: str(value) for name, value in headers.items()}
+        self._seconds = seconds
         # An Authorization header from the operator replaces the token.
         self.given = any(name.lower() == "authorization" for name in headers)
         # The secret that signs tokens, or "".
         self.secret = secret if tokens.is_symmetric(secret) and not self.given else ""
-        self._known = {text for value in headers.values() for text in (value, value.partition(" ")[2])} | {secret}
+        self._known = {text for value in self._headers.values() for text in (value, value.partition(" ")[2])}
+        self._known.add(secret)
 
     def headers(self, claims: Mapping[str, Any] | None) -> dict[str, str]:
         """Return the headers of a request; ``claims`` is None if the request needs no token."""
@@ -181,8 +186,7 @@ def caller(module: Any) -> tuple[str, Caller]:
         secret = secret_in(wanted["secret"], sources)
     except OSError as error:
         module.fail_json(msg=f"The environment of {wanted['unit']} cannot be read: {error}")
-    headers = {name: str(value) for name, value in wanted["headers"].items()}
-    found = Caller(headers, secret, wanted["seconds"])
+    found = Caller(wanted["headers"], secret, wanted["seconds"])
     return "given" if found.given else token_kind(wanted["secret"], secret), found
 
 

@@ -125,7 +125,7 @@ def _files(place: Path) -> dict[str, bool]:
 def identified(pid: int, proc: Path = Path("/proc")) -> Process | None:
     """Return a process with its start, or None if it has ended."""
     try:
-        fields = (proc / str(pid) / "stat").read_text().rpartition(")")[2].split()
+        fields = (proc / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()
     except OSError:
         return None
     # A zombie has ended. The program's name may contain spaces and parentheses, so only the fields after it are split.
@@ -139,7 +139,7 @@ def parent(pid: int, proc: Path = Path("/proc")) -> int:
 
 def _status(pid: int, proc: Path) -> dict[str, str]:
     try:
-        text = (proc / str(pid) / "status").read_text()
+        text = (proc / str(pid) / "status").read_text(errors="replace")
     except OSError:
         return {}
     return {name: value.strip() for name, _, value in (line.partition(":") for line in text.splitlines())}

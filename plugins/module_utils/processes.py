@@ -21,7 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from . import sockets
+from . import messages, sockets
 
 # The time limit for a child process, in seconds. A child needs one, because its user's other processes can suspend it.
 PATIENCE = 30
@@ -84,56 +84,94 @@ def as_user(
     """Run ``work`` in a child process that permanently becomes another user, and return the result.
 
     The result must be serializable as JSON. ``enter`` is the network namespace that the child enters if root is
-    permitted to, or None. Raises OSError if the child fails, or has not finished after ``patience`` seconds.
+    permitted to, or None. Raises OSError if the child has not finished after ``patience`` seconds, or if ``work``
+    fails. An OSError of ``work`` keeps its subclass. For any other error, the message names the type.
     """
-    return _finish(_start(uid, gid, groups, work, enter), patience)
+    return start(uid, gid, groups, work, enter).result(patience)
 
 
 @dataclass(frozen=True)
-class _Child:
+class Child:
     """A child process with a user's privileges, and the pipe from which the child's result is read."""
 
     pid: int
     reading: int
-    user: tuple[int, int]
+    user: int
+
+    def has_answered(self) -> bool:
+        """Return whether the child has begun to send its result, or has ended."""
+        return bool(select.select([self.reading], [], [], 0)[0])
+
+    def result(self, patience: float) -> Any:
+        """Return the child's result, and end the child. Raises OSError, as ``as_user`` does."""
+        try:
+            answer = _received(self.reading, patience)
+        finally:
+            self.end()
+        if answer is None:
+            raise OSError(f"the child process of user {self.user} did not end within {patience:.0f} s")
+        if not answer:
+            raise OSError(f"the child process of user {self.user} ended without a result")
+        outcome = json.loads(answer.decode("utf-8", "surrogatepass"))
+        if "error" in outcome:
+            raise OSError(*outcome["error"])
+        return outcome["result"]
+
+    def end(self) -> None:
+        """Kill the child, which has ended or has exceeded its time limit."""
+        os.close(self.reading)
+        os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
 
 
-def _start(uid: int, gid: int, groups: Iterable[int], work: Callable[[], Any], enter: Path | None) -> _Child:
+def start(uid: int, gid: int, groups: Iterable[int], work: Callable[[], Any], enter: Path | None = None) -> Child:
+    """Start a child process that permanently becomes another user and runs ``work``, as in ``as_user``."""
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:
-        status = 1
         try:
             os.close(reading)
-            os.setsid()
-            os.chdir("/")
-            if enter is not None:
-                enter_namespace(enter)
-            os.setgroups(list(groups))
-            os.setresgid(gid, gid, gid)
-            os.setresuid(uid, uid, uid)
             with os.fdopen(writing, "w", encoding="utf-8", errors="surrogatepass") as pipe:
-                json.dump(work(), pipe)
-            status = 0
+                pipe.write(_outcome(partial(_work_as, uid, gid, groups, work, enter)))
         finally:
             # The child must not run the parent's exit handlers or write its buffered output.
-            os._exit(status)
+            os._exit(0)
     os.close(writing)
-    return _Child(pid, reading, (uid, gid))
+    return Child(pid, reading, uid)
 
 
-def _finish(child: _Child, patience: float) -> Any:
-    """Return the child's result, and kill the child. Raises OSError."""
+def _work_as(uid: int, gid: int, groups: Iterable[int], work: Callable[[], Any], enter: Path | None) -> Any:
+    os.setsid()
+    os.chdir("/")
+    if enter is not None:
+        enter_namespace(enter)
+    os.setgroups(list(groups))
+    os.setresgid(gid, gid, gid)
+    os.setresuid(uid, uid, uid)
+    return work()
+
+
+def _outcome(work: Callable[[], Any]) -> str:
+    """Return the result of ``work`` as JSON, or the arguments of an OSError that describes its error."""
     try:
-        answer = _received(child.reading, patience)
-    finally:
-        os.close(child.reading)
-        # The child has ended, or has exceeded its time limit.
-        os.kill(child.pid, signal.SIGKILL)
-        os.waitpid(child.pid, 0)
-    if answer is None or not answer:
-        raise OSError(f"reading as user {child.user[0]} failed, or did not end within {patience:.0f} s")
-    return json.loads(answer.decode("utf-8", "surrogatepass"))
+        return json.dumps({"result": work()})
+    except OSError as error:
+        if error.errno is not None:
+            named = [str(error.filename)] if error.filename is not None else []
+            return json.dumps({"error": [error.errno, error.strerror, *named]})
+        return json.dumps({"error": [_described(error)]})
+    except Exception as error:
+        return json.dumps({"error": [_described(error)]})
+
+
+def _described(error: Exception) -> str:
+    # The text of a database error may quote values, or a URL with its password.
+    return f"{type(error).__name__}: {messages.of_database(error)}"
+
+
+def own() -> tuple[int, int, tuple[int, ...]]:
+    """Return the effective user, group and supplementary groups of this process, as numbers."""
+    return os.geteuid(), os.getegid(), tuple(os.getgroups())
 
 
 class Watch:
@@ -141,17 +179,16 @@ class Watch:
 
     def __init__(self, pids: Callable[[], list[int]], proc: Path = Path("/proc")) -> None:
         """Start a child as this user, and as each user whose processes it cannot read, in each network namespace."""
-        own = (os.geteuid(), os.getegid(), tuple(os.getgroups()))
         places: dict[tuple[int, int, tuple[int, ...], str], Path] = {}
         for (uid, gid, groups, space), members in _owners(pids(), proc).items():
             for pid in members:
-                looks = own if _is_open(proc / str(pid)) else (uid, gid, groups)
+                looks = own() if _is_open(proc / str(pid)) else (uid, gid, groups)
                 places.setdefault((*looks, space), proc / str(pid))
         self._reading, self._writing = os.pipe()
         ready, looked = os.pipe()
         work = partial(_look_until, self._reading, looked, pids, proc)
         self._children = [
-            _start(uid, gid, groups, work, _other_namespace(place, space, proc))
+            start(uid, gid, groups, work, _other_namespace(place, space, proc))
             for (uid, gid, groups, space), place in places.items()
         ]
         os.close(looked)
@@ -166,14 +203,12 @@ class Watch:
         try:
             while self._children:
                 child = self._children.pop()
-                for process in _finish(child, PATIENCE):
+                for process in child.result(PATIENCE):
                     known = found.setdefault(process["pid"], process)
                     known["connections"] = _merge_connections(known["connections"], process["connections"])
         finally:
             for child in self._children:
-                os.close(child.reading)
-                os.kill(child.pid, signal.SIGKILL)
-                os.waitpid(child.pid, 0)
+                child.end()
             os.close(self._reading)
             os.close(self._writing)
         return list(found.values())
@@ -248,7 +283,7 @@ def _received(reading: int, patience: float) -> bytes | None:
 
 def credentials(pid: int, proc: Path = Path("/proc")) -> tuple[int, int, tuple[int, ...]]:
     """Return the effective user, group and supplementary groups of a process, as numbers. Raises OSError."""
-    status = (proc / str(pid) / "status").read_text()
+    status = (proc / str(pid) / "status").read_text(errors="replace")
     lines = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
     return int(lines["Uid"].split()[1]), int(lines["Gid"].split()[1]), tuple(map(int, lines["Groups"].split()))
 
@@ -281,7 +316,7 @@ def _basics(pids: Iterable[int], proc: Path) -> list[Process]:
     for pid in pids:
         place = proc / str(pid)
         try:
-            name = (place / "comm").read_text().strip()
+            name = (place / "comm").read_text(errors="replace").strip()
             arguments = os.fsdecode((place / "cmdline").read_bytes()).split("\0")
             user, group, _ = credentials(pid, proc)
         except OSError:

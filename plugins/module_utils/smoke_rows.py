@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import psycopg2
 from psycopg2 import sql
 
 from . import service_login
@@ -142,11 +143,15 @@ def tables(found: Sequence[Found]) -> set[str]:
     return {table["table"] for table in found if table["tenants"]}
 
 
+class StatementError(TenancyError):
+    """A statement of the cleanup has an invalid placeholder; the message names the statement."""
+
+
 def remove(login: Mapping[str, Any], tenants: Sequence[str], callers: Sequence[str], statements: Sequence[str]) -> int:
     """Run ``statements`` for each tenant and caller with the service's login; return how many rows they changed.
 
     ``login`` contains parameters, password, environment, setting (the tenant setting) and seconds (the time limit). A
-    trigger runs with the login's privileges, not the administrator's. Raises psycopg2.Error and
+    trigger runs with the login's privileges, not the administrator's. Raises StatementError, psycopg2.Error and
     sessions.TimeLimitError.
     """
     rows, what = 0, "The cleanup with the service's login"
@@ -156,7 +161,20 @@ def remove(login: Mapping[str, Any], tenants: Sequence[str], callers: Sequence[s
         for tenant in tenants:
             cursor.execute("SELECT pg_catalog.set_config(%s, %s, true)", (login["setting"], tenant))
             for caller, statement in itertools.product(callers, statements):
-                cursor.execute(statement, {"user_id": caller})
+                cursor.execute(_completed(cursor, statement, caller))
                 rows += max(cursor.rowcount, 0)
         connection.commit()
     return rows
+
+
+def _completed(cursor: Any, statement: str, caller: str) -> bytes:
+    """Return a statement of the cleanup with the caller in place of its placeholder. Raises StatementError."""
+    try:
+        # This call sends nothing to the server, so every error is about the placeholders.
+        return bytes(cursor.mogrify(statement, {"user_id": caller}))
+    except (psycopg2.ProgrammingError, ValueError, LookupError, TypeError) as error:
+        said = " ".join(statement.split())
+        raise StatementError(
+            f"The statement {said} of service_smoke_cleanup or service_write_cleanup is invalid "
+            f"({type(error).__name__}: {error}): write %(user_id)s for the caller, and %% for a percent sign."
+        ) from error

@@ -169,7 +169,7 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 
 def _become(place: Path, start: str, uid: int, gid: int, groups: list[int]) -> None:
     """Give this new process another process's files, directory and user, and at most that process's privileges."""
-    _limit((place / "status").read_text())
+    _limit((place / "status").read_text(errors="replace"))
     own = Path("/proc/self/ns/mnt")
     with contextlib.suppress(PermissionError):
         if (place / "ns" / "mnt").readlink() != own.readlink():

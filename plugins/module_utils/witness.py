@@ -5,9 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import os
-import signal
 import time
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -86,7 +84,8 @@ class Witness:
         self.own: list[dict[str, Any]] = []
         self.others: list[dict[str, Any]] = []
         self.seen: list[processes.Process] = []
-        self.outcome: dict[str, Any] = {"server": {"answered": False, "problem": "no request was sent to it"}}
+        server = {"answered": False, "problem": "no request was sent to it"}
+        self.outcome: dict[str, Any] = {"server": server, "answers": []}
 
     def run(self) -> None:
         """Inspect the service; raises OSError and psycopg2.Error."""
@@ -193,9 +192,11 @@ class Witness:
     def _sessions_while_asking(self, cursor: Any) -> tuple[list[witnesses.Session], dict[int, set[str]]]:
         """Return all sessions seen until shortly after the response, and the server's sockets for local sessions."""
         wanted = self.wanted
-        patience = wanted["health_timeout"] if wanted["requests"] else wanted["health_request_timeout"]
-        asking = ask(wanted["health_url"], patience, [self._request(item) for item in wanted["requests"]])
-        deadline, after = time.monotonic() + wanted["health_timeout"], None
+        requests = [self._request(item) for item in wanted["requests"]]
+        # Each request has its own time limit.
+        seconds = sum(item["timeout"] for item in wanted["requests"]) or wanted["health_timeout"]
+        asking = ask(wanted["health_url"], wanted["health_request_timeout"], requests)
+        deadline, after = time.monotonic() + seconds + AFTER_ANSWER, None
         found: dict[tuple[Any, ...], witnesses.Session] = {}
         backends: dict[int, set[str]] = {}
         try:
@@ -206,28 +207,34 @@ class Witness:
                     found[tuple(item.values())] = item
                     if not item["address"]:
                         backends.setdefault(item["pid"], set()).update(self._backend(item["pid"]))
-                if after is None:
-                    ended, status = os.waitpid(asking, os.WNOHANG)
-                    if ended:
-                        after = min(time.monotonic() + AFTER_ANSWER, deadline)
-                    if status:
-                        raise ChildProcessError("the process that sends the requests failed")
+                if after is None and asking.has_answered():
+                    after = time.monotonic() + AFTER_ANSWER
+                    self.outcome["answers"] = asking.result(processes.PATIENCE)
         finally:
             if after is None:
-                os.kill(asking, signal.SIGKILL)
-                os.waitpid(asking, 0)
+                asking.end()
+        if after is None and requests:
+            raise OSError(f"the requests to the service did not end within {seconds} s")
         return list(found.values()), backends
 
-    def _request(self, wanted: Mapping[str, Any]) -> Callable[[], Any]:
-        """Return a function that makes the request ``wanted``."""
+    def _request(self, wanted: Mapping[str, Any]) -> Callable[[], dict[str, Any]]:
+        """Return a function that makes the request ``wanted`` and returns its response, as api.answered() does."""
         # api.py imports psycopg2. A host without psycopg2 must still be inspected, so that the run reports the missing
         # package.
         from . import api
 
         sources = api.environments(self._run, self.unit, wanted["file"]) if wanted["secret"] else []
         caller = api.Caller(wanted["headers"], api.secret_in(wanted["secret"], sources), wanted["seconds"])
-        asked = wanted["method"], wanted["path"], wanted.get("body"), caller.headers(wanted.get("claims"))
-        return lambda: api.Conversation(wanted["url"], wanted["timeout"]).ask(*asked)
+        names = api.names(wanted["names"])
+
+        def answered() -> dict[str, Any]:
+            try:
+                return api.answered(api.Conversation(wanted["url"], wanted["timeout"]), caller, names, wanted)
+            except ValueError:
+                # The message of the error may contain a header.
+                raise OSError(f"{wanted['name']} cannot be sent with the headers in service_smoke_headers") from None
+
+        return answered
 
     def _backend(self, pid: int) -> list[str]:
         """Return the sockets of a server process. They are read immediately, because the process may end within
@@ -292,25 +299,18 @@ class Witness:
                 self.outcome["next_environment"]["problem"] = f"{error.filename or ''}: {error.strerror or error}"
 
 
-def ask(url: str, timeout: float, requests: Sequence[Callable[[], Any]] = ()) -> int:
-    """Send health requests to a service, or ``requests``, from a child process; return the id of the child.
+def ask(url: str, timeout: float, requests: Sequence[Callable[[], dict[str, Any]]] = ()) -> processes.Child:
+    """Send health requests to a service, or ``requests``, from a child process, whose result is their responses.
 
-    A request without a response is no error. On any other error, the exit status of the child is 1.
+    A bad response, or none, is no error. The responses to health requests are not returned.
     """
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            for request in requests:
-                request()
-            if not requests:
-                _ask_for_health(url, timeout)
-            status = 0
-        except Exception:
-            traceback.print_exc()
-        finally:
-            os._exit(status)
-    return child
+
+    def work() -> list[dict[str, Any]]:
+        if not requests:
+            _ask_for_health(url, timeout)
+        return [request() for request in requests]
+
+    return processes.start(*processes.own(), work)
 
 
 def _ask_for_health(url: str, timeout: float) -> None:

@@ -350,7 +350,7 @@ def _row(connection: Any, sql: str, values: tuple[Any, ...] = ()) -> tuple[Any, 
 def _name(pid: int) -> str:
     """Return the name of a process, or "" if it is not on this host."""
     try:
-        return Path(f"/proc/{pid}/comm").read_text().strip()
+        return Path(f"/proc/{pid}/comm").read_text(errors="replace").strip()
     except OSError:
         return ""
 
@@ -466,11 +466,11 @@ def main() -> None:
         for item in found["settings"]:
             item["by"] = item["by"] or ("the database" if item["name"].lower() in filed else "")
         made = make_attempts(wanted, found, administrator, given)
+        programs = witnesses.listeners(int(wanted["parameters"].get("port", 5432)))
     except (OSError, KeyError, psycopg2.Error) as error:
         module.fail_json(msg=f"The check of the service's route failed: {str(error).strip()}")
-    port = int(wanted["parameters"].get("port", 5432))
     module.exit_json(
-        changed=False, **found, administrator=administrator, programs=witnesses.listeners(port),
+        changed=False, **found, administrator=administrator, programs=programs,
         environment=service_login.of_libpq(given), attempts=made,
     )  # fmt: skip
 

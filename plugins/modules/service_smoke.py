@@ -277,25 +277,32 @@ class Tables:
         def work() -> dict[str, Any]:
             try:
                 return {"rows": smoke_rows.remove(cleanup, tenants, callers, statements)}
+            except smoke_rows.StatementError as error:
+                return {"trouble": str(error)}
             except (psycopg2.Error, sessions.TimeLimitError) as error:
-                return {"error": messages.of_database(error)}
+                return {"trouble": _unremoved(messages.of_database(error))}
 
         try:
             found = processes.as_user(*processes.user(cleanup["user"]), work, patience=2 * cleanup["seconds"])
         except (OSError, KeyError) as error:
-            found = {"error": str(error)}
-        if "error" in found:
-            said = (found["error"].splitlines() or ["no message"])[0]
-            raise smoke_run.SmokeError(
-                f"The service's login cannot remove the rows of the smoke test: {said}."
-                " Correct service_smoke_cleanup and service_write_cleanup, or grant that login DELETE on the tables."
-            )
+            found = {"trouble": _unremoved(str(error))}
+        if "trouble" in found:
+            raise smoke_run.SmokeError(found["trouble"])
         return int(found["rows"])
 
     def close(self) -> None:
         """Close the administrator's connection."""
         if self.connection is not None:
             self.connection.close()
+
+
+def _unremoved(error: str) -> str:
+    """Return a sentence about an error that prevents the removal of the rows."""
+    said = (error.splitlines() or ["no message"])[0]
+    return (
+        f"The service's login cannot remove the rows of the smoke test: {said}. Correct service_smoke_cleanup and "
+        "service_write_cleanup, or grant that login DELETE on the tables."
+    )
 
 
 def main() -> None:

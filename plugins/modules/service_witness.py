@@ -78,6 +78,10 @@ sessions:
     role, reaches (whether the role has privileges on the tables).
   returned: always
   type: list
+answers:
+  description: The responses to O(requests), in their order, as RV(aimemory.tenancy.service_request#module:answers).
+  returned: always
+  type: list
 strangers:
   description: The processes' connections to other PostgreSQL servers and to poolers - process, name, host, port,
     program, local, sessions_here (whether this server has sessions from that host).

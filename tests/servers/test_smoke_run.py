@@ -200,6 +200,24 @@ def test_a_login_that_may_not_remove_is_told_and_a_trouble_before_it_as_well(ser
     assert "Rows of the smoke test's caller remain (1 in public.memories)" in str(failed.value)
 
 
+@pytest.mark.parametrize(
+    ("statement", "error"),
+    [
+        ("DELETE FROM memories WHERE caller LIKE '+1%'", "TypeError: "),
+        ("DELETE FROM memories WHERE caller = %(user_id)!", "ValueError: unsupported format character"),
+        ("DELETE FROM memories WHERE caller = %(caller)s", "KeyError: 'caller'"),
+        ("DELETE FROM memories WHERE caller = %s", "TypeError: "),
+        ("DELETE FROM memories WHERE caller = %(user_id", "ProgrammingError: incomplete placeholder"),
+    ],
+)
+def test_a_statement_with_an_invalid_placeholder_is_told(service: Service, statement: str, error: str) -> None:
+    with pytest.raises(smoke_run.SmokeError) as failed:
+        made(service, "clear", cleanup__statements=["SELECT 1", statement], cleanup__always=True)
+    told = str(failed.value)
+    assert told.startswith(f"The statement {statement} of service_smoke_cleanup or service_write_cleanup is invalid (")
+    assert f"({error}" in told
+
+
 def test_a_row_of_another_request_is_found_and_removed(service: Service) -> None:
     service.answer("/store", {"caller": CALLER, "content": CONTENT})
     assert made(service, "see").outcome["found"][0]["tenants"] == [{"caller": CALLER, "tenant": "1", "count": 1}]

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the module runs as ro
 # The service connects and disconnects in each request; a POST uses another role.
 SERVICE = """
 import sys
+import time
 import psycopg2
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 class Handler(BaseHTTPRequestHandler):
@@ -34,7 +35,14 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(sys.argv[3])
     def do_POST(self):
         self.rfile.read(int(self.headers["Content-Length"]))
-        self.answer("postgres")
+        if self.path == "/busy":
+            self.send_response(429)
+            self.end_headers()
+            self.wfile.write(b"slow down")
+        elif self.path == "/endless":
+            time.sleep(60)
+        else:
+            self.answer("postgres")
     def log_message(self, *arguments):
         pass
 ThreadingHTTPServer(("127.0.0.1", int(sys.argv[2])), Handler).serve_forever()
@@ -113,10 +121,12 @@ def test_a_session_of_a_request_is_seen(
     assert {item["pid"] for item in found.seen} == {service[0]}
 
 
-def storing(service: tuple[int, int]) -> dict[str, Any]:
+def storing(service: tuple[int, int], path: str = "/store", **options: Any) -> dict[str, Any]:
     return {
-        "url": f"http://127.0.0.1:{service[1]}", "method": "POST", "path": "/store", "body": {"content": "x"},
-        "timeout": 20, "headers": {}, "secret": "", "seconds": 300, "file": "",
+        "url": f"http://127.0.0.1:{service[1]}", "method": "POST", "path": path, "body": {"content": "x"},
+        "timeout": 20, "headers": {"X-Tenant-Id": 1}, "secret": "", "seconds": 300, "file": "", "claims": None,
+        "name": f"POST {path}", "marker": "", **options,
+        "names": {"column": "customer_id", "setting": "app.current_tenant", "tables": ["memories"]},
     }  # fmt: skip
 
 
@@ -125,13 +135,34 @@ def test_a_request_is_made_instead(
 ) -> None:
     found = look(where, service, monkeypatch, requests=[storing(service)] * 2)
     assert {item["role"] for item in found.own} == {"postgres"}
+    assert [(item["name"], item["verdict"]) for item in found.outcome["answers"]] == [("POST /store", "ok")] * 2
 
 
-def test_an_error_of_the_process_that_sends_requests_is_not_hidden(
+def test_responses_without_a_session_are_returned(
     where: tuple[str, int, Server], service: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(ChildProcessError, match="the process that sends the requests failed"):
-        look(where, service, monkeypatch, requests=[{**storing(service), "timeout": "20"}])
+    requests = [storing(service, "/busy"), storing(service, "/endless", timeout=1)]
+    found = look(where, service, monkeypatch, requests=requests, health_timeout=1)
+    assert found.own == []
+    assert [(item["verdict"], item["said"]) for item in found.outcome["answers"]] == [
+        ("unavailable", "HTTP 429 slow down"), ("unavailable", "no response in time"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"path": 7}, "TypeError: "),
+        ({"headers": {"X": "a secret\n"}}, "POST /store cannot be sent with the headers in service_smoke_headers"),
+    ],
+)
+def test_an_error_of_the_process_that_sends_requests_is_not_hidden(
+    where: tuple[str, int, Server], service: tuple[int, int], monkeypatch: pytest.MonkeyPatch,
+    options: dict[str, Any], message: str,
+) -> None:  # fmt: skip
+    with pytest.raises(OSError, match=message) as failed:
+        look(where, service, monkeypatch, requests=[{**storing(service), **options}])
+    assert "secret" not in str(failed.value)
 
 
 def test_sessions_of_others_are_none_of_the_service(

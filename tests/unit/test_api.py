@@ -85,6 +85,12 @@ def test_a_token_claims_what_it_is_told_and_is_signed_with_the_secret() -> None:
     assert signature == base64.urlsafe_b64encode(wanted).decode().rstrip("=")
 
 
+def test_the_value_of_a_header_may_be_a_number_or_a_boolean() -> None:
+    assert api.Caller({"X-Tenant-Id": 1, "X-Debug": True}, "", 60).headers(None) == {
+        "X-Tenant-Id": "1", "X-Debug": "True",
+    }  # fmt: skip
+
+
 def test_the_published_example_is_signed_as_others_sign_it() -> None:
     # Other implementations encode claims like this. RFC 7515, appendix A.1, has another key order and other spacing.
     assert tokens.signed({"a": 1}, "secret").startswith("eyJhbGciOiAiSFMyNTYiLCAidHlwIjogIkpXVCJ9.eyJhIjogMX0.")

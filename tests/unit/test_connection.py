@@ -64,6 +64,15 @@ def test_the_shell_is_judged_first(shell: dict[str, Any], sentence: str) -> None
             "Cannot become root on db1: kaput MODULE FAILURE. Try ssh",
         ),
         ({}, "Cannot become root on db1: no answer. Try ssh db1 sudo -n true as operator"),
+        # The module ran as root, but raised an exception, or rejected an option.
+        (
+            {"msg": "Module failed: 'utf-8' codec can't decode byte 0xc3 in position 14: unexpected end of data"},
+            "The inspection of db1 as root failed: 'utf-8' codec can't decode byte 0xc3 in position 14: unexpected",
+        ),
+        (
+            {"msg": "argument 'port' is of type str", "invocation": {"module_args": {}}},
+            "The inspection of db1 as root failed: argument 'port' is of type str. If the message names a setting",
+        ),
     ],
 )  # fmt: skip
 def test_the_cause_and_its_remedy_are_told(said: dict[str, Any], sentence: str) -> None:

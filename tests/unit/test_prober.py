@@ -120,7 +120,7 @@ def told_to_end(process: subprocess.Popen[bytes], place: Path) -> probe_samples.
 
 
 def test_a_working_service_is_read_at_fixed_times(service: Service, tmp_path: Path) -> None:
-    with probing(service, tmp_path) as process:
+    with probing(service, tmp_path, headers={"X-Tenant-Id": 1}) as process:
         until(lambda: len(samples(tmp_path).reads) >= 20 and samples(tmp_path).health)
         found = told_to_end(process, tmp_path)
     summary = probe_samples.summary(found, 0.02)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import socket
@@ -249,6 +250,23 @@ def test_root_tells_gunicorn_if_the_workers_user_cannot(process: Worker, monkeyp
     retirement.end(process.pid, tell)
     assert told == [True, False]
     assert process.process.poll() is None
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="Only root can become another user.")
+def test_gunicorn_is_told_if_the_worker_ends_before_its_users_child_reads_it(
+    process: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = os.getpid()
+
+    def ended(pid: int, proc: Path) -> Handover:
+        if os.getpid() == own:
+            return refuse(pid, proc)
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), f"/proc/{pid}/fd")
+
+    monkeypatch.setattr(retirement, "Handover", ended)
+    told: list[bool] = []
+    retirement.end(process.pid, lambda: told.append(True))
+    assert told == [True]
 
 
 def test_a_worker_that_a_lost_child_paused_continues(process: Worker, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -255,14 +255,43 @@ def test_a_watch_samples_in_each_interval(minutes: int | str, interval: int | st
     assert watch.samples(minutes, interval) == expected
 
 
+STORED = {"name": "POST /memory/store", "verdict": "ok", "said": ""}
+BUSY = {"name": "POST /memory/store", "verdict": "unavailable", "said": "HTTP 429 slow down"}
+
+
 def test_sessions_must_be_seen_during_a_request() -> None:
     seen = {"location": LOCATION | {"confirmed": True}, "state": STATE}
-    assert working.unconfirmed(seen, "ai-memory", "ai_memory") == ""
+    assert working.unconfirmed(seen, [BUSY], "ai-memory", "ai_memory") == ""
     unseen = seen | {"location": LOCATION | {"confirmed": False}}
     begin = "Nothing shows that ai-memory works in ai_memory as app: "
-    assert working.unconfirmed(unseen, "ai-memory", "ai_memory").startswith(begin)
+    assert working.unconfirmed(unseen, [STORED], "ai-memory", "ai_memory").startswith(
+        f"{begin}during a request, no such"
+    )
+    assert working.unconfirmed(unseen, [BUSY, BUSY], "ai-memory", "ai_memory") == (
+        f"{begin}during a request, no such session was seen, and POST /memory/store answered HTTP 429 slow down. The"
+        " journal of ai-memory shows the cause: remove it and run again, or let the service keep its connection open."
+    )
     elsewhere = {"ok": False, "confirmed": True, "sentence": "Elsewhere."}
-    assert working.unconfirmed(seen | {"location": elsewhere}, "ai-memory", "ai_memory") == "Elsewhere."
+    assert working.unconfirmed(seen | {"location": elsewhere}, [BUSY], "ai-memory", "ai_memory") == "Elsewhere."
+
+
+@pytest.mark.parametrize(
+    ("inspected", "seconds", "action"),
+    [
+        ({"files": [], "answers": [STORED, BUSY]}, 0.1, "find"),
+        ({"files": [], "answers": [BUSY, STORED]}, 0.1, "clear"),
+        # The release stored no row before the inspection.
+        ({"files": [], "answers": [STORED]}, None, "clear"),
+        # The inspection failed, after its requests or before them.
+        ({"answers": [STORED], "msg": "The service cannot be inspected: no memory"}, 0.1, "clear"),
+        ({"msg": "Module failed"}, 0.1, "clear"),
+        ({"files": [], "answers": []}, 0.1, "clear"),
+    ],
+)
+def test_a_row_is_expected_only_after_a_good_response(
+    inspected: dict[str, Any], seconds: float | None, action: str
+) -> None:
+    assert working.action_after_inspection(inspected, seconds) == action
 
 
 @pytest.mark.parametrize(("late", "remedy"), [(True, "service_health_request_timeout"), (False, "service_base_url")])

@@ -12,10 +12,12 @@ ASKED = "tenancy-runbook"
 HOME_FULL = "tenancy-home:"
 # A key that the inspect_host module always returns.
 INSPECTED = "service"
+# Ansible's words for an exception that the module itself raised, and the key that a module's own error contains.
+RAISED, ANSWERED = "Module failed: ", "invocation"
 
 
 def trouble(shell: Mapping[str, Any], answer: Mapping[str, Any], user: str, host: str) -> str:
-    """Return a sentence about what prevents root access to a host, with the remedy; "" if nothing does.
+    """Return a sentence about what prevents the inspection of a host as root, with the remedy; "" if nothing does.
 
     ``shell`` is the result of the raw module, run as the login. ``answer`` is the result of the inspect_host module,
     run as root. Both may have failed.
@@ -104,6 +106,12 @@ def _of_root(result: Mapping[str, Any], user: str, host: str) -> str:
     for pattern, sentence in _ROOT:
         if re.search(pattern, said, re.IGNORECASE):
             return sentence.format(user=user, host=host, said=said[:200])
+    if RAISED in said or ANSWERED in result:
+        # The module ran, so the login can become root.
+        return (
+            f"The inspection of {host} as root failed: {(said.partition(RAISED)[2] or said)[:300]}. If the message"
+            " names a setting, correct it. Otherwise, report this error, with the archive of playbooks/support.yml."
+        )
     answer = said.removesuffix("Module result deserialization failed: No start of json char found").strip()
     return (
         f"Cannot become root on {host}: {(answer or 'no answer')[:300]}. Try ssh {host} sudo -n true as {user}, and"
