@@ -20,6 +20,7 @@ from . import (
     forwarding,
     gunicorn,
     handover,
+    messages,
     processes,
     renewability,
     renewer,
@@ -33,7 +34,7 @@ from .errors import TenancyError
 
 # The program of the transient unit, and the modules that it imports.
 PROGRAM: tuple[ModuleType, ...] = (
-    renewer, retirement, handover, forwarding, trial, gunicorn, processes, sockets, cgroups,
+    renewer, retirement, handover, forwarding, trial, gunicorn, processes, messages, sockets, cgroups,
 )  # fmt: skip
 PACKAGE = "renewing"
 DIRECTORY = Path("/run")
