@@ -66,6 +66,9 @@ def parsed(words: list[str]) -> Command:
             check = True
         elif word.startswith(("-e", "--extra-vars=")):
             text = word.removeprefix("--extra-vars=").removeprefix("-e") or next(rest)
+            if text.startswith("@"):
+                # The file contains the inventory's own values, as strings.
+                continue
             given = json.loads(text) if text.startswith("{") else [text.split("=", 1)]
             # The operator chooses the elements of a list, so the comparison ignores them.
             variables |= {name: value if isinstance(value, str) else "" for name, value in dict(given).items()}
