@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from . import contents, database_settings, messages, sessions, toc
+from . import contents, database_settings, messages, priority, sessions, toc
 from .errors import TenancyError
 from .identity import acting_as
 
@@ -99,8 +99,9 @@ class Dump:
         }  # fmt: skip
 
     def _program(self, command: list[str], cursor: Any = None) -> str:
-        """Run a program as ``user`` and return its output. Raises DumpError.
+        """Run a program as ``user``, with low priority, and return its output. Raises DumpError.
 
+        The program compresses the rows, and must not take the processors from the service.
         If ``cursor`` is given, the program connects to the same server as the cursor's session.
         """
         environment = {"PGOPTIONS": sessions.options()}
@@ -108,7 +109,7 @@ class Dump:
             # The program's default socket directory may differ from the session's.
             environment["PGHOST"] = cursor.connection.info.host
         with acting_as(self.user):
-            code, output, error = self.run(command, environ_update=environment)
+            code, output, error = self.run([*priority.low(), *command], environ_update=environment)
         if code != 0:
             raise DumpError(f"{command[0]} failed: {messages.without_values(error.strip())}")
         return output

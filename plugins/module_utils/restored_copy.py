@@ -9,7 +9,7 @@ from typing import Any
 
 from psycopg2 import sql
 
-from . import backfill_login, contents, database_settings, rehearsal, restoring, sessions, throwaway, toc
+from . import backfill_login, contents, database_settings, priority, rehearsal, restoring, sessions, throwaway, toc
 
 _NAMES: dict[str, Any] = {"type": "list", "elements": "str", "default": []}
 # The options of a module that makes or removes a copy; the documentation fragment ``throwaway`` describes them.
@@ -84,7 +84,7 @@ class Copy:
             files=f"{files}/database", pg_restore=pg_restore, jobs=wanted["jobs"],
             lists=f"{server.place}/lists", logins={"host": server.place, "port": str(wanted["port"])},
             excluded=toc.ELSEWHERE, privileged=source["privileged"], risky_keys=source["risky_keys"],
-            samples=mode == "schema", may_stay_empty=True, low_priority=restoring.low_priority(),
+            samples=mode == "schema", may_stay_empty=True, low_priority=priority.low(),
         )  # fmt: skip
         left = [
             *restoring.Restoring(target, self._run).run(),

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -29,12 +28,6 @@ SAMPLE_ROWS = 100
 LOGIN_NAME = "tenancy_restore_"
 # The comment by which a run recognizes logins that a lost run left behind.
 MARK = "Login of a restore, removed at its end"
-# With this niceness, programs yield to the running database. Beside a process with normal priority that never sleeps,
-# they get a quarter of a processor. With niceness 10, they get only a tenth, and a rehearsal of a few minutes takes an
-# hour on a busy host.
-NICENESS = 5
-NICE = ("nice", "-n", str(NICENESS))
-IDLE = ("ionice", "-c", "3")
 # An ordinary role cannot change every setting that an administrator's session changes.
 ORDINARY = {
     "search_path": "pg_catalog,pg_temp", "statement_timeout": "0", "lock_timeout": "0",
@@ -257,11 +250,6 @@ def _required_privileges(entries: Sequence[toc.Entry], owner: str) -> dict[str, 
         "schemas": sorted({entry.schema for entry in own}), "keys": "FK CONSTRAINT" in kinds,
         "foreign_tables": "FOREIGN TABLE" in kinds,
     }  # fmt: skip
-
-
-def low_priority() -> tuple[str, ...]:
-    """Return the prefix that gives a command a low priority: nice and ionice, if this host has them."""
-    return tuple(word for words in (NICE, IDLE) if shutil.which(words[0]) for word in words)
 
 
 def login_names(prefix: str, owners: Sequence[str]) -> dict[str | None, str]:

@@ -26,7 +26,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from . import database_settings, rehearsal, sessions
 from .errors import TenancyError
 from .identity import acting_as
-from .restoring import NICENESS
+from .priority import NICENESS
 
 # The path of a Unix socket may have at most 107 bytes (unix(7)).
 SOCKET_BYTES = 107

@@ -14,7 +14,7 @@ import psycopg2
 import pytest
 
 import temporary
-from ansible_collections.aimemory.tenancy.plugins.module_utils import backups, dumping
+from ansible_collections.aimemory.tenancy.plugins.module_utils import backups, dumping, priority
 from lab import OWNER, ROWS
 from server import Server
 
@@ -35,10 +35,10 @@ def dump(server: Server, path: Path, **more: Any) -> dumping.Dump:
     """Return a dump that uses the server's own programs."""
 
     def run(command: list[str], environ_update: dict[str, str]) -> tuple[int, str, str]:
+        path = f"{server.programs}:{os.environ['PATH']}"
         done = subprocess.run(
-            [server.programs / command[0], *command[1:]], capture_output=True, text=True, check=False,
-            env=os.environ | environ_update,
-        )  # fmt: skip
+            command, capture_output=True, text=True, check=False, env=os.environ | {"PATH": path} | environ_update
+        )
         return done.returncode, done.stdout, done.stderr
 
     options: dict[str, Any] = {"format": "directory", "jobs": 2, "hash_max_bytes": 1 << 30} | more
@@ -89,9 +89,9 @@ def test_rows_that_are_written_while_the_roles_are_dumped_are_in_the_dump_and_in
     run = wanted.run
 
     def write_first(command: list[str], environ_update: dict[str, str]) -> tuple[int, str, str]:
-        if command[0] == "pg_dumpall":
+        if "pg_dumpall" in command:
             server.sql("CREATE TABLE notes AS SELECT generate_series(1, 7)", named)
-        if command[0] == "pg_dump":
+        if "pg_dump" in command:
             server.sql("INSERT INTO notes VALUES (8)", named)
         return run(command, environ_update)
 
@@ -101,6 +101,23 @@ def test_rows_that_are_written_while_the_roles_are_dumped_are_in_the_dump_and_in
     listed = server.run("pg_restore", "--data-only", "--table=notes", "--file=-", str(copied(server, wanted)))
     rows = listed.partition("COPY public.notes")[2].partition("\\.")[0]
     assert rows.split("\n")[1:-1] == [str(number) for number in range(1, 8)]
+
+
+def test_the_dump_runs_with_low_priority(
+    server: Server, named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program, seen = tmp_path / "program", tmp_path / "niceness"
+    program.write_text(f'#!/bin/sh\nnice > {seen}\nexec pg_dump "$@"\n')
+    program.chmod(0o755)
+    wanted = dump(server, tmp_path / "new.partial")
+    run = wanted.run
+
+    def look(command: list[str], environ_update: dict[str, str]) -> tuple[int, str, str]:
+        return run([str(program) if word == "pg_dump" else word for word in command], environ_update)
+
+    monkeypatch.setitem(vars(wanted), "run", look)
+    wanted.take()
+    assert int(seen.read_text()) == min(os.getpriority(os.PRIO_PROCESS, 0) + priority.NICENESS, 19)
 
 
 def copied(server: Server, wanted: dumping.Dump) -> Path:
