@@ -343,7 +343,11 @@ def test_other_units_with_a_login_to_the_database_are_named() -> None:
 
 
 ROUTE = {"host": "localhost", "port": 5432, "user": "alice", "dbname": "ai_memory"}
-MADE = {"logged_in": True, "problem": "", "findings": [{"ok": True, "sentence": "The service becomes postgres"}]}
+MADE: dict[str, Any] = {
+    "logged_in": True,
+    "problem": "",
+    "findings": [{"ok": True, "sentence": "The service becomes postgres"}],
+}
 
 
 @pytest.mark.parametrize(

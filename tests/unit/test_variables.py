@@ -56,7 +56,7 @@ def _settable() -> dict[str, str]:
 
 
 def test_a_scenario_sets_every_number_and_boolean_as_a_string() -> None:
-    assert variables.read("molecule/migrate/strings.yml") == _settable()
+    assert variables.read("molecule/migrate/vars/strings.yml") == _settable()
 
 
 def _unconverted(text: str, names: str) -> list[str]:
