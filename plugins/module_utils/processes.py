@@ -350,7 +350,7 @@ def waits_for_events(pid: int, proc: Path = Path("/proc")) -> bool:
     """
     calls = EPOLL.get(platform.machine(), ())
     try:
-        call = (proc / str(pid) / "syscall").read_text().split()[0]
+        call = (proc / str(pid) / "syscall").read_text().partition(" ")[0]
     except FileNotFoundError:
         return (proc / str(pid)).exists()
     return not calls or call in calls
